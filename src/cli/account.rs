@@ -1,0 +1,17 @@
+//! `markwarden account`.
+
+use anyhow::{Result, bail};
+
+use super::{Context, Done};
+
+/// Arguments of `account`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(_args: Args, _context: &Context) -> Result<Done> {
+    bail!("account is being built")
+}

@@ -1,0 +1,17 @@
+//! `markwarden backup`.
+
+use anyhow::{Result, bail};
+
+use super::{Context, Done};
+
+/// Arguments of `backup`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(_args: Args, _context: &Context) -> Result<Done> {
+    bail!("backup is being built")
+}

@@ -1,0 +1,140 @@
+//! What every command needs: where settings stand, how to print, how to end.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use anyhow::Result;
+use clap::ValueEnum;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    Human,
+    /// For programs: one JSON value, or one a line.
+    Json,
+}
+
+/// How a command that did its work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// Exit code 0.
+    Fine,
+    /// Exit code 1: it checked something and found something.
+    Findings,
+}
+
+/// Settings and manners shared by all commands.
+#[derive(Debug)]
+pub struct Context {
+    /// The settings file the person named.
+    pub config: Option<PathBuf>,
+    /// How data is printed.
+    pub format: Format,
+    /// Whether stderr takes color.
+    pub color: bool,
+}
+
+impl Context {
+    /// Reads the terminal's abilities and starts logging to stderr.
+    pub fn new(config: Option<PathBuf>, format: Format, verbose: u8) -> Self {
+        let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let level = match verbose {
+            0 => "warn,markwarden=warn",
+            1 => "warn,markwarden=info",
+            _ => "info,markwarden=debug",
+        };
+        let filter = tracing_subscriber::EnvFilter::try_from_env("MARKWARDEN_LOG")
+            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+        let started =
+            tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(color).try_init();
+        if started.is_err() {
+            tracing::debug!("logging was started before");
+        }
+        Self { config, format, color }
+    }
+
+    /// Whether data is printed for programs.
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes one line of data to stdout.
+    ///
+    /// # Errors
+    /// When stdout is closed or full.
+    pub fn data(&self, line: &str) -> Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(line.as_bytes())?;
+        out.write_all(b"\n")?;
+        Ok(())
+    }
+
+    /// Writes words for the person to stderr.
+    pub fn say(&self, words: &str) {
+        let mut err = io::stderr().lock();
+        // Nobody can be told that stderr is gone.
+        drop(writeln!(err, "{words}"));
+    }
+
+    /// A bar for work of `total` steps; a spinner when 0. Drawn on stderr, only on a terminal.
+    pub fn progress(&self, total: u64, what: &str) -> ProgressBar {
+        let target = if io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr_with_hz(8)
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        let bar = ProgressBar::with_draw_target((total > 0).then_some(total), target);
+        let template = if total > 0 {
+            "{msg} {wide_bar} {human_pos}/{human_len} {eta}"
+        } else {
+            "{spinner} {msg} {human_pos} ({per_sec})"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
+    /// Prints what went wrong, if anything, and gives the exit code.
+    pub fn finish(&self, result: Result<Done>) -> ExitCode {
+        match result {
+            Ok(Done::Fine) => ExitCode::SUCCESS,
+            Ok(Done::Findings) => ExitCode::from(1),
+            Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) => {
+                self.say(&self.describe(&error));
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    fn describe(&self, error: &anyhow::Error) -> String {
+        if let Some(wrong) = error.downcast_ref::<Box<crate::model::Diagnostic>>() {
+            return wrong.render(self.color);
+        }
+        let mut text = format!("error: {error}");
+        for cause in error.chain().skip(1) {
+            let cause = cause.to_string();
+            if !text.contains(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
+        }
+        text
+    }
+}
+
+/// The reader of stdout has left, as `| head` does.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+}

@@ -1,0 +1,17 @@
+//! `markwarden demo`.
+
+use anyhow::{Result, bail};
+
+use super::{Context, Done};
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(_args: Args, _context: &Context) -> Result<Done> {
+    bail!("demo is being built")
+}

@@ -1,0 +1,17 @@
+//! `markwarden evidence`.
+
+use anyhow::{Result, bail};
+
+use super::{Context, Done};
+
+/// Arguments of `evidence`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(_args: Args, _context: &Context) -> Result<Done> {
+    bail!("evidence is being built")
+}

@@ -1,0 +1,17 @@
+//! `markwarden queue`.
+
+use anyhow::{Result, bail};
+
+use super::{Context, Done};
+
+/// Arguments of `queue`.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs the command.
+///
+/// # Errors
+/// When it cannot do its work.
+pub fn run(_args: Args, _context: &Context) -> Result<Done> {
+    bail!("queue is being built")
+}

@@ -1,0 +1,10 @@
+//! Markwarden (标卫) watches e-commerce listings for infringement of registered trademarks, false
+//! advertising and counterfeit signals, and queues what it finds for human review.
+//!
+//! The rooms, from the ground up; each may use those above it in this list, never those below.
+//! `ARCHITECTURE.md` draws the house; `tests/suite/floors.rs` keeps it so.
+
+pub mod cli;
+pub mod crawl;
+pub mod model;
+pub mod store;

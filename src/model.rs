@@ -1,0 +1,28 @@
+//! The nouns every room shares. No input or output happens here: values, their identities, and the
+//! forms they take in files others rely on.
+//!
+//! Reading, deciding and writing belong to the rooms below; this one only says what a thing is.
+
+mod account;
+mod capture;
+mod clock;
+mod diagnostic;
+mod finding;
+mod hit;
+mod id;
+mod listing;
+mod mark;
+mod money;
+mod seller;
+
+pub use account::{Account, Role};
+pub use capture::Capture;
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use diagnostic::Diagnostic;
+pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Step};
+pub use hit::{Decision, Hit, HitState, NewHit, Reason, Verdict};
+pub use id::{AccountName, CaptureId, HitId, IdError, ListingId, MarkId, RuleId};
+pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};
+pub use mark::{Mark, MarkStatus};
+pub use money::{Amount, AmountError, Money};
+pub use seller::Seller;

@@ -1,0 +1,156 @@
+//! A finding: what was found, where, why, and how sure.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What made a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A registered mark.
+    Mark,
+    /// A rule about wording or missing proof.
+    Rule,
+}
+
+/// How bad it is if true.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Worth knowing.
+    Low,
+    /// Worth a decision.
+    #[default]
+    Medium,
+    /// Likely harm to a holder or buyer.
+    High,
+    /// Health, safety or crime.
+    Critical,
+}
+
+/// A way of writing that hides a word, undone before it was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// Upper and lower case.
+    Case,
+    /// Full-width and other compatibility forms (Ａ, ①, 𝐀).
+    Width,
+    /// Traditional or variant characters (雲 for 云).
+    Traditional,
+    /// Invisible characters inside the word.
+    Invisible,
+    /// Spaces, dots or other separators inside the word.
+    Separator,
+    /// Emoji inside the word.
+    Emoji,
+    /// Letters of another script that look the same (Cyrillic а).
+    Confusable,
+}
+
+impl Channel {
+    /// Whether using it inside a word is a sign of hiding, not of typography.
+    pub fn is_disguise(self) -> bool {
+        !matches!(self, Self::Case | Self::Width | Self::Traditional)
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Case => "case",
+            Self::Width => "width",
+            Self::Traditional => "traditional",
+            Self::Invisible => "invisible",
+            Self::Separator => "separator",
+            Self::Emoji => "emoji",
+            Self::Confusable => "confusable",
+        })
+    }
+}
+
+/// One step of the reasoning: a sentence for a person, its cause for a machine.
+///
+/// `code` is stable and names a sentence of the locale files; `zh` and `en` are that sentence
+/// already filled in, so that files and exports need no locale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Stable name of the step, such as `fold.traditional` or `context.nominative`.
+    pub code: String,
+    /// What the step changed: the text before, where it changes text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub before: String,
+    /// The text after.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub after: String,
+    /// What the step does to the score: a factor; 1 leaves it.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub factor: f64,
+    /// The step in Chinese.
+    pub zh: String,
+    /// The step in English.
+    pub en: String,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(factor: &f64) -> bool {
+    (factor - 1.0).abs() < f64::EPSILON
+}
+
+/// One place in a listing that a mark or a rule points at.
+///
+/// `start` and `end` count Unicode scalar values in that surface's original text, so that
+/// `text` is what a reader sees there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Mark or rule.
+    pub kind: FindingKind,
+    /// The mark's or the rule's id.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The holder, or the rule's family: what a hit gathers.
+    pub family: String,
+    /// Path of the surface, such as `title` or `attributes.品牌`.
+    pub surface: String,
+    /// First scalar value.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// The original text there.
+    pub text: String,
+    /// The mark's or rule's own word that was recognised.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub word: String,
+    /// Disguises that were undone.
+    pub channels: Vec<Channel>,
+    /// Probability-like strength, 0 to 1.
+    pub score: f64,
+    /// How bad it is if true.
+    pub severity: Severity,
+    /// The law it rests on, in force on the day.
+    pub citation: String,
+    /// How it was reached, in order.
+    pub explanation: Vec<Step>,
+    /// Set where context says not to bother a reviewer; never silently dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
+}
+
+/// A listing's findings: one line of a findings file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// The listing's id.
+    pub id: String,
+    /// What stands, strongest first.
+    pub findings: Vec<Finding>,
+    /// What was found and set aside, with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressed: Vec<Finding>,
+    /// The whole listing's risk, 0 to 1.
+    pub risk: f64,
+}

@@ -1,0 +1,404 @@
+//! The port: the product's own operations, neither key-value nor SQL.
+//!
+//! Promises every store keeps, and one suite tests on all of them:
+//! - what a method acknowledges is durable;
+//! - everything is idempotent by key: the same listing, dedupe key, lease or schedule again changes nothing;
+//! - a lease has one holder at a time; who comes late is fenced;
+//! - time is the store's own clock.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, Mark, MarkId, NewHit,
+    Severity, Timestamp,
+};
+
+/// The store's operations. See the module for what all of them promise.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes everything in `batch` in one act: all of it, or nothing.
+    ///
+    /// A hit whose dedupe key is known keeps its id, state and decisions.
+    async fn apply(&self, batch: Batch) -> Result<Receipt, StoreError>;
+
+    /// Leases up to `spec.max` open hits to `spec.worker`, in `spec.order`; never one that another holds.
+    ///
+    /// Hits the worker itself holds already come first, with a renewed lease and the same fence.
+    async fn claim(&self, spec: &ClaimSpec) -> Result<Vec<Lease>, StoreError>;
+
+    /// Leases one named hit, if it is open and free (or the worker's own).
+    async fn claim_one(&self, hit: HitId, worker: &AccountName, ttl: Duration) -> Result<Option<Lease>, StoreError>;
+
+    /// Extends a lease; false when it is no longer held.
+    async fn renew(&self, lease: &LeaseRef, ttl: Duration) -> Result<bool, StoreError>;
+
+    /// Decides a leased hit and ends the lease.
+    async fn complete(&self, lease: &LeaseRef, decision: Decision) -> Result<Outcome, StoreError>;
+
+    /// Takes the newest decision back: the hit is open again and leased to nobody.
+    ///
+    /// `decision` must carry [`Verdict::Reopen`](crate::model::Verdict::Reopen); [`Outcome::Fenced`] when the hit is open already.
+    async fn reopen(&self, hit: HitId, decision: Decision) -> Result<Outcome, StoreError>;
+
+    /// Gives a lease back; the hit does not come back to the same worker before `not_before`.
+    async fn release(&self, lease: &LeaseRef, not_before: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Ends leases that have run out, at most `limit`; returns how many.
+    async fn expire(&self, limit: usize) -> Result<usize, StoreError>;
+
+    /// Hits after `cursor` in queue order (priority down, id up), at most `n` (1 to 200).
+    async fn page(&self, filter: &Filter, cursor: Option<Cursor>, n: usize) -> Result<Page, StoreError>;
+
+    /// One hit.
+    async fn hit(&self, id: HitId) -> Result<Option<Hit>, StoreError>;
+
+    /// The newest facts of one listing.
+    async fn listing(&self, id: &ListingId) -> Result<Option<StoredListing>, StoreError>;
+
+    /// One capture.
+    async fn capture(&self, id: &CaptureId) -> Result<Option<Capture>, StoreError>;
+
+    /// Kept counters; never a scan.
+    async fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Marks changed after `generation`.
+    async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError>;
+
+    /// Schedules whose time has come by the store's clock, oldest first.
+    async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// When `schedule` is due next, if it is known.
+    async fn next_due(&self, schedule: &str) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Leases those of `hosts` that nobody else holds. `next_at` in the lease is when the host may be asked next.
+    async fn claim_hosts(&self, hosts: &[String], worker: &str, ttl: Duration) -> Result<Vec<HostLease>, StoreError>;
+
+    /// Gives a host back and records when it may be asked next; false when the lease was lost.
+    async fn host_done(&self, lease: &HostLease, next_at: Timestamp) -> Result<bool, StoreError>;
+
+    /// The journal after sequence `seq`, at most `n` changes: export, replication, audit.
+    async fn changes_since(&self, seq: u64, n: usize) -> Result<Vec<Change>, StoreError>;
+}
+
+/// Why a store refused.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk said no; nothing was acknowledged.
+    #[error("{doing}: {source}. Nothing was acknowledged; free space or mend the disk, then start again")]
+    Io {
+        /// What was being done to which file.
+        doing: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The folder was written by a newer program.
+    #[error(
+        "{path} was written in format {found}, this program reads up to {supported}: use the newer program, or restore a backup into another folder. Nothing was changed"
+    )]
+    Newer {
+        /// The file that says so.
+        path: String,
+        /// Its format.
+        found: u32,
+        /// The newest this program reads.
+        supported: u32,
+    },
+    /// Bytes that must not be guessed at.
+    #[error("{path}: {what}. Nothing was changed; `markwarden doctor` explains the ways out")]
+    Damaged {
+        /// Where.
+        path: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// Another process holds the folder.
+    #[error("{path} is in use by another process: stop it first, or choose another data folder")]
+    InUse {
+        /// The folder.
+        path: String,
+    },
+    /// The store has stopped after a failed write; reads go on.
+    #[error("the store stopped writing after an error: {0}")]
+    Stopped(String),
+    /// A value that cannot be stored.
+    #[error("cannot store this: {0}")]
+    Refused(String),
+}
+
+/// What is written in one act.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Who: an account name, or `monitor`, `crawl`, `cli`.
+    pub actor: String,
+    /// What, in order.
+    pub writes: Vec<Write>,
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "write", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "writes live only until they are in the journal")]
+pub enum Write {
+    /// The newest facts of a listing.
+    Listing {
+        /// Its identity.
+        id: ListingId,
+        /// The facts.
+        listing: Listing,
+        /// What they were read from.
+        capture: Option<CaptureId>,
+    },
+    /// A capture's record.
+    Capture(Capture),
+    /// A hit to be queued, once per dedupe key.
+    Hit(NewHit),
+    /// A mark, new or changed.
+    Mark(Mark),
+    /// A mark that is no longer watched.
+    RemoveMark {
+        /// Which.
+        id: MarkId,
+    },
+    /// When a schedule is due next.
+    Schedule {
+        /// The schedule's name.
+        id: String,
+        /// Its next time.
+        next_due: Timestamp,
+    },
+    /// Something that happened and changes no state: a sign-in, a crawl's summary.
+    Note {
+        /// A stable word for what happened.
+        what: String,
+        /// Details, without secrets or personal data.
+        details: serde_json::Map<String, serde_json::Value>,
+    },
+}
+
+/// What a batch became.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its sequence in the journal.
+    pub seq: u64,
+    /// For each [`Write::Hit`], in order: the hit, and whether it is new.
+    pub hits: Vec<HitReceipt>,
+}
+
+/// What became of one hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HitReceipt {
+    /// Its id, new or known.
+    pub id: HitId,
+    /// False when the dedupe key was known.
+    pub new: bool,
+}
+
+/// Which hits to lease.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimSpec {
+    /// For whom.
+    pub worker: AccountName,
+    /// Which.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// How many at most, 1 to 200.
+    pub max: usize,
+    /// For how long.
+    pub ttl: Duration,
+}
+
+/// In which order hits are handed out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Priority down, then oldest first.
+    #[default]
+    Priority,
+    /// Oldest first.
+    Oldest,
+}
+
+/// Which hits are meant; empty fields mean all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Filter {
+    /// In this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<HitState>,
+    /// Of this holder or rule family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+    /// On this platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// At least this bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Whose title, seller or words contain this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl Filter {
+    /// Whether `hit` is meant.
+    pub fn admits(&self, hit: &Hit) -> bool {
+        let what = &hit.what;
+        self.state.is_none_or(|state| state == hit.state)
+            && self.family.as_ref().is_none_or(|family| *family == what.family)
+            && self.platform.as_ref().is_none_or(|platform| what.listing.platform.as_ref() == Some(platform))
+            && self.severity.is_none_or(|severity| what.severity >= severity)
+            && self.text.as_ref().is_none_or(|text| contains(hit, text))
+    }
+}
+
+fn contains(hit: &Hit, text: &str) -> bool {
+    let text = text.to_lowercase();
+    let listing = &hit.what.listing;
+    let seller = listing.seller.as_ref().and_then(|seller| seller.name.as_deref()).unwrap_or("");
+    [listing.title.as_str(), seller, hit.what.family.as_str()]
+        .into_iter()
+        .chain(hit.what.findings.iter().flat_map(|finding| [finding.text.as_str(), finding.word.as_str()]))
+        .any(|part| part.to_lowercase().contains(&text))
+}
+
+/// A hit lent to one worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lease {
+    /// The hit.
+    pub hit: Hit,
+    /// What to come back with.
+    pub lease: LeaseRef,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// Proof of holding a lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRef {
+    /// Which hit.
+    pub hit: HitId,
+    /// Whose.
+    pub worker: AccountName,
+    /// Grows with every lease of the hit: an older one is fenced.
+    pub fence: u64,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stands.
+    Done,
+    /// The lease was lost, or the hit is not in the state it asks for; nothing changed.
+    Fenced,
+    /// The very same decision stands already.
+    AlreadyDone,
+}
+
+/// Where a page ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Priority of its last row.
+    pub priority: u8,
+    /// Id of its last row.
+    pub id: HitId,
+}
+
+/// A part of the queue.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Page {
+    /// The rows.
+    pub rows: Vec<HitRow>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A hit in a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HitRow {
+    /// The hit.
+    pub hit: Hit,
+    /// Who holds it, while the lease runs.
+    pub held_by: Option<AccountName>,
+}
+
+/// Counters the store keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Listings known.
+    pub listings: u64,
+    /// Captures recorded.
+    pub captures: u64,
+    /// Marks watched.
+    pub marks: u64,
+    /// Hits waiting.
+    pub open: u64,
+    /// Hits confirmed.
+    pub confirmed: u64,
+    /// Hits dismissed.
+    pub dismissed: u64,
+    /// The journal's newest sequence.
+    pub seq: u64,
+}
+
+/// Marks changed since a generation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MarksDelta {
+    /// The newest generation: ask with it next time.
+    pub generation: u64,
+    /// New or changed marks.
+    pub put: Vec<Mark>,
+    /// Marks no longer watched.
+    pub removed: Vec<MarkId>,
+}
+
+/// A schedule whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Its name.
+    pub id: String,
+    /// When it should have run.
+    pub due_at: Timestamp,
+}
+
+/// A host lent to one crawler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostLease {
+    /// The host, with its port where not the scheme's own.
+    pub host: String,
+    /// Whose.
+    pub worker: String,
+    /// Grows with every lease of the host.
+    pub fence: u64,
+    /// When it may be asked next.
+    pub next_at: Timestamp,
+    /// Until when the lease runs.
+    pub until: Timestamp,
+}
+
+/// A listing in the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredListing {
+    /// The newest facts.
+    pub listing: Listing,
+    /// What they were read from.
+    pub capture: Option<CaptureId>,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+}
+
+/// One entry of the journal, as others read it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its sequence, from 1 without gaps.
+    pub seq: u64,
+    /// When, by the store's clock.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What, as the journal holds it.
+    pub what: serde_json::Value,
+}

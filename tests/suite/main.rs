@@ -1,0 +1,2 @@
+//! Every test that sees the program from outside, in one binary: it links once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
