@@ -8,3 +8,4 @@ pub mod cli;
 pub mod crawl;
 pub mod model;
 pub mod store;
+pub mod text;

@@ -1,1 +1,15 @@
-//! The fold: original text → comparable units, each with its place in the original.
+//! The fold: an original text becomes comparable units, each with its place in the original.
+//!
+//! [`Folded`] is made once for each text and serves marks and rules alike. Separators, spaces,
+//! punctuation, invisible characters and emoji are no units; they are the gaps between units, so that
+//! a hidden word is whole again and how it was hidden is known. What a match is worth is decided below.
+
+mod folded;
+mod gap;
+mod steps;
+mod surface;
+mod table;
+
+pub use folded::{Folded, Span, fold};
+pub use gap::Gap;
+pub use surface::{FoldedSurface, fold_surfaces};

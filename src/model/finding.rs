@@ -33,8 +33,6 @@ pub enum Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
-    /// Upper and lower case.
-    Case,
     /// Full-width and other compatibility forms (Ａ, ①, 𝐀).
     Width,
     /// Traditional or variant characters (雲 for 云).
@@ -52,14 +50,13 @@ pub enum Channel {
 impl Channel {
     /// Whether using it inside a word is a sign of hiding, not of typography.
     pub fn is_disguise(self) -> bool {
-        !matches!(self, Self::Case | Self::Width | Self::Traditional)
+        !matches!(self, Self::Width | Self::Traditional)
     }
 }
 
 impl fmt::Display for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Case => "case",
             Self::Width => "width",
             Self::Traditional => "traditional",
             Self::Invisible => "invisible",

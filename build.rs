@@ -1,0 +1,288 @@
+//! Compiles the fold table: one entry a code point, so that folding is a look-up.
+//!
+//! Sources: unicode-normalization (NFKC, NFKD), unicode-security (UTS #39 confusables) and the
+//! OpenCC character table. They are slow one by one and keep no offsets; the table is neither.
+
+use std::{collections::HashMap, env, fs, path::Path};
+
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use unicode_security::confusable_detection::skeleton;
+
+const UNIT: u32 = 0;
+const GAP: u32 = 1;
+const MANY: u32 = 2;
+
+const SPACE: u32 = 1;
+const LIGHT: u32 = 2;
+const STRONG: u32 = 4;
+const INVISIBLE: u32 = 8;
+const EMOJI: u32 = 16;
+
+const WIDTH: u32 = 1;
+const TRADITIONAL: u32 = 2;
+const CONFUSABLE: u32 = 4;
+
+const PAGE: usize = 256;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    let Ok(out) = env::var("OUT_DIR") else { return };
+    let opencc = ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s)
+        .unwrap_or_else(|error| panic!("the OpenCC character table: {error}"));
+    let mut many: Vec<String> = Vec::new();
+    let mut pages: Vec<u16> = Vec::new();
+    let mut blocks: Vec<Vec<u32>> = Vec::new();
+    let mut known: HashMap<Vec<u32>, u16> = HashMap::new();
+    for first in (0..0x11_0000_u32).step_by(PAGE) {
+        let block: Vec<u32> = (first..first + PAGE as u32)
+            .map(|code| char::from_u32(code).map_or(0, |c| entry(c, &opencc, &mut many)))
+            .collect();
+        let next = blocks.len() as u16;
+        let index = *known.entry(block.clone()).or_insert_with(|| {
+            blocks.push(block);
+            next
+        });
+        pages.push(index);
+    }
+    let mut table: Vec<u8> = Vec::new();
+    for page in &pages {
+        table.extend(page.to_le_bytes());
+    }
+    for value in blocks.iter().flatten() {
+        table.extend(value.to_le_bytes());
+    }
+    let out = Path::new(&out);
+    write(&out.join("fold.bin"), &table);
+    let lines: Vec<String> = many.iter().map(|text| format!("{text:?}")).collect();
+    write(&out.join("fold_many.rs"), format!("[{}]", lines.join(",")).as_bytes());
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// Low 21 bits: the folded character, the gap's kind, or an index; 2 bits: what it is; from bit 24: what was changed.
+fn entry(c: char, opencc: &ferrous_opencc::OpenCC, many: &mut Vec<String>) -> u32 {
+    if let Some(gap) = gap(c) {
+        return gap | GAP << 21;
+    }
+    let (folded, flags) = settle(c, opencc);
+    let flags = flags << 24;
+    let mut chars = folded.chars();
+    match (chars.next(), chars.next()) {
+        (Some(only), None) => only as u32 | UNIT << 21 | flags,
+        (None, _) => LIGHT | GAP << 21,
+        _ => {
+            let index = many.iter().position(|known| *known == folded).unwrap_or_else(|| {
+                many.push(folded);
+                many.len() - 1
+            });
+            index as u32 | MANY << 21 | flags
+        }
+    }
+}
+
+/// What kind of gap a character leaves, if it is no unit.
+fn gap(c: char) -> Option<u32> {
+    let code = c as u32;
+    if is_invisible(code) || is_combining_mark(c) && !is_spacing_mark(code) {
+        return Some(INVISIBLE);
+    }
+    if matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{b}' | '\u{c}') {
+        return Some(STRONG);
+    }
+    if c.is_whitespace() || c.is_control() {
+        return Some(SPACE);
+    }
+    if enclosed_letter(code).is_some() {
+        return None;
+    }
+    if matches!(code, 0x1F000..=0x1F12F | 0x1F18A..=0x1FAFF | 0x2600..=0x2775 | 0x2794..=0x27BF | 0x2B00..=0x2BFF | 0x231A..=0x23FF)
+    {
+        return Some(EMOJI);
+    }
+    let plain: String = c.nfkc().collect();
+    let first = plain.chars().find(|c| !c.is_whitespace())?;
+    if first.is_alphanumeric() || plain.chars().any(char::is_alphanumeric) {
+        return None;
+    }
+    Some(if is_strong(first) || is_strong(c) { STRONG } else { LIGHT })
+}
+
+fn is_strong(c: char) -> bool {
+    matches!(
+        c,
+        '。' | '！'
+            | '？'
+            | '；'
+            | '，'
+            | '：'
+            | '、'
+            | '!'
+            | '?'
+            | ';'
+            | ','
+            | ':'
+            | '('
+            | ')'
+            | '['
+            | ']'
+            | '{'
+            | '}'
+            | '"'
+            | '（'
+            | '）'
+            | '【'
+            | '】'
+            | '《'
+            | '》'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
+            | '“'
+            | '”'
+            | '〈'
+            | '〉'
+            | '〔'
+            | '〕'
+            | '〖'
+            | '〗'
+            | '…'
+            | '‘'
+            | '’'
+            | '«'
+            | '»'
+            | '｡'
+            | '､'
+            | '¿'
+            | '¡'
+    )
+}
+
+/// Default-ignorable code points and fillers (Unicode, DerivedCoreProperties): nothing is seen.
+fn is_invisible(code: u32) -> bool {
+    matches!(
+        code,
+        0xAD | 0x34F | 0x61C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x200B..=0x200F | 0x202A..=0x202E
+            | 0x2060..=0x206F | 0x2800 | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFFB | 0x1BCA0..=0x1BCA3
+            | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF
+    )
+}
+
+/// Marks that are letters of Indic and similar scripts, not decoration.
+fn is_spacing_mark(code: u32) -> bool {
+    (0x900..0x1AB0).contains(&code)
+        || (0x1B00..0x1DC0).contains(&code)
+        || (0xA800..0xAC00).contains(&code)
+        || (0x3099..=0x309A).contains(&code)
+}
+
+/// Letters in circles and squares that NFKC leaves alone.
+fn enclosed_letter(code: u32) -> Option<char> {
+    let at = |first: u32| char::from_u32('a' as u32 + code - first);
+    match code {
+        0x1F150..=0x1F169 => at(0x1F150),
+        0x1F170..=0x1F189 => at(0x1F170),
+        0x2776..=0x277E => char::from_u32('1' as u32 + code - 0x2776),
+        0x278A..=0x2792 => char::from_u32('1' as u32 + code - 0x278A),
+        _ => None,
+    }
+}
+
+/// Folds until nothing changes any more, so that folding a folded text is the same text.
+fn settle(c: char, opencc: &ferrous_opencc::OpenCC) -> (String, u32) {
+    let (mut folded, mut flags) = fold(c, opencc);
+    for _ in 0..4 {
+        let mut again = String::new();
+        for part in folded.chars().filter(|part| gap(*part).is_none()) {
+            let (next, more) = fold(part, opencc);
+            flags |= more;
+            again.push_str(&next);
+        }
+        if again == folded {
+            break;
+        }
+        folded = again;
+    }
+    (folded, flags)
+}
+
+/// Folds one character: compatibility forms, case, accents, traditional characters, Latin look-alikes.
+fn fold(c: char, opencc: &ferrous_opencc::OpenCC) -> (String, u32) {
+    if c.is_ascii() {
+        return (c.to_ascii_lowercase().to_string(), 0);
+    }
+    if let Some(letter) = enclosed_letter(c as u32) {
+        return (letter.to_string(), WIDTH);
+    }
+    let mut flags = 0;
+    let plain: String = c.nfkc().filter(|c| c.is_alphanumeric()).collect();
+    if plain.chars().ne([c]) {
+        flags |= WIDTH;
+    }
+    let mut folded = String::new();
+    for c in plain.chars() {
+        if let Some(ascii) = latin_look(c) {
+            if !c.is_ascii() {
+                flags |= if strip_accents(c).is_ascii_alphabetic() { WIDTH } else { CONFUSABLE };
+            }
+            folded.push(ascii);
+            continue;
+        }
+        let simple = opencc.convert(&c.to_string());
+        let mut simple_chars = simple.chars();
+        match (simple_chars.next(), simple_chars.next()) {
+            (Some(s), None) if s != c => {
+                flags |= TRADITIONAL;
+                folded.push(s);
+            }
+            _ => folded.extend(c.to_lowercase().filter(|c| c.is_alphanumeric())),
+        }
+    }
+    (folded, flags)
+}
+
+fn strip_accents(c: char) -> char {
+    let mut parts = std::iter::once(c).nfkd().filter(|c| !is_combining_mark(*c));
+    match (parts.next(), parts.next()) {
+        (Some(base), None) => base,
+        _ => c,
+    }
+}
+
+/// The ASCII letter or digit a letter looks like, in lower case.
+fn latin_look(c: char) -> Option<char> {
+    let base = strip_accents(c);
+    if base.is_ascii_alphanumeric() {
+        return Some(base.to_ascii_lowercase());
+    }
+    if !is_alphabet_near_latin(base as u32) {
+        return None;
+    }
+    let lower = base.to_lowercase().next().unwrap_or(base);
+    let upper = base.to_uppercase().next().unwrap_or(base);
+    // UTS #39 folds I, l and 1 together: a capital that looks like all three is read by its small form.
+    let order =
+        if base.is_uppercase() && look(base) == Some('l') { [lower, base, upper] } else { [base, lower, upper] };
+    order.into_iter().find_map(look)
+}
+
+fn look(c: char) -> Option<char> {
+    let text = c.to_string();
+    let mut shape = skeleton(&text);
+    match (shape.next(), shape.next()) {
+        (Some(one), None) if one.is_ascii_alphanumeric() => Some(one.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+/// Alphabets whose letters are taken for Latin ones.
+fn is_alphabet_near_latin(code: u32) -> bool {
+    matches!(
+        code,
+        0x80..=0x58F | 0x10A0..=0x10FF | 0x13A0..=0x13FF | 0x1C80..=0x1C8F | 0x1D00..=0x1DBF | 0x1E00..=0x1FFF | 0x2100..=0x218F
+            | 0x2C60..=0x2CFF | 0x2D00..=0x2D2F | 0xA4D0..=0xA4FF | 0xA640..=0xA69F | 0xA720..=0xA7FF | 0xAB30..=0xABBF
+            | 0x10280..=0x1031F | 0x10400..=0x104FF | 0x118A0..=0x118DF | 0x16F00..=0x16F9F
+    )
+}
