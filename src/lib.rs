@@ -7,5 +7,6 @@
 pub mod cli;
 pub mod crawl;
 pub mod model;
+pub mod rules;
 pub mod store;
 pub mod text;

@@ -1,0 +1,580 @@
+//! From a rule file to a rule: every part is read, bounded and fitted, every mistake is kept.
+//!
+//! Main type: [`Compiler`]. Words end up in the automaton's builder; mistakes are diagnostics with a
+//! place. Rules about a whole set (such as two files with one id) are `lint`'s matter.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use jiff::civil::Date;
+use regex::RegexBuilder;
+use toml::{Spanned, value::Datetime};
+
+use crate::{
+    model::{Channel, Diagnostic},
+    text::fold,
+};
+
+use super::{
+    RuleSource,
+    atoms::AtomsBuilder,
+    category::Sectors,
+    expression::{Expression, Mistake, Token},
+    file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile},
+    guard,
+    limits::{
+        MAX_ALL_WORDS, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_WITHIN, MAX_WORD_CHARS,
+        MAX_WORDS,
+    },
+    rule::{Clause, Exception, Law, Look, Near, Rule, SectorGate, Test},
+    sentence,
+};
+
+/// What compiling many rules shares.
+#[derive(Debug)]
+pub(super) struct Compiler<'a> {
+    pub lists: &'a BTreeMap<String, Vec<String>>,
+    pub sectors: &'a Sectors,
+    pub atoms: AtomsBuilder,
+    pub problems: Vec<Diagnostic>,
+}
+
+/// A clause or an exception, whichever was written: how it looks.
+struct LookFile<'a> {
+    words: Option<&'a [Spanned<String>]>,
+    words_from: Option<&'a Spanned<String>>,
+    regex: Option<&'a Spanned<String>>,
+    atoms: &'a [Spanned<String>],
+    on: RegexText,
+    near: Option<&'a NearFile>,
+    when: Option<&'a Spanned<String>>,
+    span: Range<usize>,
+}
+
+impl Compiler<'_> {
+    /// Reads and compiles one file as rule number `rule`; `None` when nothing can be made of it.
+    pub fn rule(&mut self, source: &RuleSource, rule: usize) -> Option<Rule> {
+        let file: RuleFile = match toml::from_str(&source.text) {
+            Ok(file) => file,
+            Err(error) => {
+                self.problems.push(syntax(source, &error));
+                return None;
+            }
+        };
+        let before = self.problems.len();
+        let mut one = One { compiler: self, source, rule, names: Vec::new(), clauses: Vec::new() };
+        let made = one.rule(&file);
+        let clean = !self.problems.iter().skip(before).any(|problem| !problem.warning);
+        made.filter(|_| clean)
+    }
+}
+
+fn syntax(source: &RuleSource, error: &toml::de::Error) -> Diagnostic {
+    if error.message().starts_with("unknown field") {
+        return Diagnostic::toml(
+            &source.path,
+            &source.text,
+            error,
+            "rule.unknown-key",
+            "correct the key or remove it; rules/README.md lists every key",
+        );
+    }
+    Diagnostic::toml(&source.path, &source.text, error, "rule.syntax", "rules/README.md shows the form of a rule")
+}
+
+/// One file being compiled.
+struct One<'a, 'b> {
+    compiler: &'a mut Compiler<'b>,
+    source: &'a RuleSource,
+    rule: usize,
+    names: Vec<String>,
+    clauses: Vec<Clause>,
+}
+
+impl One<'_, '_> {
+    fn wrong(&mut self, span: Range<usize>, code: &'static str, message: impl Into<String>, help: &str) {
+        let problem = Diagnostic::error(&self.source.path, &self.source.text, span, code, message, help);
+        self.compiler.problems.push(problem);
+    }
+
+    fn rule(&mut self, file: &RuleFile) -> Option<Rule> {
+        self.check_head(file);
+        let sectors = self.sectors(&file.sectors);
+        let laws = self.laws(file);
+        self.clauses(file);
+        let exceptions = self.exceptions(&file.except);
+        let condition = self.condition(&file.matching.as_ref().condition)?;
+        self.mark_reported(file, &condition, &exceptions);
+        let skip_attributes = self.names_from(&file.matching.as_ref().skip_attributes);
+        let tests = self.tests(&file.test);
+        Some(Rule {
+            id: file.id.as_ref().clone(),
+            version: *file.version.as_ref(),
+            family: file.family.as_ref().clone(),
+            kind: file.kind,
+            status: file.status,
+            severity: file.severity,
+            score: (*file.score.as_ref()).min(100),
+            title: file.title.clone(),
+            owner: file.owner.clone(),
+            note: file.basis.as_ref().note.clone(),
+            reason: file.review.reason.clone(),
+            guidance: file.review.guidance.clone(),
+            tests,
+            path: self.source.path.clone(),
+            laws,
+            sectors,
+            fields: file.matching.as_ref().fields.clone(),
+            skip_attributes,
+            channels: channels(&file.matching.as_ref().fold),
+            condition,
+            clauses: std::mem::take(&mut self.clauses),
+            exceptions,
+        })
+    }
+
+    fn check_head(&mut self, file: &RuleFile) {
+        if *file.format.as_ref() != 1 {
+            self.wrong(file.format.span(), "rule.format", "this program reads rules of format 1", "write format = 1");
+        }
+        if *file.score.as_ref() == 0 || *file.score.as_ref() > 100 {
+            self.wrong(file.score.span(), "rule.score", "a score is 1 to 100", "say how sure a plain match is");
+        }
+        let id = file.id.as_ref();
+        if self.source.stem() != id {
+            let message = format!("the file `{}` holds the rule `{id}`", self.source.path);
+            self.wrong(file.id.span(), "rule.file-name", message, "give file and rule the same name");
+        }
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+        if id.is_empty() || id.len() > 80 || !id.chars().all(fits) {
+            let help = "use small Latin letters, digits, `-` and `.`, at most 80";
+            self.wrong(file.id.span(), "rule.id", format!("`{id}` is no rule id"), help);
+        }
+        if file.family.as_ref().trim().is_empty() {
+            self.wrong(file.family.span(), "rule.family", "a rule needs a family", "name it, such as AD-ABS");
+        }
+        if file.clause.len() + file.except.len() > MAX_CLAUSES {
+            let message = format!("more than {MAX_CLAUSES} clauses and exceptions");
+            self.wrong(file.id.span(), "rule.clauses", message, "make two rules of it");
+        }
+    }
+
+    fn sectors(&mut self, written: &[Spanned<String>]) -> SectorGate {
+        let mut gate = SectorGate::default();
+        for sector in written {
+            let text = sector.as_ref();
+            let (never, name) = text.strip_prefix('!').map_or((false, text.as_str()), |name| (true, name));
+            if name == "*" && !never {
+                gate.all = true;
+            } else if !self.compiler.sectors.knows(name) {
+                let help = "use a sector of lists/sectors.toml, or add it there";
+                self.wrong(sector.span(), "rule.unknown-sector", format!("there is no sector `{name}`"), help);
+            } else if never {
+                gate.never.push(name.to_owned());
+            } else {
+                gate.only.push(name.to_owned());
+            }
+        }
+        gate
+    }
+
+    fn laws(&mut self, file: &RuleFile) -> Vec<Law> {
+        let basis = file.basis.as_ref();
+        if basis.law.iter().all(|law| law.as_ref().text.trim().is_empty()) {
+            let help = "add [[basis.law]] with text = \"statute, article\"";
+            self.wrong(file.basis.span(), "rule.missing-law", "the rule rests on no law", help);
+        }
+        basis
+            .law
+            .iter()
+            .map(|law| Law {
+                text: law.as_ref().text.trim().to_owned(),
+                valid_from: law.as_ref().valid_from.as_ref().and_then(|date| self.date(date)),
+                valid_to: law.as_ref().valid_to.as_ref().and_then(|date| self.date(date)),
+                place: law.span(),
+            })
+            .collect()
+    }
+
+    fn date(&mut self, written: &Spanned<Datetime>) -> Option<Date> {
+        let date = written.as_ref().date.and_then(|date| {
+            Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
+        });
+        if date.is_none() {
+            self.wrong(written.span(), "rule.date", "this is no day", "write a date such as 2027-01-01");
+        }
+        date
+    }
+
+    fn clauses(&mut self, file: &RuleFile) {
+        self.names = file.clause.keys().map(|name| name.as_ref().clone()).collect();
+        for (name, clause) in &file.clause {
+            let index = self.clauses.len();
+            let spanned = LookFile::of_clause(clause.as_ref(), name.span());
+            let look = self.look(&spanned, index);
+            let ClauseFile { edges, cover, anywhere, report, min_count, .. } = clause.as_ref();
+            self.clauses.push(Clause {
+                name: name.as_ref().clone(),
+                look,
+                edges: *edges,
+                cover: *cover,
+                min_count: min_count.as_ref().map_or(1, |count| (*count.as_ref()).max(1)),
+                anywhere: *anywhere,
+                report: *report,
+            });
+        }
+    }
+
+    fn exceptions(&mut self, written: &[Spanned<ExceptFile>]) -> Vec<Exception> {
+        let mut exceptions = Vec::new();
+        for exception in written {
+            let clause = self.clauses.len();
+            let file = exception.as_ref();
+            let look = self.look(&LookFile::of_exception(file), clause);
+            let name = file.name.as_ref().clone();
+            if file.why.zh.trim().is_empty() || file.why.en.trim().is_empty() {
+                let message = format!("the exception `{name}` gives no reason");
+                self.wrong(file.name.span(), "rule.no-reason", message, "say why, in zh and en");
+            }
+            self.clauses.push(Clause {
+                name: format!("except {name}"),
+                look,
+                edges: Edges::Latin,
+                cover: true,
+                min_count: 1,
+                anywhere: false,
+                report: false,
+            });
+            let until = file.until.as_ref().and_then(|date| self.date(date));
+            let place = file.until.as_ref().map_or(file.name.span(), Spanned::span);
+            exceptions.push(Exception { name, why: file.why.clone(), until, clause, place });
+        }
+        exceptions
+    }
+
+    fn look(&mut self, file: &LookFile<'_>, clause: usize) -> Look {
+        let ways = [
+            file.words.is_some(),
+            file.words_from.is_some(),
+            file.regex.is_some(),
+            file.near.is_some(),
+            file.when.is_some(),
+        ];
+        if ways.iter().filter(|&&used| used).count() != 1 {
+            let message = "a clause has exactly one of words, words_from, regex, near and when";
+            self.wrong(file.span.clone(), "rule.clause", message, "keep one; name the others as clauses");
+            return Look::Words;
+        }
+        if let Some(words) = file.words {
+            let words = self.words(words);
+            self.want(words, clause, 0);
+        } else if let Some(list) = file.words_from {
+            let words = self.list(list.as_ref(), &list.span());
+            self.want(words, clause, 0);
+        } else if let Some(regex) = file.regex {
+            return self.regex(regex, file, clause);
+        } else if let Some(near) = file.near {
+            return self.near(near, file, clause);
+        } else if let Some(when) = file.when {
+            return self.when(when);
+        }
+        Look::Words
+    }
+
+    fn when(&mut self, when: &Spanned<String>) -> Look {
+        let sectors = self.compiler.sectors;
+        match guard::parse(when.as_ref(), |sector| sectors.knows(sector)) {
+            Ok(guard) => Look::When(guard),
+            Err(mistake) => {
+                self.mistake(when, "rule.guard", &mistake);
+                Look::Words
+            }
+        }
+    }
+
+    fn regex(&mut self, regex: &Spanned<String>, file: &LookFile<'_>, clause: usize) -> Look {
+        if regex.as_ref().len() > MAX_REGEX_BYTES {
+            let message = format!("the regex has {} bytes, more than {MAX_REGEX_BYTES}", regex.as_ref().len());
+            self.wrong(regex.span(), "rule.regex-size", message, "use words and near instead");
+            return Look::Words;
+        }
+        if file.atoms.is_empty() {
+            let help = "add atoms = [\"…\"]: words one of which stands in every text the regex matches";
+            self.wrong(regex.span(), "rule.no-literal", "a regex only confirms, and nothing calls it", help);
+        }
+        let atoms = self.words(file.atoms);
+        self.want(atoms, clause, 0);
+        match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
+            Ok(built) => Look::Regex { regex: built, on: file.on },
+            Err(regex::Error::CompiledTooBig(limit)) => {
+                let message = format!("the regex compiles to more than {limit} bytes");
+                self.wrong(regex.span(), "rule.regex-size", message, "repeat less, or use words and near");
+                Look::Words
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let message = text.lines().last().unwrap_or("the regex cannot be read").trim_start_matches("error: ");
+                self.wrong(regex.span(), "rule.regex", format!("the regex cannot be read: {message}"), "correct it");
+                Look::Words
+            }
+        }
+    }
+
+    fn near(&mut self, near: &NearFile, file: &LookFile<'_>, clause: usize) -> Look {
+        if *near.within.as_ref() > MAX_WITHIN {
+            let message = format!("within reaches at most {MAX_WITHIN} characters");
+            self.wrong(near.within.span(), "rule.within", message, "what stands further apart is not near");
+        }
+        Look::Near(Near {
+            a: self.side(&near.a, file, clause, 0),
+            b: self.side(&near.b, file, clause, 1),
+            within: *near.within.as_ref(),
+            order: near.order,
+            stop: near.stop,
+        })
+    }
+
+    /// The clause a side refers to; its words go to the automaton when it has its own.
+    fn side(&mut self, side: &SideFile, file: &LookFile<'_>, clause: usize, number: u8) -> Option<usize> {
+        match side {
+            SideFile::Words(words) => {
+                let mut all = Vec::new();
+                for word in words {
+                    all.extend(self.expand(word, &file.span));
+                }
+                self.want(all, clause, number);
+                None
+            }
+            SideFile::Clause(list) if list.starts_with('@') => {
+                let words = self.list(list, &file.span);
+                self.want(words, clause, number);
+                None
+            }
+            SideFile::Clause(name) => {
+                let found = self.names.iter().position(|known| known == name);
+                if found.is_none() {
+                    let message = format!("near refers to the clause `{name}`, which does not exist");
+                    let help = "name a [clause.…] of this file, or write the words as a list";
+                    self.wrong(file.span.clone(), "rule.undefined-clause", message, help);
+                }
+                found
+            }
+        }
+    }
+
+    fn condition(&mut self, written: &Spanned<String>) -> Option<Expression<usize>> {
+        let names = self.names.clone();
+        let parsed = Expression::parse(written.as_ref(), |tokens| {
+            let span = tokens.span();
+            match tokens.peek().cloned() {
+                Some(Token::Word(name)) => {
+                    tokens.next();
+                    names.iter().position(|known| *known == name).ok_or_else(|| {
+                        let message = format!("the condition names the clause `{name}`, which does not exist");
+                        Mistake::new(span, message, format!("add [clause.{name}] or use {}", names.join(", ")))
+                    })
+                }
+                _ => Err(tokens.unexpected("the name of a clause")),
+            }
+        });
+        match parsed {
+            Ok(condition) => Some(condition),
+            Err(mistake) => {
+                let undefined = mistake.message.starts_with("the condition names");
+                let code = if undefined { "rule.undefined-clause" } else { "rule.condition" };
+                self.mistake(written, code, &mistake);
+                None
+            }
+        }
+    }
+
+    /// Decides whose matches become findings, and finds clauses nobody asks.
+    fn mark_reported(&mut self, file: &RuleFile, condition: &Expression<usize>, exceptions: &[Exception]) {
+        let mut asked = vec![false; self.clauses.len()];
+        let mut positive = asked.clone();
+        condition.leaves(true, &mut |&index, stands| {
+            if let (Some(asked), Some(positive)) = (asked.get_mut(index), positive.get_mut(index)) {
+                *asked = true;
+                *positive |= stands;
+            }
+        });
+        for index in 0..self.clauses.len() {
+            let Some(Clause { look: Look::Near(near), .. }) = self.clauses.get(index) else { continue };
+            for reference in [near.a, near.b].into_iter().flatten() {
+                self.check_reference(file, index, reference);
+                if let Some(asked) = asked.get_mut(reference) {
+                    *asked = true;
+                }
+            }
+        }
+        for (index, (name, _)) in file.clause.iter().enumerate() {
+            let cover = self.clauses.get(index).is_some_and(|clause| clause.cover);
+            if !cover && !asked.get(index).copied().unwrap_or(true) {
+                let message = format!("nothing asks the clause `{}`", name.as_ref());
+                self.wrong(name.span(), "rule.unused-clause", message, "use it in the condition or remove it");
+            }
+        }
+        for (index, clause) in self.clauses.iter_mut().enumerate() {
+            let text = !matches!(clause.look, Look::When(_));
+            clause.report &= text && !clause.cover && !clause.anywhere && positive.get(index) == Some(&true);
+        }
+        if !self.clauses.iter().any(|clause| clause.report) {
+            debug_assert!(exceptions.iter().all(|exception| exception.clause < self.clauses.len()));
+            let span = file.matching.as_ref().condition.span();
+            let help = "ask for at least one clause of words, regex or near without `not`";
+            self.wrong(span, "rule.no-wording", "the condition looks for no wording, so nothing can be shown", help);
+        }
+    }
+
+    /// A near may refer to a clause that refers to none itself: no circles, one order of work.
+    fn check_reference(&mut self, file: &RuleFile, index: usize, reference: usize) {
+        let refers = |clause: Option<&Clause>| match clause.map(|clause| &clause.look) {
+            Some(Look::Near(near)) => near.refers(),
+            Some(Look::When(_)) | None => true,
+            Some(_) => false,
+        };
+        if refers(self.clauses.get(reference)) {
+            let span = file.clause.keys().nth(index).map_or(file.id.span(), Spanned::span);
+            let message = "near refers to a clause that is no wording of its own";
+            self.wrong(span, "rule.reference", message, "refer to a clause of words, a regex, or a near of words");
+        }
+    }
+
+    fn tests(&mut self, written: &[Spanned<TestFile>]) -> Vec<Test> {
+        if written.len() > MAX_TESTS {
+            let span = written.get(MAX_TESTS).map_or(0..0, Spanned::span);
+            self.wrong(span, "rule.tests", format!("more than {MAX_TESTS} tests"), "keep those that show something");
+            return Vec::new();
+        }
+        let mut tests = Vec::new();
+        for test in written {
+            let file = test.as_ref();
+            let on = file.on.as_ref().and_then(|date| self.date(date));
+            let line = self.source.text.get(..test.span().start).unwrap_or("").matches('\n').count() + 1;
+            match sentence::listing(file.listing.as_ref()) {
+                Ok(listing) => tests.push(Test {
+                    name: file.name.clone(),
+                    listing,
+                    expect: file.expect,
+                    spans: file.spans.clone(),
+                    on,
+                    line,
+                }),
+                Err(message) => {
+                    let help = "write listing = { title = \"…\" }; rules/README.md lists the fields";
+                    self.wrong(file.listing.span(), "rule.test", message, help);
+                }
+            }
+        }
+        tests
+    }
+
+    fn names_from(&mut self, written: &[Spanned<String>]) -> Vec<String> {
+        self.words(written).into_iter().map(|(_, folded)| folded).collect()
+    }
+
+    fn words(&mut self, written: &[Spanned<String>]) -> Vec<(String, String)> {
+        written.iter().flat_map(|word| self.expand(word.as_ref(), &word.span())).collect()
+    }
+
+    /// A word with its fold, or the words of the list it names.
+    fn expand(&mut self, word: &str, span: &Range<usize>) -> Vec<(String, String)> {
+        if word.starts_with('@') {
+            return self.list(word, span);
+        }
+        let folded = fold(word);
+        let count = folded.chars().count();
+        if folded.is_empty() {
+            let message = format!("`{word}` is nothing but separators and can never match");
+            self.wrong(span.clone(), "rule.dead-word", message, "remove it, or use a regex with on = \"original\"");
+        } else if count == 1 && !folded.is_ascii() {
+            let message = format!("`{word}` is a single character: it stands inside countless words");
+            self.wrong(span.clone(), "rule.single-character", message, "write the words that are meant");
+        } else if count > MAX_WORD_CHARS {
+            let message = format!("a word of {count} characters; at most {MAX_WORD_CHARS}");
+            self.wrong(span.clone(), "rule.long-word", message, "shorten it");
+        } else {
+            return vec![(word.to_owned(), folded)];
+        }
+        Vec::new()
+    }
+
+    fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<(String, String)> {
+        let name = name.trim_start_matches('@');
+        let Some(words) = self.compiler.lists.get(name) else {
+            let message = format!("there is no word list `{name}`");
+            self.wrong(span.clone(), "rule.list-missing", message, "add lists/NAME.txt beside the rules");
+            return Vec::new();
+        };
+        words.iter().flat_map(|word| self.expand(word, span)).collect()
+    }
+
+    fn want(&mut self, words: Vec<(String, String)>, clause: usize, side: u8) {
+        if words.len() > MAX_WORDS || self.compiler.atoms.len() + words.len() > MAX_ALL_WORDS {
+            let message = format!("more than {MAX_WORDS} words in a clause or {MAX_ALL_WORDS} in all");
+            self.wrong(0..0, "rule.words", message, "a list this long belongs to the register of marks");
+            return;
+        }
+        for (written, folded) in words {
+            self.compiler.atoms.want(&written, folded, self.rule, clause, side);
+        }
+    }
+
+    /// A mistake inside a text of the file, underlined there when it is written without escapes.
+    fn mistake(&mut self, written: &Spanned<String>, code: &'static str, mistake: &Mistake) {
+        let span = written.span();
+        let inside = span.start + 1..span.end.saturating_sub(1);
+        let plain = self.source.text.get(inside.clone()) == Some(written.as_ref().as_str());
+        let place = if plain {
+            let start = inside.start + mistake.span.start;
+            start..(inside.start + mistake.span.end).max(start + 1)
+        } else {
+            span
+        };
+        self.wrong(place, code, mistake.message.clone(), &mistake.help);
+    }
+}
+
+impl<'a> LookFile<'a> {
+    fn of_clause(file: &'a ClauseFile, span: Range<usize>) -> Self {
+        Self {
+            words: file.words.as_deref(),
+            words_from: file.words_from.as_ref(),
+            regex: file.regex.as_ref(),
+            atoms: &file.atoms,
+            on: file.on,
+            near: file.near.as_ref(),
+            when: file.when.as_ref(),
+            span,
+        }
+    }
+
+    fn of_exception(file: &'a ExceptFile) -> Self {
+        Self {
+            words: file.words.as_deref(),
+            words_from: file.words_from.as_ref(),
+            regex: file.regex.as_ref(),
+            atoms: &file.atoms,
+            on: file.on,
+            near: file.near.as_ref(),
+            when: file.when.as_ref(),
+            span: file.name.span(),
+        }
+    }
+}
+
+/// The channels that fold steps undo.
+fn channels(steps: &[FoldStep]) -> Vec<Channel> {
+    let mut channels = Vec::new();
+    for step in steps {
+        match step {
+            FoldStep::Nfkc => channels.push(Channel::Width),
+            // Case is folded for everyone and is no disguise.
+            FoldStep::Case => {}
+            FoldStep::T2s => channels.push(Channel::Traditional),
+            FoldStep::Sep => channels.extend([Channel::Separator, Channel::Invisible]),
+            FoldStep::Emoji => channels.push(Channel::Emoji),
+            FoldStep::Glyph => channels.push(Channel::Confusable),
+        }
+    }
+    channels
+}

@@ -1,0 +1,290 @@
+//! The form of a rule file, as people write it, with places kept for diagnostics.
+//!
+//! Main type: [`RuleFile`]. What a value means, and whether the parts fit, `compile` says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use toml::{Spanned, value::Datetime};
+
+use crate::model::{Severity, SurfaceKind};
+
+/// A text in both languages of the desk.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bilingual {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// What sort of claim a rule makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleKind {
+    /// The wording itself.
+    Phrase,
+    /// A product term stands there and the proof it requires does not: a question, never an accusation.
+    ProductGate,
+    /// Who says it, where, with what beside it.
+    Context,
+}
+
+/// Where a rule stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Being written: matches nothing but its own tests.
+    Draft,
+    /// Counted, never queued.
+    Shadow,
+    /// Makes findings.
+    Active,
+    /// Kept for the record.
+    Retired,
+}
+
+/// A fold step a rule lets its words match through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FoldStep {
+    Nfkc,
+    Case,
+    T2s,
+    Sep,
+    Emoji,
+    Glyph,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    pub format: Spanned<u32>,
+    pub id: Spanned<String>,
+    pub version: Spanned<u32>,
+    pub family: Spanned<String>,
+    pub kind: RuleKind,
+    pub status: Status,
+    pub severity: Severity,
+    pub score: Spanned<u32>,
+    pub title: Bilingual,
+    pub owner: String,
+    pub sectors: Vec<Spanned<String>>,
+    #[serde(default, rename = "locales")]
+    pub _locales: Vec<String>,
+    pub basis: Spanned<BasisFile>,
+    #[serde(rename = "match")]
+    pub matching: Spanned<MatchFile>,
+    #[serde(default)]
+    pub clause: BTreeMap<Spanned<String>, Spanned<ClauseFile>>,
+    #[serde(default)]
+    pub except: Vec<Spanned<ExceptFile>>,
+    pub review: ReviewFile,
+    #[serde(default, rename = "quality")]
+    pub _quality: Option<QualityFile>,
+    #[serde(default)]
+    pub test: Vec<Spanned<TestFile>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BasisFile {
+    #[serde(default)]
+    pub law: Vec<Spanned<LawFile>>,
+    pub note: Bilingual,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LawFile {
+    pub text: String,
+    #[serde(default)]
+    pub valid_from: Option<Spanned<Datetime>>,
+    #[serde(default)]
+    pub valid_to: Option<Spanned<Datetime>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MatchFile {
+    pub fields: Vec<SurfaceKind>,
+    pub fold: Vec<FoldStep>,
+    pub condition: Spanned<String>,
+    /// Attributes that are labels the law requires, not advertising; `@name` is a list.
+    #[serde(default)]
+    pub skip_attributes: Vec<Spanned<String>>,
+}
+
+/// How a clause or an exception looks at a surface: exactly one of `words`, `words_from`, `regex`,
+/// `near`, `when`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClauseFile {
+    #[serde(default)]
+    pub words: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub words_from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub regex: Option<Spanned<String>>,
+    /// One of these words must stand on the surface before the regex is asked.
+    #[serde(default)]
+    pub atoms: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub on: RegexText,
+    #[serde(default)]
+    pub near: Option<NearFile>,
+    #[serde(default)]
+    pub when: Option<Spanned<String>>,
+    #[serde(default)]
+    pub edges: Edges,
+    #[serde(default)]
+    pub cover: bool,
+    #[serde(default)]
+    pub min_count: Option<Spanned<usize>>,
+    /// True when it matches on any surface of the listing, buyers' and viewers' words left out.
+    #[serde(default)]
+    pub anywhere: bool,
+    /// False for a clause that is only the setting, not the violation.
+    #[serde(default = "yes")]
+    pub report: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExceptFile {
+    pub name: Spanned<String>,
+    pub why: Bilingual,
+    #[serde(default)]
+    pub until: Option<Spanned<Datetime>>,
+    #[serde(default)]
+    pub words: Option<Vec<Spanned<String>>>,
+    #[serde(default)]
+    pub words_from: Option<Spanned<String>>,
+    #[serde(default)]
+    pub regex: Option<Spanned<String>>,
+    #[serde(default)]
+    pub atoms: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub on: RegexText,
+    #[serde(default)]
+    pub near: Option<NearFile>,
+    #[serde(default)]
+    pub when: Option<Spanned<String>>,
+}
+
+/// Two sides that must stand close to each other.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NearFile {
+    pub a: SideFile,
+    pub b: SideFile,
+    pub within: Spanned<usize>,
+    #[serde(default)]
+    pub order: Order,
+    #[serde(default)]
+    pub stop: Stop,
+}
+
+/// A side of `near`: words, or the name of another clause.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SideFile {
+    Clause(String),
+    Words(Vec<String>),
+}
+
+/// Which text a regex reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RegexText {
+    /// The folded units, joined: no separators, so disguises do not matter.
+    #[default]
+    Folded,
+    /// What the page says, with its punctuation.
+    Original,
+}
+
+/// Which side of `near` comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(super) enum Order {
+    #[default]
+    #[serde(rename = "any")]
+    Any,
+    #[serde(rename = "a-b")]
+    AThenB,
+}
+
+/// What a `near` does not reach across.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Stop {
+    /// The end of a sentence.
+    #[default]
+    Sentence,
+    /// A comma or anything stronger.
+    Clause,
+    /// A space or anything stronger.
+    Phrase,
+}
+
+/// Which words need a border on both sides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Edges {
+    /// Words that begin or end with a Latin letter or a digit, on that side.
+    #[default]
+    Latin,
+    /// None.
+    None,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewFile {
+    pub reason: String,
+    pub guidance: Bilingual,
+}
+
+/// Read so that it may stand in a file; the review room acts on it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QualityFile {
+    #[serde(default, rename = "min_precision")]
+    pub _min_precision: Option<f64>,
+    #[serde(default, rename = "max_hits_per_day")]
+    pub _max_hits_per_day: Option<u64>,
+    #[serde(default, rename = "min_decisions")]
+    pub _min_decisions: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TestFile {
+    #[serde(default)]
+    pub name: String,
+    pub listing: Spanned<toml::Table>,
+    pub expect: Expectation,
+    #[serde(default)]
+    pub spans: Option<Vec<String>>,
+    #[serde(default)]
+    pub on: Option<Spanned<Datetime>>,
+}
+
+/// What a test of a rule expects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expectation {
+    /// At least one finding.
+    Hit,
+    /// None that stands.
+    Miss,
+    /// A hit that is not reached yet: reported, never a failure.
+    TodoHit,
+    /// A miss that is not reached yet: reported, never a failure.
+    TodoMiss,
+}
+
+fn yes() -> bool {
+    true
+}

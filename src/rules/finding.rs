@@ -1,0 +1,215 @@
+//! From a rule's outcome on a surface to findings with their reasons.
+//!
+//! A match that an exception covers becomes a finding too, set aside with the exception's reason.
+
+use jiff::civil::Date;
+
+use crate::{
+    model::{Channel, Finding, FindingKind, Step},
+    text::FoldedSurface,
+};
+
+use super::{
+    atoms::Atoms,
+    evaluate::{Match, Outcome, channels},
+    file::RuleKind,
+    limits::MAX_MATCHES,
+    rule::{Exception, Fit, Rule},
+};
+
+/// How much of the doubt is left when a word was hidden: nobody hides an innocent word.
+const DOUBT_AFTER_DISGUISE: f64 = 0.6;
+/// What a sector rule is worth where the sector is unknown.
+const UNKNOWN_SECTOR: f64 = 0.8;
+
+/// What one rule found on one surface.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub rule: &'a Rule,
+    pub surface: &'a FoldedSurface<'a>,
+    pub atoms: &'a Atoms,
+    pub fit: Fit,
+    pub day: Date,
+}
+
+impl Place<'_> {
+    /// The findings of `outcome`: those that stand, then those set aside.
+    pub fn findings(self, outcome: &Outcome) -> Vec<Finding> {
+        let mut found = Vec::new();
+        let mut taken: Vec<Match> = Vec::new();
+        let aside = outcome.set_aside.and_then(|index| self.rule.exceptions.get(index));
+        if outcome.holds {
+            for (clause, one) in longest(self.standing(outcome)) {
+                found.push(self.finding(clause, one, aside));
+                taken.push(one.clone());
+            }
+        }
+        if outcome.would_hold {
+            let excepted = outcome.excepted.iter().filter(|(clause, _, _)| self.reports(*clause));
+            let chosen = longest(excepted.clone().map(|(clause, one, _)| (*clause, one)).collect());
+            for (clause, one) in chosen {
+                let exception = excepted.clone().find(|(index, other, _)| *index == clause && other == one);
+                let exception = exception.and_then(|(_, _, index)| self.rule.exceptions.get(*index));
+                if !taken.iter().any(|other| overlap(other, one)) {
+                    found.push(self.finding(clause, one, exception));
+                }
+            }
+        }
+        found
+    }
+
+    fn reports(self, clause: usize) -> bool {
+        self.rule.clauses.get(clause).is_some_and(|clause| clause.report)
+    }
+
+    fn standing<'a>(self, outcome: &'a Outcome) -> Vec<(usize, &'a Match)> {
+        outcome
+            .matches
+            .iter()
+            .enumerate()
+            .filter(|(clause, _)| self.reports(*clause))
+            .flat_map(|(clause, found)| found.iter().map(move |one| (clause, one)))
+            .collect()
+    }
+
+    fn finding(self, clause: usize, one: &Match, exception: Option<&Exception>) -> Finding {
+        let rule = self.rule;
+        let original = self.surface.surface.text;
+        let span = self.surface.folded.span(one.units.clone());
+        let text = original.get(span.bytes).unwrap_or("").to_owned();
+        let channels = channels(self.surface, one);
+        // A regex is made to reach over spaces; only inside a word are they a disguise.
+        let spaced = one.words.is_empty();
+        let hidden =
+            channels.iter().any(|&channel| channel.is_disguise() && !(spaced && channel == Channel::Separator));
+        let mut explanation = Vec::new();
+        for part in &one.parts {
+            explanation.extend(self.surface.folded.steps(original, part.clone()));
+        }
+        let word = self.word(one);
+        explanation.push(self.clause_step(clause, &text, &word));
+        let mut score = f64::from(rule.score) / 100.0;
+        if hidden {
+            let raised = 1.0 - (1.0 - score) * DOUBT_AFTER_DISGUISE;
+            explanation.push(disguise_step(raised / score.max(0.01)));
+            score = raised;
+        }
+        if self.fit == Fit::Unknown {
+            explanation.push(sector_step());
+            score *= UNKNOWN_SECTOR;
+        }
+        explanation.extend(self.exception_steps(exception));
+        explanation.push(self.guidance_step());
+        Finding {
+            kind: FindingKind::Rule,
+            reference: rule.id.clone(),
+            family: rule.family.clone(),
+            surface: self.surface.surface.path.clone(),
+            start: span.chars.start,
+            end: span.chars.end,
+            text,
+            word,
+            channels,
+            score,
+            severity: rule.severity,
+            citation: rule.citation(self.day),
+            explanation,
+            suppressed: exception
+                .map(|exception| format!("{}: {} / {}", exception.name, exception.why.zh, exception.why.en)),
+        }
+    }
+
+    /// The rule's own words, or what the regex saw.
+    fn word(self, one: &Match) -> String {
+        if one.words.is_empty() {
+            return one.units.clone().filter_map(|unit| self.surface.folded.char_at(unit)).collect();
+        }
+        let words: Vec<&str> = one.words.iter().map(|&word| self.atoms.written(word)).collect();
+        words.join(" … ")
+    }
+
+    fn clause_step(self, clause: usize, text: &str, word: &str) -> Step {
+        let name = self.rule.clauses.get(clause).map_or("", |clause| clause.name.as_str());
+        let title = &self.rule.title;
+        step(
+            "rule.clause",
+            (text, word),
+            format!("规则“{}”的条款 {name} 命中：{word}", title.zh),
+            format!("clause {name} of the rule “{}” matches: {word}", title.en),
+        )
+    }
+
+    fn exception_steps(self, applied: Option<&Exception>) -> Option<Step> {
+        if let Some(exception) = applied {
+            let mut step = step(
+                "rule.exception",
+                ("", ""),
+                format!("例外 {} 适用：{}", exception.name, exception.why.zh),
+                format!("the exception {} applies: {}", exception.name, exception.why.en),
+            );
+            step.factor = 0.0;
+            return Some(step);
+        }
+        let names: Vec<&str> = self.rule.exception_names().collect();
+        (!names.is_empty()).then(|| {
+            step(
+                "rule.exceptions-considered",
+                ("", ""),
+                format!("已核对的例外均不适用：{}", names.join("、")),
+                format!("no exception applies, these were considered: {}", names.join(", ")),
+            )
+        })
+    }
+
+    fn guidance_step(self) -> Step {
+        let code = match self.rule.kind {
+            RuleKind::ProductGate => "rule.question",
+            RuleKind::Phrase | RuleKind::Context => "rule.guidance",
+        };
+        step(code, ("", ""), self.rule.guidance.zh.clone(), self.rule.guidance.en.clone())
+    }
+}
+
+fn step(code: &str, (before, after): (&str, &str), zh: String, en: String) -> Step {
+    Step { code: code.to_owned(), before: before.to_owned(), after: after.to_owned(), factor: 1.0, zh, en }
+}
+
+fn disguise_step(factor: f64) -> Step {
+    let mut step = step(
+        "rule.disguise",
+        ("", ""),
+        "字词经过伪装：正常行文不会这样写".to_owned(),
+        "the word was hidden: nobody writes an innocent word this way".to_owned(),
+    );
+    step.factor = factor;
+    step
+}
+
+fn sector_step() -> Step {
+    let mut step = step(
+        "rule.sector-unknown",
+        ("", ""),
+        "商品类目不明，而本规则只针对特定行业".to_owned(),
+        "the sector is unknown, and the rule is for certain sectors".to_owned(),
+    );
+    step.factor = UNKNOWN_SECTOR;
+    step
+}
+
+/// The longest of overlapping matches, in reading order.
+fn longest(mut matches: Vec<(usize, &Match)>) -> Vec<(usize, &Match)> {
+    matches.sort_by_key(|(_, one)| (usize::MAX - one.units.len(), one.units.start));
+    matches.truncate(MAX_MATCHES);
+    let mut kept: Vec<(usize, &Match)> = Vec::new();
+    for (clause, one) in matches {
+        if !kept.iter().any(|(_, other)| overlap(other, one)) {
+            kept.push((clause, one));
+        }
+    }
+    kept.sort_by_key(|(_, one)| one.units.start);
+    kept
+}
+
+fn overlap(a: &Match, b: &Match) -> bool {
+    a.units.start < b.units.end && b.units.start < a.units.end
+}

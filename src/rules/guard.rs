@@ -1,0 +1,295 @@
+//! Guards: what a `when` says of the listing itself, such as `category in ['food'] and price < 100`.
+//!
+//! Main type: [`Guard`]. Words in texts are the clauses' matter; a guard looks at facts.
+
+use crate::{model::Listing, text::fold};
+
+use super::{
+    category::SectorSet,
+    expression::{Expression, Mistake, Token, Tokens},
+};
+
+/// A boolean over a listing's facts.
+pub(super) type Guard = Expression<Predicate>;
+
+/// One question to a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Predicate {
+    /// In one of these sectors; a listing of unknown sector is in none.
+    Category(Vec<String>),
+    /// One of these attributes is present and says something.
+    HasAttribute(Vec<String>),
+    /// The seller shows this.
+    HasSeller(SellerFact),
+    /// The price, compared; false where there is none.
+    Price(Comparison, f64),
+    /// A text, compared after folding; an absent one is empty.
+    Text(Fact, TextTest),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SellerFact {
+    Id,
+    Name,
+    License,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fact {
+    Title,
+    Brand,
+    Platform,
+    Seller(SellerFact),
+    Attribute(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum TextTest {
+    In(Vec<String>),
+    NotIn(Vec<String>),
+    Contains(Vec<String>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+    Equal,
+    Unequal,
+}
+
+/// Values by which a seller fills a field without saying anything.
+const EMPTY_VALUES: [&str; 8] = ["", "无", "暂无", "没有", "否", "不适用", "none", "na"];
+
+/// Reads a guard.
+pub(super) fn parse(text: &str, known_sector: impl Fn(&str) -> bool) -> Result<Guard, Mistake> {
+    Expression::parse(text, |tokens| predicate(tokens, &known_sector))
+}
+
+/// Whether `guard` holds for `listing`, whose sectors are `sectors`.
+pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet) -> bool {
+    guard.holds(&mut |predicate| answer(predicate, listing, sectors))
+}
+
+fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Result<Predicate, Mistake> {
+    let span = tokens.span();
+    let Some(Token::Word(word)) = tokens.peek().cloned() else {
+        return Err(tokens.unexpected("a fact such as `category`, `price` or `attr.has('…')`"));
+    };
+    tokens.next();
+    match word.as_str() {
+        "category" => category(tokens, known_sector),
+        "price" => price(tokens),
+        "attr.has" => {
+            tokens.expect("(")?;
+            Ok(Predicate::HasAttribute(folded(tokens.texts(")")?)))
+        }
+        "seller.has" => {
+            tokens.expect("(")?;
+            let span = tokens.span();
+            let name = tokens.text()?;
+            tokens.expect(")")?;
+            seller_fact(&name).map(Predicate::HasSeller).ok_or_else(|| {
+                Mistake::new(span, format!("a seller has no `{name}`"), "write 'id', 'name' or 'license'")
+            })
+        }
+        "attr" => {
+            tokens.expect("(")?;
+            let name = tokens.text()?;
+            tokens.expect(")")?;
+            Ok(Predicate::Text(Fact::Attribute(fold(&name)), text_test(tokens)?))
+        }
+        "title" => Ok(Predicate::Text(Fact::Title, text_test(tokens)?)),
+        "brand" => Ok(Predicate::Text(Fact::Brand, text_test(tokens)?)),
+        "platform" => Ok(Predicate::Text(Fact::Platform, text_test(tokens)?)),
+        other => match other.strip_prefix("seller.").and_then(seller_fact) {
+            Some(fact) => Ok(Predicate::Text(Fact::Seller(fact), text_test(tokens)?)),
+            None => Err(Mistake::new(
+                span,
+                format!("a listing has no fact `{other}`"),
+                "use category, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
+            )),
+        },
+    }
+}
+
+fn seller_fact(name: &str) -> Option<SellerFact> {
+    match name {
+        "id" => Some(SellerFact::Id),
+        "name" => Some(SellerFact::Name),
+        "license" => Some(SellerFact::License),
+        _ => None,
+    }
+}
+
+fn category(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Result<Predicate, Mistake> {
+    if !tokens.take_word("in") {
+        return Err(tokens.unexpected("`in [ … ]`"));
+    }
+    tokens.expect("[")?;
+    let mut sectors = Vec::new();
+    loop {
+        let span = tokens.span();
+        let sector = tokens.text()?;
+        if !known_sector(&sector) {
+            return Err(Mistake::new(
+                span,
+                format!("there is no sector `{sector}`"),
+                "use a sector of lists/sectors.toml, or add it there",
+            ));
+        }
+        sectors.push(sector);
+        if !tokens.take(",") {
+            break;
+        }
+    }
+    tokens.expect("]")?;
+    Ok(Predicate::Category(sectors))
+}
+
+fn price(tokens: &mut Tokens) -> Result<Predicate, Mistake> {
+    let comparison = match tokens.peek() {
+        Some(Token::Symbol("<")) => Comparison::Less,
+        Some(Token::Symbol("<=")) => Comparison::AtMost,
+        Some(Token::Symbol(">")) => Comparison::More,
+        Some(Token::Symbol(">=")) => Comparison::AtLeast,
+        Some(Token::Symbol("==")) => Comparison::Equal,
+        Some(Token::Symbol("!=")) => Comparison::Unequal,
+        _ => return Err(tokens.unexpected("`<`, `<=`, `>`, `>=`, `==` or `!=`")),
+    };
+    tokens.next();
+    match tokens.peek() {
+        Some(Token::Number(number)) => {
+            let number = *number;
+            tokens.next();
+            Ok(Predicate::Price(comparison, number))
+        }
+        _ => Err(tokens.unexpected("a number")),
+    }
+}
+
+fn text_test(tokens: &mut Tokens) -> Result<TextTest, Mistake> {
+    if tokens.take("==") {
+        return Ok(TextTest::In(folded(vec![tokens.text()?])));
+    }
+    if tokens.take("!=") {
+        return Ok(TextTest::NotIn(folded(vec![tokens.text()?])));
+    }
+    if tokens.take_word("contains") {
+        return Ok(TextTest::Contains(folded(vec![tokens.text()?])));
+    }
+    if tokens.take_word("in") {
+        tokens.expect("[")?;
+        return Ok(TextTest::In(folded(tokens.texts("]")?)));
+    }
+    Err(tokens.unexpected("`==`, `!=`, `contains` or `in`"))
+}
+
+fn folded(texts: Vec<String>) -> Vec<String> {
+    texts.iter().map(|text| fold(text)).collect()
+}
+
+fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet) -> bool {
+    match predicate {
+        Predicate::Category(wanted) => wanted.iter().any(|sector| sectors.has(sector)),
+        Predicate::HasAttribute(names) => has_attribute(listing, names),
+        Predicate::HasSeller(fact) => says_something(&fold(seller(listing, *fact))),
+        Predicate::Price(comparison, number) => {
+            listing.price.as_ref().is_some_and(|price| compare(price.amount.as_f64(), *comparison, *number))
+        }
+        Predicate::Text(fact, test) => {
+            let value = fold(&fact_text(fact, listing));
+            match test {
+                TextTest::In(texts) => texts.contains(&value),
+                TextTest::NotIn(texts) => !texts.contains(&value),
+                TextTest::Contains(texts) => texts.iter().any(|text| value.contains(text.as_str())),
+            }
+        }
+    }
+}
+
+fn has_attribute(listing: &Listing, names: &[String]) -> bool {
+    listing.attributes.iter().any(|(name, value)| {
+        let name = fold(name);
+        names.iter().any(|wanted| name.contains(wanted.as_str()))
+            && value.as_str().is_some_and(|value| says_something(&fold(value)))
+    })
+}
+
+fn says_something(folded: &str) -> bool {
+    !EMPTY_VALUES.contains(&folded)
+}
+
+fn fact_text(fact: &Fact, listing: &Listing) -> String {
+    match fact {
+        Fact::Title => listing.title.clone(),
+        Fact::Brand => listing.brand.clone().unwrap_or_default(),
+        Fact::Platform => listing.platform.clone().unwrap_or_default(),
+        Fact::Seller(fact) => seller(listing, *fact).to_owned(),
+        Fact::Attribute(wanted) => listing
+            .attributes
+            .iter()
+            .find(|(name, _)| fold(name) == *wanted)
+            .and_then(|(_, value)| value.as_str())
+            .unwrap_or("")
+            .to_owned(),
+    }
+}
+
+fn seller(listing: &Listing, fact: SellerFact) -> &str {
+    let Some(seller) = &listing.seller else { return "" };
+    match fact {
+        SellerFact::Id => seller.id.as_deref(),
+        SellerFact::Name => seller.name.as_deref(),
+        SellerFact::License => seller.license.as_deref(),
+    }
+    .unwrap_or("")
+}
+
+fn compare(left: f64, comparison: Comparison, right: f64) -> bool {
+    let equal = (left - right).abs() < 1e-9;
+    match comparison {
+        Comparison::Less => left < right && !equal,
+        Comparison::AtMost => left < right || equal,
+        Comparison::More => left > right && !equal,
+        Comparison::AtLeast => left > right || equal,
+        Comparison::Equal => equal,
+        Comparison::Unequal => !equal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asks(guard: &str, listing: &str) -> bool {
+        let listing: Listing = serde_json::from_str(listing).unwrap();
+        let guard = parse(guard, |_| true).unwrap();
+        holds(&guard, &listing, &SectorSet::of(&["food"]))
+    }
+
+    #[test]
+    fn a_guard_asks_for_facts_of_the_listing() {
+        let tea = r#"{"title":"苦荞茶","price":{"amount":"19.9"},"attributes":{"批准文号":"国食健注G20200001","产地":"无"},
+            "seller":{"name":"山里人家"}}"#;
+        assert!(asks("category in ['food', 'cosmetics'] and price < 20", tea));
+        assert!(!asks("category in ['cosmetics'] or price >= 20", tea));
+        assert!(asks("attr.has('批准文号') and not attr.has('产地')", tea), "`无` is no answer");
+        assert!(asks("seller.has('name') and not seller.has('license')", tea));
+        assert!(asks("seller.name contains '人家' and title != '绿茶' and attr('产地') == '无'", tea));
+        assert!(!asks("price > 0", r#"{"title":"t"}"#), "no price answers no comparison");
+    }
+
+    #[test]
+    fn a_wrong_guard_says_where() {
+        let wrong = |text: &str| parse(text, |sector| sector == "food").unwrap_err();
+        assert_eq!(wrong("category in ['fod']").span, 13..18);
+        assert_eq!(wrong("colour == 'red'").span, 0..6);
+        assert_eq!(wrong("price < 'x'").span, 8..11);
+        assert!(wrong("seller.has('car')").message.contains("no `car`"));
+        assert!(wrong("title ~ 'x'").message.contains("means nothing"));
+        assert!(wrong("title").message.contains("is expected"));
+    }
+}

@@ -1,0 +1,95 @@
+//! Lints over a whole set: sizes before anything is read, what only the set shows, and the calendar.
+
+use std::collections::HashMap;
+
+use jiff::{ToSpan, civil::Date};
+
+use crate::model::Diagnostic;
+
+use super::{
+    file::{Expectation, Status},
+    folder::{RuleSource, too_large},
+    limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
+    rule::Rule,
+};
+
+/// Days before an article lapses at which its rule's owner is warned.
+const LAPSE_WARNING_DAYS: i32 = 90;
+
+/// Files that are too large or too many to be looked into.
+pub(super) fn sizes(files: &[RuleSource]) -> Vec<Diagnostic> {
+    if files.len() > MAX_FILES {
+        let message = format!("{} files, more than {MAX_FILES}", files.len());
+        return vec![Diagnostic::error("rules", "", 0..0, "rule.too-many", message, "split the folder")];
+    }
+    files
+        .iter()
+        .filter_map(|file| {
+            let limit = if file.is_list() { MAX_LIST_BYTES } else { MAX_RULE_BYTES };
+            (file.text.len() as u64 > limit).then(|| too_large(&file.path, limit))
+        })
+        .collect()
+}
+
+/// What is wrong between rules, and with the tests of each.
+pub(super) fn set(rules: &[Rule], sources: &[RuleSource]) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    let mut first: HashMap<&str, &str> = HashMap::new();
+    for rule in rules {
+        let Some(source) = sources.iter().find(|source| source.path == rule.path) else { continue };
+        if let Some(other) = first.insert(&rule.id, &rule.path) {
+            let message = format!("the rule `{}` stands in {other} too", rule.id);
+            problems.push(at_key(source, "id", "rule.duplicate-id", message, "give one of them another id"));
+        }
+        let count = |wanted| rule.tests.iter().filter(|test| test.expect == wanted).count();
+        let (hits, misses) = (count(Expectation::Hit), count(Expectation::Miss));
+        if rule.status != Status::Retired && (hits < MIN_TESTS || misses < MIN_TESTS) {
+            let message = format!(
+                "the rule has {hits} tests that must hit and {misses} that must miss; it needs {MIN_TESTS} of each"
+            );
+            let help = "add [[test]] with a listing and expect = \"hit\" or \"miss\"; near misses teach most";
+            problems.push(at_key(source, "id", "rule.too-few-tests", message, help));
+        }
+    }
+    problems
+}
+
+/// Exceptions that have ended, and articles that are not in force or soon lapse, on `day`.
+pub(super) fn calendar(rules: &[Rule], sources: &[RuleSource], day: Date) -> Vec<Diagnostic> {
+    let soon = day.checked_add(LAPSE_WARNING_DAYS.days()).unwrap_or(day);
+    let mut problems = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.status != Status::Retired) {
+        let Some(source) = sources.iter().find(|source| source.path == rule.path) else { continue };
+        let at = |span, code, message: String, help: &str| {
+            Diagnostic::error(&source.path, &source.text, span, code, message, help)
+        };
+        for exception in rule.exceptions.iter().filter(|exception| !exception.applies(day)) {
+            let message = format!("the exception `{}` has ended", exception.name);
+            problems.push(at(exception.place.clone(), "rule.expired-exception", message, "remove or renew it"));
+        }
+        if rule.citation(day).is_empty() {
+            let message = format!("no article this rule rests on is in force on {day}");
+            problems.push(at_key(source, "id", "rule.law-not-in-force", message, "add the article now in force"));
+        } else if rule.citation(soon).is_empty()
+            && let Some(law) = rule.laws.iter().find(|law| law.in_force(day))
+        {
+            let message = format!("this article lapses within {LAPSE_WARNING_DAYS} days and none follows");
+            let help = "add the article that takes its place, with valid_from";
+            problems.push(at(law.place.clone(), "rule.law-lapses", message, help).as_warning());
+        }
+    }
+    problems
+}
+
+/// A diagnostic at the line of a top-level key.
+fn at_key(source: &RuleSource, key: &str, code: &'static str, message: String, help: &str) -> Diagnostic {
+    let start = source
+        .text
+        .match_indices(key)
+        .map(|(index, _)| index)
+        .find(|&index| index == 0 || source.text.as_bytes().get(index - 1) == Some(&b'\n'))
+        .unwrap_or(0);
+    let rest = source.text.get(start..).unwrap_or("");
+    let end = start + rest.find('\n').unwrap_or(rest.len());
+    Diagnostic::error(&source.path, &source.text, start..end, code, message, help)
+}

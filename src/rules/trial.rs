@@ -1,0 +1,74 @@
+//! Runs the tests that rule files carry.
+//!
+//! Main type: [`Trial`], one test's result.
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::{model::Finding, text::fold_surfaces};
+
+use super::{
+    file::Expectation,
+    rule::{Rule, Test},
+    set::RuleSet,
+};
+
+/// One test of one rule, run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trial {
+    /// The rule.
+    pub rule: String,
+    /// The rule's file.
+    pub path: String,
+    /// Line of the test in it.
+    pub line: usize,
+    /// The test's name, or its text where it has none.
+    pub name: String,
+    /// What was expected.
+    pub expect: Expectation,
+    /// The texts that were found.
+    pub found: Vec<String>,
+    /// Whether it went as expected.
+    pub passed: bool,
+    /// Why it came out as it did; only where it did not pass.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub why: Vec<String>,
+}
+
+impl Trial {
+    /// Whether it must be mended: a `todo` never fails.
+    pub fn failed(&self) -> bool {
+        !self.passed && matches!(self.expect, Expectation::Hit | Expectation::Miss)
+    }
+}
+
+impl RuleSet {
+    /// Runs every test of every rule, whatever its status, as on `day` where a test names none.
+    pub fn trials(&self, day: Date) -> Vec<Trial> {
+        self.rules().iter().flat_map(|rule| rule.tests.iter().map(|test| self.trial(rule, test, day))).collect()
+    }
+
+    fn trial(&self, rule: &Rule, test: &Test, day: Date) -> Trial {
+        let day = test.on.unwrap_or(day);
+        let surfaces = fold_surfaces(&test.listing);
+        let findings = self.findings_of(&test.listing, &surfaces, day, |other| other.id == rule.id);
+        let standing: Vec<&Finding> = findings.iter().filter(|finding| finding.suppressed.is_none()).collect();
+        let found: Vec<String> = standing.iter().map(|finding| finding.text.clone()).collect();
+        let hit = matches!(test.expect, Expectation::Hit | Expectation::TodoHit);
+        let spans = test.spans.as_ref().is_none_or(|spans| spans.iter().all(|span| found.contains(span)));
+        let passed = if hit { !found.is_empty() && spans } else { found.is_empty() };
+        let why = if passed { Vec::new() } else { self.explain(rule, &test.listing, day) };
+        let text = surfaces.first().map_or("", |surface| surface.surface.text);
+        let name = if test.name.is_empty() { text.to_owned() } else { test.name.clone() };
+        Trial {
+            rule: rule.id.clone(),
+            path: rule.path.clone(),
+            line: test.line,
+            name,
+            expect: test.expect,
+            found,
+            passed,
+            why,
+        }
+    }
+}
