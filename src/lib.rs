@@ -6,6 +6,8 @@
 
 pub mod cli;
 pub mod crawl;
+pub mod marks;
+pub mod matcher;
 pub mod model;
 pub mod rules;
 pub mod store;

@@ -1,2 +1,4 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod floors;
+mod matcher;

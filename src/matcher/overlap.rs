@@ -1,0 +1,27 @@
+//! Longest and best wins among findings that overlap; the others say what covered them.
+
+use crate::model::Finding;
+
+/// Marks every finding that a longer or stronger one overlaps as suppressed. All stand in one surface.
+///
+/// Marks of different holders with the very same words all stand: each holder's case is its own.
+pub(super) fn longest_wins(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| length(b).cmp(&length(a)).then(b.score.total_cmp(&a.score)));
+    for index in 1..findings.len() {
+        let (winners, rest) = findings.split_at_mut(index);
+        let Some(loser) = rest.first_mut() else { return };
+        let covered = winners.iter().find(|winner| {
+            winner.suppressed.is_none()
+                && winner.start < loser.end
+                && loser.start < winner.end
+                && ((winner.start, winner.end) != (loser.start, loser.end) || winner.family == loser.family)
+        });
+        if let Some(winner) = covered {
+            loser.suppressed = Some(format!("covered by `{}`", winner.word));
+        }
+    }
+}
+
+fn length(finding: &Finding) -> usize {
+    finding.end - finding.start
+}

@@ -1,0 +1,233 @@
+//! From a verified spelling to a finding: a chance of infringement, each factor a step of the explanation.
+
+use jiff::civil::Date;
+
+use super::{context, verify::Fit};
+use crate::{
+    marks::Occurrence,
+    model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
+    text::FoldedSurface,
+};
+
+/// Makes the finding of one verified occurrence.
+pub(super) fn finding(
+    occurrence: &Occurrence<'_>,
+    fit: &Fit,
+    surface: &FoldedSurface<'_>,
+    listing: &Listing,
+    classes: &[u8],
+    on: Date,
+) -> Finding {
+    let mark = occurrence.mark;
+    let original = surface.surface.text;
+    let span = surface.folded.span(occurrence.units.clone());
+    let text = original.get(span.bytes.clone()).unwrap_or("").to_owned();
+    let channels = disguises(occurrence, surface, &text);
+    let mut steps = vec![recognised(occurrence)];
+    let folding = surface.folded.steps(original, occurrence.units.clone());
+    steps.extend(
+        folding.into_iter().filter(|step| channels.iter().any(|channel| step.code.ends_with(&channel.to_string()))),
+    );
+    steps.push(distinctiveness(occurrence, fit, surface.surface.kind));
+    steps.extend(offer(occurrence, fit, surface, listing, classes));
+    if channels.iter().any(|channel| channel.is_disguise()) {
+        steps.push(plain_step(
+            "score.disguise",
+            2.5,
+            "无人会在无辜的词里使用这种伪装",
+            "nobody writes an innocent word in such a disguise",
+        ));
+    }
+    steps.extend(context::around(&surface.folded, &occurrence.units));
+    let score = steps.iter().fold(1.0, |score, step| applied(score, step.factor));
+    let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
+    let disguised = channels.iter().any(|channel| channel.is_disguise());
+    let authorised = authorised(occurrence, listing);
+    if let Some(step) = &authorised {
+        steps.push(step.clone());
+    }
+    Finding {
+        kind: FindingKind::Mark,
+        reference: mark.id.as_str().to_owned(),
+        family: mark.holder.clone(),
+        surface: surface.surface.path.clone(),
+        start: span.chars.start,
+        end: span.chars.end,
+        text,
+        word: occurrence.spelling.text.clone(),
+        channels,
+        score: rounded(authorised.as_ref().map_or(score, |step| applied(score, step.factor))),
+        severity: match (mark.status, slang || disguised) {
+            (MarkStatus::Pending, _) => Severity::Low,
+            (_, true) => Severity::High,
+            _ => Severity::Medium,
+        },
+        citation: context::citation(on),
+        explanation: steps,
+        suppressed: authorised.map(|step| step.en),
+    }
+}
+
+/// A factor up to 1 multiplies the chance; above 1 it divides the chance of the opposite.
+fn applied(score: f64, factor: f64) -> f64 {
+    if factor <= 1.0 { score * factor } else { 1.0 - (1.0 - score) / factor }
+}
+
+/// Three places are enough: what follows is not known.
+pub(super) fn rounded(score: f64) -> f64 {
+    (score * 1000.0).round() / 1000.0
+}
+
+/// The step that lowered a finding most: why it was set aside.
+pub(super) fn weakest_step(finding: &Finding) -> String {
+    finding
+        .explanation
+        .iter()
+        .min_by(|a, b| a.factor.total_cmp(&b.factor))
+        .map_or_else(|| "the score is low".to_owned(), |step| step.en.clone())
+}
+
+/// Channels that the registered spelling does not use itself.
+fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
+    if text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
+        return Vec::new();
+    }
+    let foreign = occurrence.foreign_gaps(&surface.folded);
+    let own = crate::text::Folded::new(&occurrence.spelling.text);
+    let own = own.channels(0..own.len());
+    surface
+        .folded
+        .channels(occurrence.units.clone())
+        .into_iter()
+        .filter(|channel| match channel {
+            Channel::Invisible | Channel::Emoji | Channel::Separator => !foreign.is_empty(),
+            other => !own.contains(other),
+        })
+        .collect()
+}
+
+fn plain_step(code: &str, factor: f64, zh: &str, en: &str) -> Step {
+    Step { code: code.into(), before: String::new(), after: String::new(), factor, zh: zh.into(), en: en.into() }
+}
+
+fn recognised(occurrence: &Occurrence<'_>) -> Step {
+    let mark = occurrence.mark;
+    let classes: Vec<String> = mark.nice_classes.iter().map(u8::to_string).collect();
+    let classes = if classes.is_empty() { "?".to_owned() } else { classes.join(", ") };
+    let (what_zh, what_en) =
+        if occurrence.spelling.alias { ("别名", "alias of the mark") } else { ("注册商标", "mark") };
+    Step {
+        code: "mark.word".into(),
+        before: String::new(),
+        after: occurrence.spelling.text.clone(),
+        factor: 1.0,
+        zh: format!("{what_zh}“{}”（{}，第 {classes} 类，{}）", occurrence.spelling.text, mark.holder, mark.number),
+        en: format!("{what_en} “{}” ({}, class {classes}, {})", occurrence.spelling.text, mark.holder, mark.number),
+    }
+}
+
+/// How sure a word of this length and script is to be meant as the mark.
+fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit, kind: SurfaceKind) -> Step {
+    let length = occurrence.units.len();
+    let word = match (fit.latin, length) {
+        (true, 0..=2) => 0.2,
+        (true, 3) => 0.55,
+        (true, 4) => 0.75,
+        (true, 5) => 0.85,
+        (true, _) => 0.92,
+        (false, 1) => 0.15,
+        (false, 2) => 0.62,
+        (false, 3) => 0.82,
+        (false, _) => 0.92,
+    };
+    let place = if fit.leads || fit.broken || fit.latin { 1.0 } else { 0.9 };
+    let factor = rounded(word * place * context::surface_weight(kind));
+    Step {
+        code: "score.distinctiveness".into(),
+        before: String::new(),
+        after: String::new(),
+        factor,
+        zh: format!("{length} 个字的词，出现在{}", surface_zh(kind)),
+        en: format!("a word of {length} characters in the {kind}"),
+    }
+}
+
+fn surface_zh(kind: SurfaceKind) -> &'static str {
+    match kind {
+        SurfaceKind::Title => "标题",
+        SurfaceKind::Subtitle => "副标题",
+        SurfaceKind::Description => "详情",
+        SurfaceKind::Attribute => "商品参数",
+        SurfaceKind::Brand => "品牌栏",
+        SurfaceKind::SellerName => "店铺名",
+        SurfaceKind::PictureText => "图片文字",
+        SurfaceKind::Review => "买家评价",
+        SurfaceKind::Spoken => "直播口播",
+        SurfaceKind::Danmaku => "弹幕",
+        SurfaceKind::Shelf => "直播货架",
+    }
+}
+
+/// What the offer around the word says: its classes of goods, and whether it names the word as its brand.
+fn offer(
+    occurrence: &Occurrence<'_>,
+    fit: &Fit,
+    surface: &FoldedSurface<'_>,
+    listing: &Listing,
+    classes: &[u8],
+) -> Vec<Step> {
+    let mark = occurrence.mark;
+    let mut steps = Vec::new();
+    let brand_surface = surface.surface.kind == SurfaceKind::Brand
+        || surface.surface.kind == SurfaceKind::Attribute && surface.surface.path.ends_with("品牌");
+    if brand_surface && fit.alone && occurrence.units.len() == surface.folded.len() {
+        steps.push(plain_step("offer.brand", 3.0, "商品自称就是这个品牌", "the offer names it as its brand"));
+    }
+    let known = !classes.is_empty() && !mark.nice_classes.is_empty() && !mark.nice_classes.contains(&35);
+    if known && mark.nice_classes.iter().any(|class| classes.contains(class)) {
+        steps.push(plain_step(
+            "offer.same-class",
+            1.4,
+            "商品属于商标核定的类别",
+            "the goods are in a class of the mark",
+        ));
+    } else if known && mark.well_known {
+        steps.push(plain_step(
+            "offer.well-known",
+            1.0,
+            "类别不同，但商标跨类保护",
+            "another class, but the mark is protected across classes",
+        ));
+    } else if known {
+        let listed: Vec<String> = classes.iter().map(u8::to_string).collect();
+        let listed = listed.join(", ");
+        let mut step = plain_step("offer.other-class", 0.5, "", "");
+        step.zh = format!("商品看来属于第 {listed} 类，不在商标核定的类别内");
+        step.en = format!("the goods look like class {listed}, not a class of the mark");
+        steps.push(step);
+    }
+    let own_brand = listing.brand.as_deref().map(crate::text::fold).filter(|brand| !brand.is_empty());
+    if let Some(brand) = own_brand
+        && !brand_surface
+        && !fit.broken
+        && !crate::text::fold(&mark.text).contains(&brand)
+        && !brand.contains(&crate::text::fold(&occurrence.spelling.text))
+    {
+        steps.push(plain_step("offer.other-brand", 0.75, "商品自称是另一个品牌", "the offer names another brand"));
+    }
+    steps
+}
+
+fn authorised(occurrence: &Occurrence<'_>, listing: &Listing) -> Option<Step> {
+    let seller = listing.seller.as_ref()?;
+    let names = [seller.id.as_deref(), seller.name.as_deref(), seller.license.as_deref()];
+    let licensed = occurrence
+        .mark
+        .authorised_sellers
+        .iter()
+        .find(|known| names.into_iter().flatten().any(|name| name.trim() == known.trim()))?;
+    let mut step = plain_step("context.authorised", 0.02, "", "");
+    step.zh = format!("“{licensed}”在授权卖家名单上");
+    step.en = format!("“{licensed}” is on the list of authorised sellers");
+    Some(step)
+}

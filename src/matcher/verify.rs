@@ -1,0 +1,94 @@
+//! Whether a spelling found in folded text is there for a reader, or only by accident of dropping gaps.
+
+use crate::{
+    marks::Occurrence,
+    text::{Folded, FoldedSurface, Gap},
+};
+
+/// How a spelling stands in the text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Fit {
+    /// Something stands between its characters that the spelling does not have.
+    pub(super) broken: bool,
+    /// It begins the text, or stands after a gap.
+    pub(super) leads: bool,
+    /// It has an edge on both sides.
+    pub(super) alone: bool,
+    /// Every character is Latin or a digit.
+    pub(super) latin: bool,
+}
+
+/// None when it is not the spelling at all.
+pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -> Option<Fit> {
+    let folded = &surface.folded;
+    let units = &occurrence.units;
+    let latin = units.clone().all(|unit| folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric()));
+    let (before, after) = (edge(folded, units.start, latin), edge(folded, units.end, latin));
+    if joins_latin(folded, units.start) || joins_latin(folded, units.end) {
+        return None;
+    }
+    let gaps = occurrence.foreign_gaps(folded);
+    let visible = gaps.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG));
+    if visible && !gaps_are_deliberate(occurrence, folded, latin, before && after) {
+        return None;
+    }
+    Some(Fit { broken: !gaps.is_empty(), leads: before, alone: before && after, latin })
+}
+
+/// A gap that ends a word stands at `unit`, or the text ends, or the script changes.
+fn edge(folded: &Folded, unit: usize, latin: bool) -> bool {
+    let outer =
+        if unit == 0 || unit >= folded.len() { None } else { folded.char_at(unit - 1).zip(folded.char_at(unit)) };
+    let Some((left, right)) = outer else { return true };
+    let gap = folded.gap_before(unit);
+    gap.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI))
+        || latin && left.is_ascii_alphanumeric() != right.is_ascii_alphanumeric()
+}
+
+/// A Latin word goes on across `unit`: `pineapple` holds no `apple`.
+///
+/// Characters that show nothing do not part a word; a digit after a letter does.
+pub(super) fn joins_latin(folded: &Folded, unit: usize) -> bool {
+    let Some(left) = unit.checked_sub(1).and_then(|left| folded.char_at(left)) else { return false };
+    let Some(right) = folded.char_at(unit) else { return false };
+    let together =
+        left.is_ascii_alphabetic() && right.is_ascii_alphabetic() || left.is_ascii_digit() && right.is_ascii_digit();
+    let gap = folded.gap_before(unit);
+    together && !gap.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI))
+}
+
+/// Spaces and marks inside a word hide it, or the word is an accident of two neighbors.
+///
+/// Even spacing (`云 雀 记`, `v-o-r-l-u-n-e`) is deliberate. Uneven spacing is believed for long words
+/// that stand alone; a mark that parts two characters only where it cannot be a list or a phrase.
+fn gaps_are_deliberate(occurrence: &Occurrence<'_>, folded: &Folded, latin: bool, alone: bool) -> bool {
+    let units = &occurrence.units;
+    let length = units.len();
+    let gaps = occurrence.foreign_gaps(folded);
+    if length >= 3 {
+        for kind in [Gap::SPACE, Gap::LIGHT, Gap::STRONG] {
+            if folded.evenly_spaced(units.clone(), kind) {
+                return alone || !latin && kind != Gap::STRONG;
+            }
+        }
+    }
+    if gaps.has(Gap::STRONG) {
+        return false;
+    }
+    match (latin, gaps.has(Gap::SPACE)) {
+        (true, true) => length >= 6 && alone,
+        (true, false) => length >= 4 && alone,
+        (false, true) => length >= 3 && alone || length == 2 && alone && alone_characters(folded, units.start),
+        (false, false) => true,
+    }
+}
+
+/// The two characters before and behind `unit`'s pair are not single characters too: `红 木 原 色` is a list.
+fn alone_characters(folded: &Folded, start: usize) -> bool {
+    let single = |unit: usize| {
+        unit < folded.len()
+            && folded.gap_before(unit).has(Gap::SPACE)
+            && (unit + 1 == folded.len() || folded.gap_before(unit + 1).has(Gap::SPACE))
+    };
+    !(start > 0 && single(start - 1)) && !single(start + 2)
+}

@@ -1,0 +1,56 @@
+//! Marks in real shop titles: precision and recall against what people marked.
+//!
+//! `cargo bench --bench titles` · the data is found by `MARKWARDEN_REAL`, or `../shared/real` beside the checkout.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use markwarden::{
+    marks::Register,
+    matcher::{Matcher, Settings},
+    model::{Finding, Listing, Mark},
+    text::fold,
+};
+
+fn main() {
+    let folder = std::env::var_os("MARKWARDEN_REAL")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/real")), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(folder.join("titles.json")) else {
+        println!("skipped: no titles.json in {}", folder.display());
+        return;
+    };
+    let titles: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let brands_of = |title: &serde_json::Value| -> BTreeSet<String> {
+        title["brands"].as_array().unwrap().iter().map(|brand| brand.as_str().unwrap().to_owned()).collect()
+    };
+    let brands: BTreeSet<String> = titles.iter().flat_map(brands_of).collect();
+    let marks: Vec<Mark> =
+        brands.iter().map(|brand| serde_json::from_value(serde_json::json!({"id": brand, "holder": brand, "text": brand})).unwrap()).collect();
+    println!("{} titles, {} marks", titles.len(), marks.len());
+    let verbose = std::env::args().any(|argument| argument == "--verbose");
+    for queue_from in [0.0, 0.35, 0.5, 0.6, 0.7] {
+        let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), None, Settings { queue_from });
+        let (mut right, mut wrong, mut missed, mut unmarked_flagged, mut unmarked) = (0, 0, 0, 0, 0);
+        for title in &titles {
+            let listing: Listing = serde_json::from_value(serde_json::json!({"title": title["title"]})).unwrap();
+            let found = matcher.check(&listing, "2026-11-23".parse().unwrap());
+            let said: BTreeSet<String> = found.findings.iter().map(|finding: &Finding| fold(&finding.word)).collect();
+            let true_ones: BTreeSet<String> = brands_of(title).iter().map(|brand| fold(brand)).collect();
+            right += said.intersection(&true_ones).count();
+            wrong += said.difference(&true_ones).count();
+            missed += true_ones.difference(&said).count();
+            unmarked += usize::from(true_ones.is_empty());
+            unmarked_flagged += usize::from(true_ones.is_empty() && !said.is_empty());
+            if verbose && queue_from == 0.35 && said != true_ones {
+                println!("  {} | said {said:?} | marked {true_ones:?}", title["title"]);
+            }
+        }
+        let ratio = |a: usize, b: usize| a as f64 / b.max(1) as f64;
+        println!(
+            "score ≥ {queue_from:.2}: precision {:.3} recall {:.3}, {:.2} % of unmarked titles flagged",
+            ratio(right, right + wrong),
+            ratio(right, right + missed),
+            100.0 * ratio(unmarked_flagged, unmarked)
+        );
+    }
+}
