@@ -1,13 +1,23 @@
 //! What must not be lost: listings, hits, decisions, marks, captures, and the journal of every change.
 //!
 //! [`Store`] is the port; it speaks the product's own operations. [`MemoryStore`] is the model that
-//! says what they mean. What a listing means, and who may decide, belongs to other rooms.
+//! says what they mean, [`SledStore`] keeps them on one machine, [`ContentStore`] keeps bodies.
+//! What a listing means, and who may decide, belongs to other rooms.
 
+mod content;
+mod event;
+mod folder;
+mod journal;
 mod memory;
 mod port;
+mod settings;
+mod sled;
 
+pub use self::sled::SledStore;
+pub use content::{ContentStore, MAX_BODY_BYTES};
 pub use memory::MemoryStore;
 pub use port::{
     Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,
     Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
 };
+pub use settings::Settings;

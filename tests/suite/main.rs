@@ -2,3 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod floors;
 mod matcher;
+
+mod store_model;
+mod store_shop;

@@ -1,0 +1,191 @@
+//! The content store: bodies by their SHA-256, written once, compressed where it pays.
+//!
+//! [`ContentStore`] is a folder `sha256/ab/cd/<hex>`; each file is one codec byte, then the body. What a body means,
+//! and how long it is kept, belongs to whoever cites its hash.
+
+use std::{
+    fs, io,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    folder::{io as doing, read_bounded, sync_dir, write_new},
+    journal::hex,
+    port::StoreError,
+};
+
+/// Largest body kept.
+pub const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+const RAW: u8 = 0;
+const ZSTD: u8 = 1;
+const ZSTD_LEVEL: i32 = 3;
+/// Smaller bodies are not worth a try.
+const COMPRESS_FROM_BYTES: usize = 256;
+
+/// Bodies by hash, in one folder. Cheap to clone; many may write at once.
+#[derive(Debug, Clone)]
+pub struct ContentStore {
+    root: PathBuf,
+}
+
+impl ContentStore {
+    /// The store in `dir`, which is made when it is new.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+        let root = dir.join("sha256");
+        fs::create_dir_all(&root).map_err(doing(|| format!("making {}", root.display())))?;
+        sync_dir(dir)?;
+        Ok(Self { root })
+    }
+
+    /// Keeps `body`, durably, and returns its SHA-256 in hex; a body that is there already is left alone.
+    ///
+    /// # Errors
+    /// When it is larger than [`MAX_BODY_BYTES`], or the disk says no.
+    pub fn put(&self, body: &[u8]) -> Result<String, StoreError> {
+        if body.len() > MAX_BODY_BYTES {
+            let size = body.len();
+            return Err(StoreError::Refused(format!("a body of {size} bytes; at most {MAX_BODY_BYTES} are kept")));
+        }
+        let hash = hex(&Sha256::digest(body));
+        let path = self.path(&hash)?;
+        if path.exists() {
+            return Ok(hash);
+        }
+        self.make_folders(&path)?;
+        write_new(&path, &pack(body))?;
+        Ok(hash)
+    }
+
+    /// The body with this hash, or none; hashed again before it is handed out.
+    ///
+    /// # Errors
+    /// When `hash` is no SHA-256 in hex, the file does not hold that body, or the disk says no.
+    pub fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.path(hash)?;
+        // The codec byte, and the little that an incompressible body grows by.
+        let packed = match read_bounded(&path, MAX_BODY_BYTES as u64 + 64 * 1024) {
+            Ok(packed) => packed,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Io { doing: format!("reading {}", path.display()), source }),
+        };
+        let damaged = |what: String| StoreError::Damaged { path: path.display().to_string(), what };
+        let body = unpack(&packed).map_err(|error| damaged(format!("the body cannot be unpacked: {error}")))?;
+        let found = hex(&Sha256::digest(&body));
+        if found != hash {
+            return Err(damaged(format!("its body has the hash {found}")));
+        }
+        Ok(Some(body))
+    }
+
+    fn path(&self, hash: &str) -> Result<PathBuf, StoreError> {
+        let proper = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        match (hash.get(..2), hash.get(2..4)) {
+            (Some(first), Some(second)) if proper => Ok(self.root.join(first).join(second).join(hash)),
+            _ => Err(StoreError::Refused(format!("`{hash:.80}` is no SHA-256 in lower-case hex"))),
+        }
+    }
+
+    /// A name is durable only when every folder above it is.
+    fn make_folders(&self, path: &Path) -> Result<(), StoreError> {
+        let Some(second) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
+        fs::create_dir_all(second).map_err(doing(|| format!("making {}", second.display())))?;
+        second.parent().map_or(Ok(()), sync_dir)?;
+        sync_dir(&self.root)
+    }
+}
+
+fn pack(body: &[u8]) -> Vec<u8> {
+    if body.len() >= COMPRESS_FROM_BYTES
+        && let Ok(packed) = zstd::bulk::compress(body, ZSTD_LEVEL)
+        && packed.len() < body.len() - body.len() / 16
+    {
+        return [&[ZSTD], packed.as_slice()].concat();
+    }
+    [&[RAW], body].concat()
+}
+
+fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    match packed.split_first() {
+        Some((&RAW, body)) => Ok(body.to_vec()),
+        Some((&ZSTD, packed)) => {
+            let mut body = Vec::new();
+            let limit = MAX_BODY_BYTES as u64;
+            zstd::stream::read::Decoder::new(packed)?.take(limit + 1).read_to_end(&mut body)?;
+            if body.len() as u64 > limit { Err(wrong("it is larger than a body may be")) } else { Ok(body) }
+        }
+        Some((codec, _)) => Err(wrong(&format!("codec {codec} is unknown"))),
+        None => Err(wrong("it is empty")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(dir: &Path, hash: &str) -> PathBuf {
+        dir.join("sha256").join(&hash[..2]).join(&hash[2..4]).join(hash)
+    }
+
+    #[test]
+    fn a_body_comes_back_and_text_is_stored_smaller() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(dir.path()).unwrap();
+        let text = "云雀跑鞋 ".repeat(1000);
+        let noise: Vec<u8> = (0..5000).map(|_| fastrand::u8(..)).collect();
+        for body in [b"".as_slice(), b"x", text.as_bytes(), &noise] {
+            let hash = store.put(body).unwrap();
+            assert_eq!(store.put(body).unwrap(), hash);
+            assert_eq!(store.get(&hash).unwrap().as_deref(), Some(body));
+        }
+        let hash = store.put(text.as_bytes()).unwrap();
+        assert!(fs::metadata(file_of(dir.path(), &hash)).unwrap().len() < 1000);
+    }
+
+    #[test]
+    fn a_changed_body_is_never_handed_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(dir.path()).unwrap();
+        let hash = store.put(&b"evidence ".repeat(100)).unwrap();
+        let path = file_of(dir.path(), &hash);
+        let bytes = fs::read(&path).unwrap();
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x10;
+            fs::write(&path, changed).unwrap();
+            assert!(!matches!(store.get(&hash), Ok(Some(body)) if body != b"evidence ".repeat(100)), "byte {at}");
+        }
+        fs::write(&path, b"").unwrap();
+        assert!(store.get(&hash).is_err());
+    }
+
+    #[test]
+    fn a_body_over_the_bound_is_refused_packed_or_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(dir.path()).unwrap();
+        let bomb = vec![0; MAX_BODY_BYTES + 1];
+        assert!(matches!(store.put(&bomb), Err(StoreError::Refused(_))));
+        let hash = "0".repeat(64);
+        let path = file_of(dir.path(), &hash);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, [&[ZSTD], zstd::bulk::compress(&bomb, 1).unwrap().as_slice()].concat()).unwrap();
+        assert!(store.get(&hash).unwrap_err().to_string().contains("larger"));
+    }
+
+    #[test]
+    fn a_hash_that_is_a_path_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = ContentStore::open(dir.path()).unwrap();
+        for hash in ["", "../../etc/passwd", &"A".repeat(64), &"星".repeat(32)] {
+            assert!(matches!(store.get(hash), Err(StoreError::Refused(_))));
+        }
+        assert_eq!(store.get(&"0".repeat(64)).unwrap(), None);
+    }
+}

@@ -1,0 +1,186 @@
+//! The data folder: its format, its lock, where its parts lie, and the disk habits they share.
+//!
+//! What the parts hold is theirs to say.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::port::StoreError;
+
+/// The newest format of the data folder this program reads, and the one it writes.
+pub(super) const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "FORMAT";
+/// A format file larger than this is none.
+const MAX_FORMAT_BYTES: u64 = 4096;
+
+/// The data folder, held by this process until it is dropped.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if it is new, checks its format before anything else, and locks it.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let known = check_format(root)?;
+        fs::create_dir_all(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
+        let lock = lock(root)?;
+        if !known {
+            write_new(&root.join(FORMAT_FILE), format!("format = {FORMAT}\n").as_bytes())?;
+        }
+        for part in [journal_dir(root), content_dir(root)] {
+            fs::create_dir_all(&part).map_err(io(|| format!("making {}", part.display())))?;
+        }
+        sync_dir(root)?;
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// Where it lies.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// Where the journal's segments lie.
+pub(super) fn journal_dir(root: &Path) -> PathBuf {
+    root.join("journal")
+}
+
+/// Where the content store lies.
+pub(super) fn content_dir(root: &Path) -> PathBuf {
+    root.join("content")
+}
+
+/// Where the index lies.
+pub(super) fn index_dir(root: &Path) -> PathBuf {
+    root.join("index")
+}
+
+/// The file that names the folder's format.
+pub(super) fn format_file(root: &Path) -> PathBuf {
+    root.join(FORMAT_FILE)
+}
+
+/// Whether the folder holds a store of a format this program reads; false when it holds none yet.
+pub(super) fn check_format(root: &Path) -> Result<bool, StoreError> {
+    let path = format_file(root);
+    let text = match read_bounded(&path, MAX_FORMAT_BYTES) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if journal_dir(root).exists() {
+                let what = "this file is missing beside a journal: bring it back from a backup".to_owned();
+                return Err(StoreError::Damaged { path: path.display().to_string(), what });
+            }
+            return Ok(false);
+        }
+        Err(source) => return Err(StoreError::Io { doing: format!("reading {}", path.display()), source }),
+    };
+    let first = text.lines().next().unwrap_or("");
+    let found = first.strip_prefix("format = ").and_then(|number| number.trim().parse::<u32>().ok());
+    match found {
+        Some(0) | None => Err(StoreError::Damaged {
+            path: format!("{}:1", path.display()),
+            what: format!("expected `format = {FORMAT}`, found `{}`", first.chars().take(40).collect::<String>()),
+        }),
+        Some(found) if found > FORMAT => {
+            Err(StoreError::Newer { path: format!("{}:1", path.display()), found, supported: FORMAT })
+        }
+        Some(_) => Ok(true),
+    }
+}
+
+/// Locks the folder against other processes for as long as the file lives.
+pub(super) fn lock(root: &Path) -> Result<File, StoreError> {
+    let path = root.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io(|| format!("opening {}", path.display())))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: root.display().to_string() }),
+        Err(TryLockError::Error(source)) => {
+            Err(StoreError::Io { doing: format!("locking {}", path.display()), source })
+        }
+    }
+}
+
+/// Names what was being done when the system said no.
+pub(super) fn io(doing: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { doing: doing(), source }
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    let doing = || format!("syncing the folder {}", path.display());
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io(doing))
+}
+
+/// Writes a file so that it is there whole or not at all, and durable.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    let temporary = path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)));
+    let doing = || format!("writing {}", path.display());
+    let written = File::create_new(&temporary)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        // The temporary file may never have come to be; the error that matters is the first.
+        drop(fs::remove_file(&temporary));
+        return Err(StoreError::Io { doing: doing(), source });
+    }
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+/// Reads a file of at most `limit` bytes.
+pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    use io::Read;
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_folder_is_refused_by_line_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("FORMAT"), "format = 2\nnobody knows\n").unwrap();
+        let error = Folder::open(dir.path()).unwrap_err();
+        assert!(error.to_string().contains("FORMAT:1 was written in format 2"), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_has_one_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Folder::open(dir.path()).unwrap();
+        assert!(matches!(Folder::open(dir.path()), Err(StoreError::InUse { .. })));
+        drop(held);
+        assert!(Folder::open(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn a_format_that_says_nothing_is_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", "format = 0", "format = x", "hello", &"9".repeat(5000)] {
+            fs::write(dir.path().join("FORMAT"), text).unwrap();
+            assert!(check_format(dir.path()).is_err(), "{text:.20}");
+        }
+        fs::remove_file(dir.path().join("FORMAT")).unwrap();
+        fs::create_dir(dir.path().join("journal")).unwrap();
+        assert!(matches!(check_format(dir.path()), Err(StoreError::Damaged { .. })));
+    }
+}

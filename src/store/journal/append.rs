@@ -1,0 +1,116 @@
+//! Appending: records are staged, then written and synced together.
+
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    record::{Hash, Head, MAX_PAYLOAD_BYTES, encode},
+    scan::verify,
+    segment::{HEADER_BYTES, Segment, zero},
+};
+use crate::store::{folder::io, port::StoreError};
+
+/// A journal open for writing, by one thread. After an error from [`commit`](Self::commit) it must not be used again:
+/// what the disk holds is then known only to the next opening.
+#[derive(Debug)]
+pub(in crate::store) struct Journal {
+    dir: PathBuf,
+    segment_bytes: u64,
+    segment: Segment,
+    file: File,
+    position: u64,
+    size: u64,
+    durable: Head,
+    staged: Head,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Verifies all of the journal in `dir`, drops an unfinished tail, and opens it; makes it when it is new.
+    ///
+    /// Also returns the hash at sequence `mark`, if the journal reaches it.
+    pub fn open(dir: &Path, segment_bytes: u64, mark: u64) -> Result<(Self, Option<Hash>), StoreError> {
+        let verified = verify(dir, mark, &mut |_, _| Ok(()))?;
+        let (segment, file, position, size) = match verified.last {
+            None => {
+                let segment = Segment::new(dir, 1);
+                let file = segment.create(&Head::START, segment_bytes)?;
+                (segment, file, HEADER_BYTES as u64, segment_bytes)
+            }
+            Some(segment) => {
+                let mut file = File::options()
+                    .read(true)
+                    .write(true)
+                    .open(&segment.path)
+                    .map_err(io(|| format!("opening {}", segment.path.display())))?;
+                let (end, size) = (verified.end as u64, verified.size as u64);
+                if verified.tail {
+                    tracing::warn!(segment = %segment.path.display(), seq = verified.head.seq, "dropped an unfinished tail");
+                    clear(&mut file, end, size)
+                        .map_err(io(|| format!("clearing the tail of {}", segment.path.display())))?;
+                }
+                (segment, file, end, size)
+            }
+        };
+        let (durable, dir) = (verified.head, dir.to_owned());
+        let journal =
+            Self { dir, segment_bytes, segment, file, position, size, durable, staged: durable, buffer: Vec::new() };
+        Ok((journal, verified.marked))
+    }
+
+    /// The newest durable record.
+    pub fn head(&self) -> Head {
+        self.durable
+    }
+
+    /// Bytes staged and not yet written.
+    pub fn staged_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Adds a record to the group that the next commit writes; returns its sequence.
+    pub fn stage(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
+        if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES {
+            return Err(StoreError::Refused(format!(
+                "{} bytes in one act, at most {MAX_PAYLOAD_BYTES} are kept: split the batch",
+                payload.len()
+            )));
+        }
+        self.staged = encode(&mut self.buffer, &self.staged, self.durable.seq, payload);
+        Ok(self.staged.seq)
+    }
+
+    /// Makes everything staged durable with one sync.
+    pub fn commit(&mut self) -> Result<(), StoreError> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let length = self.buffer.len() as u64;
+        if self.position + length > self.size {
+            // Everything before is durable, so a newer segment proves that the older one is complete.
+            self.segment = Segment::new(&self.dir, self.segment.number + 1);
+            self.size = self.segment_bytes.max(HEADER_BYTES as u64 + length);
+            self.file = self.segment.create(&self.durable, self.size)?;
+            self.position = HEADER_BYTES as u64;
+        }
+        self.file
+            .seek(SeekFrom::Start(self.position))
+            .and_then(|_| self.file.write_all(&self.buffer))
+            .and_then(|()| self.file.sync_data())
+            .map_err(io(|| format!("writing sequence {} to {}", self.staged.seq, self.segment.path.display())))?;
+        self.position += length;
+        self.durable = self.staged;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// Fills `begin..end` with zeros again, durably.
+fn clear(file: &mut File, begin: u64, end: u64) -> std::io::Result<()> {
+    file.seek(SeekFrom::Start(begin))?;
+    zero(file, end.saturating_sub(begin))?;
+    file.sync_data()
+}

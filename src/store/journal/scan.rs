@@ -1,0 +1,159 @@
+//! Reading a journal: every record checked, damage told from an unfinished tail.
+
+use std::{ops::RangeInclusive, path::Path};
+
+use memchr::memmem;
+
+use super::{
+    record::{Found, Hash, Head, Header, MAGIC, find},
+    segment::{HEADER_BYTES, Segment, segments},
+};
+use crate::store::port::StoreError;
+
+/// What a whole journal looks like.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Verified {
+    /// Its end.
+    pub head: Head,
+    /// The hash at the sequence that was asked for, if the journal reaches it.
+    pub marked: Option<Hash>,
+    /// The newest segment; none in a new journal.
+    pub last: Option<Segment>,
+    /// Where the records of the newest segment end.
+    pub end: usize,
+    /// Its full size.
+    pub size: usize,
+    /// Whether an unfinished tail stands behind the end.
+    pub tail: bool,
+}
+
+/// Reads all of the journal in `dir`, checking every byte that matters, and hands each payload to `visit`.
+///
+/// `mark` asks for the hash at that sequence. Nothing is written.
+pub(in crate::store) fn verify(
+    dir: &Path,
+    mark: u64,
+    visit: &mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>,
+) -> Result<Verified, StoreError> {
+    let segments = segments(dir)?;
+    let mut marked = (mark == 0).then_some(Head::START.hash);
+    let mut verified = Verified { head: Head::START, marked, last: None, end: 0, size: 0, tail: false };
+    for (index, segment) in segments.iter().enumerate() {
+        let bytes = segment.load(&verified.head)?;
+        let last = index + 1 == segments.len();
+        let mut at = HEADER_BYTES;
+        while let Some(step) = next(segment, &bytes, at, &verified.head, last)? {
+            (verified.head, at) = (step.head, step.end);
+            if step.head.seq == mark {
+                marked = Some(step.head.hash);
+            }
+            visit(&step.head, step.payload)?;
+        }
+        verified.tail = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
+        (verified.end, verified.size) = (at, bytes.len());
+        verified.last = Some(segment.clone());
+    }
+    verified.marked = marked;
+    Ok(verified)
+}
+
+/// Hands the payloads of the sequences in `range` to `visit`, reading only the segments that hold them.
+///
+/// Stops at the journal's end. Records before the range are skipped by their length alone.
+pub(in crate::store) fn read(
+    dir: &Path,
+    range: RangeInclusive<u64>,
+    visit: &mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let segments = segments(dir)?;
+    let begin = segments.partition_point(|segment| first_seq(segment).is_some_and(|first| first <= *range.start()));
+    for segment in segments.iter().skip(begin.saturating_sub(1)) {
+        let head = start_of(segment)?;
+        if head.seq >= *range.end() {
+            break;
+        }
+        let bytes = segment.load(&head)?;
+        let (mut head, mut at) = skip(&bytes, head, *range.start());
+        while head.seq < *range.end() {
+            let Some(step) = next(segment, &bytes, at, &head, true)? else { break };
+            visit(&step.head, step.payload)?;
+            (head, at) = (step.head, step.end);
+        }
+    }
+    Ok(())
+}
+
+struct Step<'a> {
+    payload: &'a [u8],
+    head: Head,
+    end: usize,
+}
+
+fn next<'a>(
+    segment: &Segment,
+    bytes: &'a [u8],
+    at: usize,
+    head: &Head,
+    last: bool,
+) -> Result<Option<Step<'a>>, StoreError> {
+    let seq = head.seq + 1;
+    match find(bytes, at, head) {
+        Found::Record { payload, head, end } => Ok(Some(Step { payload, head, end })),
+        Found::Nothing | Found::Broken { torn: true, .. } if last => match acknowledged_behind(bytes, at, seq) {
+            Some(later) => Err(segment.damaged(format!(
+                "sequence {seq} is missing or broken, though sequence {later} was written after it was acknowledged"
+            ))),
+            None => Ok(None),
+        },
+        // The next segment's header says which sequence must come; a hole here shows there.
+        Found::Nothing => Ok(None),
+        Found::Broken { what, .. } => Err(segment.damaged(format!("sequence {seq}: {what}"))),
+    }
+}
+
+/// A record behind `at` that was written when `seq` had already been made durable.
+fn acknowledged_behind(bytes: &[u8], at: usize, seq: u64) -> Option<u64> {
+    let rest = bytes.get(at..)?;
+    memmem::find_iter(rest, &MAGIC)
+        .filter_map(|offset| Header::at(bytes, at + offset))
+        .find(|header| header.synced >= seq && header.seq > seq)
+        .map(|header| header.seq)
+}
+
+/// Walks over unharmed headers to just before sequence `to`.
+fn skip(bytes: &[u8], mut head: Head, to: u64) -> (Head, usize) {
+    let mut at = HEADER_BYTES;
+    while head.seq + 1 < to {
+        let Some(header) = Header::at(bytes, at).filter(|header| header.seq == head.seq + 1) else { break };
+        let end = at + super::record::HEADER_BYTES + header.length;
+        // The hash stands in the next header; without one, the record itself must be read.
+        let hash = match Header::at(bytes, end) {
+            Some(following) => following.previous,
+            None => match find(bytes, at, &head) {
+                Found::Record { head, .. } => head.hash,
+                _ => break,
+            },
+        };
+        (head, at) = (Head { seq: header.seq, hash }, end);
+    }
+    (head, at)
+}
+
+fn first_seq(segment: &Segment) -> Option<u64> {
+    start_of(segment).ok().map(|head| head.seq + 1)
+}
+
+/// What the segment's own header says it follows.
+fn start_of(segment: &Segment) -> Result<Head, StoreError> {
+    use std::io::Read;
+    let mut header = [0; HEADER_BYTES];
+    std::fs::File::open(&segment.path)
+        .and_then(|mut file| file.read_exact(&mut header))
+        .map_err(crate::store::folder::io(|| format!("reading {}", segment.path.display())))?;
+    let first = super::record::number64(&header, 16).unwrap_or(0);
+    let hash = header.get(32..).and_then(|hash| hash.first_chunk().copied());
+    match (first.checked_sub(1), hash) {
+        (Some(seq), Some(hash)) => Ok(Head { seq, hash }),
+        _ => Err(segment.damaged("its header names no sequence")),
+    }
+}

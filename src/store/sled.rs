@@ -1,0 +1,231 @@
+//! The store on one machine: the journal is the truth, sled an index that can be rebuilt from it.
+//!
+//! [`SledStore`] hands every command to one writer thread. The writer decides it against the index and the changes of
+//! the group that are not applied yet, journals the event, syncs once for the whole group, applies the group to sled in
+//! one batch with the sequence it reaches, and only then answers. Reads go to sled at once, so they see what is durable.
+//!
+//! sled's own `flush` is no sync of the disk; nothing here relies on it.
+
+mod apply;
+mod decide;
+mod index;
+mod keys;
+mod query;
+mod view;
+mod writer;
+
+use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use self::{
+    decide::{Answer, Command},
+    view::View,
+    writer::{Job, Writer},
+};
+use super::{
+    content::ContentStore,
+    event,
+    folder::{Folder, content_dir, journal_dir},
+    journal::{self, Journal},
+    port::{
+        Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
+        Receipt, Store, StoreError, StoredListing,
+    },
+    settings::Settings,
+};
+use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
+
+pub(super) use index::Index;
+
+/// Most changes handed out in one call, whatever is asked for.
+const MAX_CHANGES: usize = 10_000;
+
+/// The store in a data folder, held by this process until it is dropped.
+#[derive(Debug)]
+pub struct SledStore {
+    folder: Folder,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    index: Arc<Index>,
+    commands: Option<mpsc::Sender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the data folder, or makes it. Verifies the whole journal; an index that is missing, behind or broken
+    /// is brought up to it.
+    ///
+    /// # Errors
+    /// When another process holds the folder, a newer program wrote it, the journal is damaged, or the disk says no.
+    pub fn open(dir: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let settings = settings.clamped();
+        let folder = Folder::open(dir)?;
+        let content = ContentStore::open(&content_dir(dir))?;
+        let mut index = Index::open(dir, content.clone(), &settings)?;
+        let (journal, marked) = Journal::open(&journal_dir(dir), settings.segment_bytes, index.applied()?.seq)?;
+        index = index.fit(dir, content, &settings, journal.head(), marked)?;
+        let index = Arc::new(index);
+        let (sender, receiver) = mpsc::channel(settings.queue);
+        let writer = Writer::new(journal, Arc::clone(&index), Arc::clone(&clock), &settings);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(receiver))
+            .map_err(super::folder::io(|| "starting the store's writer".to_owned()))?;
+        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread) })
+    }
+
+    /// The content store beside the journal.
+    pub fn content(&self) -> &ContentStore {
+        self.index.content()
+    }
+
+    /// The data folder.
+    pub fn root(&self) -> &Path {
+        self.folder.root()
+    }
+
+    async fn ask(&self, command: Command) -> Result<Answer, StoreError> {
+        let ended = || StoreError::Stopped("the writer has ended; start again".into());
+        let (answer, answered) = oneshot::channel();
+        let commands = self.commands.as_ref().ok_or_else(ended)?;
+        commands.send(Job { command, answer }).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+
+    async fn ask_bool(&self, command: Command) -> Result<bool, StoreError> {
+        match self.ask(command).await? {
+            Answer::Held(held) => Ok(held),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn ask_leases(&self, command: Command) -> Result<Vec<Lease>, StoreError> {
+        match self.ask(command).await? {
+            Answer::Leases(leases) => Ok(leases),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn ask_outcome(&self, command: Command) -> Result<Outcome, StoreError> {
+        match self.ask(command).await? {
+            Answer::Outcome(outcome) => Ok(outcome),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    fn view(&self) -> Result<View<'_>, StoreError> {
+        View::new(&self.index, self.settings.inline_bytes)
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the store's writer ended by a panic");
+        }
+    }
+}
+
+#[async_trait]
+impl Store for SledStore {
+    async fn apply(&self, batch: Batch) -> Result<Receipt, StoreError> {
+        let writes = event::settle(&batch.writes)?;
+        match self.ask(Command::Apply { actor: batch.actor, writes }).await? {
+            Answer::Receipt(receipt) => Ok(receipt),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn claim(&self, spec: &ClaimSpec) -> Result<Vec<Lease>, StoreError> {
+        self.ask_leases(Command::Claim(spec.clone())).await
+    }
+
+    async fn claim_one(&self, hit: HitId, worker: &AccountName, ttl: Duration) -> Result<Option<Lease>, StoreError> {
+        let leases = self.ask_leases(Command::ClaimOne { hit, worker: worker.clone(), ttl }).await?;
+        Ok(leases.into_iter().next())
+    }
+
+    async fn renew(&self, lease: &LeaseRef, ttl: Duration) -> Result<bool, StoreError> {
+        self.ask_bool(Command::Renew { lease: lease.clone(), ttl }).await
+    }
+
+    async fn complete(&self, lease: &LeaseRef, decision: Decision) -> Result<Outcome, StoreError> {
+        self.ask_outcome(Command::Complete { lease: lease.clone(), decision }).await
+    }
+
+    async fn reopen(&self, hit: HitId, decision: Decision) -> Result<Outcome, StoreError> {
+        self.ask_outcome(Command::Reopen { hit, decision }).await
+    }
+
+    async fn release(&self, lease: &LeaseRef, not_before: Option<Timestamp>) -> Result<bool, StoreError> {
+        self.ask_bool(Command::Release { lease: lease.clone(), not_before }).await
+    }
+
+    async fn expire(&self, limit: usize) -> Result<usize, StoreError> {
+        match self.ask(Command::Expire { limit }).await? {
+            Answer::Ended(count) => Ok(count),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn page(&self, filter: &Filter, cursor: Option<Cursor>, n: usize) -> Result<Page, StoreError> {
+        query::page(&self.view()?, filter, cursor, n, &query::Bounds::new(self.clock.now(), self.settings.scan_limit))
+    }
+
+    async fn hit(&self, id: HitId) -> Result<Option<Hit>, StoreError> {
+        self.view()?.get(&keys::hit(id))
+    }
+
+    async fn listing(&self, id: &ListingId) -> Result<Option<StoredListing>, StoreError> {
+        self.view()?.get(&keys::listing(id))
+    }
+
+    async fn capture(&self, id: &CaptureId) -> Result<Option<Capture>, StoreError> {
+        self.view()?.get(&keys::capture(id))
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(self.view()?.meta().counts)
+    }
+
+    async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError> {
+        query::marks_since(&self.view()?, generation)
+    }
+
+    async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {
+        query::due(&self.view()?, self.clock.now(), limit)
+    }
+
+    async fn next_due(&self, schedule: &str) -> Result<Option<Timestamp>, StoreError> {
+        self.view()?.get(&keys::schedule(schedule))
+    }
+
+    async fn claim_hosts(&self, hosts: &[String], worker: &str, ttl: Duration) -> Result<Vec<HostLease>, StoreError> {
+        match self.ask(Command::ClaimHosts { hosts: hosts.to_vec(), worker: worker.to_owned(), ttl }).await? {
+            Answer::Hosts(leases) => Ok(leases),
+            other => Err(other.unexpected()),
+        }
+    }
+
+    async fn host_done(&self, lease: &HostLease, next_at: Timestamp) -> Result<bool, StoreError> {
+        self.ask_bool(Command::HostDone { lease: lease.clone(), next_at }).await
+    }
+
+    async fn changes_since(&self, seq: u64, n: usize) -> Result<Vec<Change>, StoreError> {
+        let newest = self.view()?.meta().counts.seq;
+        let end = newest.min(seq.saturating_add(n.min(MAX_CHANGES) as u64));
+        let mut changes = Vec::new();
+        if seq < end {
+            journal::read(&journal_dir(self.root()), seq + 1..=end, &mut |head, payload| {
+                changes.push(event::change(head.seq, payload)?);
+                Ok(())
+            })?;
+        }
+        Ok(changes)
+    }
+}
