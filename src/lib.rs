@@ -8,6 +8,7 @@ pub mod cli;
 pub mod crawl;
 pub mod marks;
 pub mod matcher;
+pub mod demo;
 pub mod model;
 pub mod rules;
 pub mod store;

@@ -5,3 +5,4 @@ mod matcher;
 
 mod store_model;
 mod store_shop;
+mod market;
