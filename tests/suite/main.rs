@@ -3,6 +3,7 @@
 mod floors;
 mod matcher;
 
+mod store_kill;
 mod store_model;
 mod store_shop;
 mod market;
