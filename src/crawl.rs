@@ -2,8 +2,16 @@
 //!
 //! The crawl knows neither marks nor rules; what a listing means is the monitor's business.
 
+mod canonical;
+mod charset;
+mod facts;
+mod price;
 mod profile;
 
+pub use canonical::canonical;
+pub use charset::{CharsetSource, Decoded, decode, decode_as};
+pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
+pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{
     AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
     UrlPattern,

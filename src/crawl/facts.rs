@@ -1,0 +1,77 @@
+//! Product facts: from the text of a page to a listing.
+//!
+//! [`extract`] asks, in this order, the profile's selectors, JSON-LD, microdata, OpenGraph and what
+//! stands visibly on the page; a place that is believed more is completed by those believed less.
+//! JSON-LD is found by a scan of the text: where it answers everything, no document is built.
+//! [`links`] reads lists. Both are pure; fetching, robots and pace belong to the crawl around them.
+
+mod draft;
+mod entities;
+mod json_ld;
+mod lenient_json;
+mod lists;
+mod microdata;
+mod offer;
+mod open_graph;
+mod page;
+mod selectors;
+mod visible;
+mod words;
+
+use url::Url;
+
+use crate::model::Listing;
+
+use self::{draft::Draft, page::Page};
+
+pub use lists::{LINKS, Links, links};
+pub use selectors::CompiledProfile;
+
+/// Longest page read, in bytes; what follows is not looked at.
+pub const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A page to read: its address and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct PageText<'a> {
+    /// Where it was fetched, after redirects.
+    pub url: &'a Url,
+    /// Its text, decoded.
+    pub text: &'a str,
+}
+
+/// Reads the product facts of a page; none when it has no title to be known by.
+#[must_use]
+pub fn extract(page: &PageText<'_>, profile: Option<&CompiledProfile>) -> Option<Listing> {
+    let text = bounded(page.text);
+    let mut draft = Draft::default();
+    if let Some(profile) = profile {
+        draft.complete(profile.read(text));
+    }
+    if profile.is_none_or(CompiledProfile::reads_structured) {
+        draft.complete(json_ld::read(text, page.url));
+        if !draft.is_complete() {
+            complete_from_markup(&mut draft, text, page.url);
+        }
+    }
+    match profile {
+        Some(profile) => profile.finish(draft, page.url),
+        None => draft.finish(page.url),
+    }
+}
+
+/// Microdata, OpenGraph and what stands visibly, from one flat reading of the page.
+fn complete_from_markup(draft: &mut Draft, text: &str, url: &Url) {
+    let page = Page::read(text);
+    draft.complete(microdata::read(&page));
+    draft.complete(open_graph::read(&page));
+    let seen = visible::read(&page, url, draft);
+    draft.complete(seen);
+}
+
+fn bounded(text: &str) -> &str {
+    let end = (0..=text.len().min(PAGE_BYTES)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    text.get(..end).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The price that stands visibly on a page.
+
+use super::{
+    super::{super::price::{self, Price}, words},
+    View,
+};
+
+/// Longest text that is taken for a price, in characters.
+const PRICE_CHARS: usize = 60;
+/// Most candidates judged.
+const CANDIDATES: usize = 2_000;
+
+/// The likeliest price.
+pub(super) fn read(view: &View<'_, '_>) -> Option<Price> {
+    let mut best: Option<(i64, Price)> = None;
+    for index in (0..view.page.nodes.len()).filter(|&index| may_be_price(view, index)).take(CANDIDATES) {
+        let Some((score, price)) = judge(view, index) else { continue };
+        if best.as_ref().is_none_or(|(known, _)| score > *known) {
+            best = Some((score, price));
+        }
+    }
+    best.filter(|(score, _)| *score > 0).map(|(_, price)| price)
+}
+
+/// Whether a node is a short text with a digit, or an element that carries its price in an attribute.
+fn may_be_price(view: &View<'_, '_>, index: usize) -> bool {
+    let Some(node) = view.page.node(index) else { return false };
+    if node.is_text() {
+        let raw = node.raw_text();
+        let parent = view.page.node(node.parent).map_or("", |parent| parent.name);
+        return raw.len() < 400
+            && raw.bytes().any(|byte| byte.is_ascii_digit())
+            && !matches!(parent, "script" | "style" | "title" | "option" | "textarea" | "del" | "s" | "strike");
+    }
+    node.raw_attribute("data-price").or_else(|| node.raw_attribute("data-price-amount")).is_some()
+}
+
+fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
+    let node = view.page.node(index)?;
+    let (element, found, written) = if node.is_text() {
+        let (element, text) = whole(view, node.parent, index);
+        if text.chars().count() > PRICE_CHARS {
+            return None;
+        }
+        (element, price::parse(&text, None)?, text)
+    } else {
+        let text = node.attribute("data-price").or_else(|| node.attribute("data-price-amount"))?;
+        (index, price::parse_machine(&text, None)?, String::new())
+    };
+    if found.amount.ten_thousandths() == 0 || view.is_hidden(element) && node.is_text() {
+        return None;
+    }
+    let priced = view.is_marked(element, 2, words::PRICE_CLASS);
+    if !priced && found.currency.is_none() {
+        return None;
+    }
+    let mut score = 10;
+    score += if view.is_marked(element, 0, words::PRICE_CLASS) { 8 } else if priced { 5 } else { 0 };
+    score += if found.currency.is_some() { 6 } else { 0 };
+    score += if view.is_marked(element, 1, words::PAID_CLASS) { 2 } else { 0 };
+    score -= if view.is_marked(element, 2, words::NOT_PAID_CLASS) { 9 } else { 0 };
+    score -= if is_struck(view, element) { 20 } else { 0 };
+    score -= if view.is_elsewhere(element) { 25 } else { 0 };
+    score -= if in_link(view, element) { 4 } else { 0 };
+    score -= i64::try_from(written.chars().filter(|c| c.is_alphabetic()).count() / 6).unwrap_or(9);
+    score -= i64::try_from(view.distance(element) / 40).unwrap_or(i64::MAX).min(30);
+    Some((score, found))
+}
+
+/// The element whose whole text is the price, when a price is split over several (`$`, `12`, `99`), and that text.
+fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
+    let own = view.page.text(parent);
+    let has_currency = |text: &str| price::parse(text, None).is_some_and(|found| found.currency.is_some());
+    if own.chars().count() > PRICE_CHARS {
+        return (parent, view.page.text(text));
+    }
+    if has_currency(&own) {
+        return (parent, own);
+    }
+    for outer in view.page.ancestors(parent).take(2) {
+        let around = view.page.text(outer);
+        if around.chars().count() > PRICE_CHARS / 2 {
+            break;
+        }
+        if has_currency(&around) {
+            return (outer, around);
+        }
+    }
+    (parent, own)
+}
+
+fn is_struck(view: &View<'_, '_>, element: usize) -> bool {
+    let struck = |at: usize| view.page.node(at).is_some_and(|node| {
+        matches!(node.name, "del" | "s" | "strike") || node.raw_attribute("style").is_some_and(|style| style.contains("line-through"))
+    });
+    std::iter::once(element).chain(view.page.ancestors(element).take(3)).any(struck)
+}
+
+fn in_link(view: &View<'_, '_>, element: usize) -> bool {
+    std::iter::once(element).chain(view.page.ancestors(element).take(4)).any(|at| view.page.is(at, "a"))
+}

@@ -1,0 +1,142 @@
+//! The article number that stands visibly on a page, in its data attributes, its form or its address.
+
+use url::Url;
+
+use super::{
+    super::words,
+    View,
+};
+
+/// Longest article number, in characters.
+const NUMBER_CHARS: usize = 40;
+/// How far from the headline a label is looked for, in nodes.
+const REACH: usize = 3_000;
+
+/// The article number.
+pub(super) fn read(view: &View<'_, '_>, url: &Url) -> Option<String> {
+    labelled(view).or_else(|| item_of_known_path(url)).or_else(|| attribute(view, url)).or_else(|| from_address(url))
+}
+
+/// The value after the label nearest to the headline.
+fn labelled(view: &View<'_, '_>) -> Option<String> {
+    let mut best: Option<(usize, String)> = None;
+    for (index, node) in view.page.nodes.iter().enumerate() {
+        let raw = node.raw_text();
+        if raw.is_empty() || raw.len() > 200 || view.is_elsewhere(index) || view.distance(index) > REACH {
+            continue;
+        }
+        let parent = view.page.node(node.parent).map_or("", |parent| parent.name);
+        if matches!(parent, "script" | "style" | "title" | "option") {
+            continue;
+        }
+        let text = super::super::page::clean(raw);
+        let Some((rank, rest)) = label(&text) else { continue };
+        let Some(value) = value(view, index, rest) else { continue };
+        let cost = view.distance(index) + rank * 20;
+        if best.as_ref().is_none_or(|(known, _)| cost < *known) {
+            best = Some((cost, value));
+        }
+    }
+    best.map(|(_, value)| value)
+}
+
+/// Which label a text begins with, longest first, and what follows it.
+fn label(text: &str) -> Option<(usize, &str)> {
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return None;
+    }
+    let found = words::SKU_LABELS.iter().enumerate().filter(|(_, label)| lower.starts_with(**label)).max_by_key(|(_, label)| label.len())?;
+    let (rank, label) = found;
+    let rest = text.get(label.len()..)?;
+    let ended = label.ends_with(|c: char| !c.is_alphanumeric()) || !rest.starts_with(char::is_alphanumeric) || !label.is_ascii() && label.chars().all(|c| c > '\u{2E80}');
+    ended.then_some((rank, rest))
+}
+
+/// The value in `rest`, or in the texts that follow.
+fn value(view: &View<'_, '_>, index: usize, rest: &str) -> Option<String> {
+    let own = strip(rest);
+    if !own.is_empty() {
+        // After a label a sentence may go on; a value comes after a sign or stands alone.
+        let signed = rest.trim_start().starts_with([':', '：', '#', '.', '№', '-', '=']);
+        let single = !own.contains(' ');
+        return if signed || single { plausible(own) } else { None };
+    }
+    let next = (index + 1..view.page.nodes.len()).take(12).filter(|&at| view.page.node(at).is_some_and(|node| node.raw_text().trim() != ""));
+    let texts = next.map(|at| view.page.text(at)).map(|text| strip(&text).to_owned()).filter(|text| !text.is_empty());
+    texts.take(1).find_map(|text| plausible(&text))
+}
+
+fn strip(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '#' | '№' | '(' | ')' | '=' | '.' | ',' | '-' | '–' | '|' | '\u{200E}' | '\u{200F}'))
+}
+
+/// A number has a digit, no sentence, no price and no date.
+fn plausible(text: &str) -> Option<String> {
+    let first = text.split([' ', '|', ',', ';', '(']).next().unwrap_or("");
+    let chosen = if first.chars().any(|c| c.is_ascii_digit()) && first.len() >= 3 || text.chars().count() > 24 { first } else { text };
+    let chosen = strip(chosen);
+    let length = chosen.chars().count();
+    let digits = chosen.chars().filter(char::is_ascii_digit).count();
+    let fits = (3..=NUMBER_CHARS).contains(&length) && digits > 0 && digits * 4 >= length && chosen.matches(' ').count() <= 3;
+    let is_other = chosen.contains(['€', '$', '£', '¥', '%', '@', '?', '&']) || chosen.starts_with("http") || chosen.contains("://");
+    (fits && !is_other).then(|| chosen.to_owned())
+}
+
+/// The identity in paths that shops share: `/dp/B0…`, `/itm/123`.
+fn item_of_known_path(url: &Url) -> Option<String> {
+    let segments: Vec<&str> = url.path_segments()?.collect();
+    let at = segments.iter().position(|segment| matches!(*segment, "dp" | "itm" | "listing"))?;
+    let after = segments.get(at + 1..)?;
+    after.iter().rev().find(|segment| segment.len() >= 5 && segment.bytes().any(|b| b.is_ascii_digit()) && segment.bytes().all(|b| b.is_ascii_alphanumeric())).map(|s| (*s).to_owned())
+}
+
+/// A number in an attribute or form field; one that the address names too is believed first.
+fn attribute(view: &View<'_, '_>, url: &Url) -> Option<String> {
+    let mut first: Option<(usize, String)> = None;
+    for (index, node) in view.page.nodes.iter().enumerate() {
+        if node.is_text() || view.is_elsewhere(index) {
+            continue;
+        }
+        let Some((rank, value)) = carried(node) else { continue };
+        let in_address = url.as_str().contains(&value) && value.len() >= 4;
+        let cost = rank * 50 + view.distance(index) / 4 + if in_address { 0 } else { 2_000 };
+        if first.as_ref().is_none_or(|(known, _)| cost < *known) {
+            first = Some((cost, value));
+        }
+    }
+    first.map(|(_, value)| value)
+}
+
+fn carried(node: &super::super::page::Node<'_>) -> Option<(usize, String)> {
+    if node.name == "input" {
+        let name = node.attribute("name")?.to_lowercase();
+        let rank = words::SKU_FIELDS.iter().position(|known| *known == name)?;
+        return Some((rank, plausible(&node.attribute("value")?)?));
+    }
+    let named = |(name, value): (&str, &str)| {
+        let rank = words::SKU_ATTRIBUTES.iter().position(|known| name.eq_ignore_ascii_case(known))?;
+        Some((rank, plausible(&super::super::page::clean(value))?))
+    };
+    node.attributes().filter(|(name, _)| name.len() > 7).filter_map(named).min_by_key(|(rank, _)| *rank)
+}
+
+/// The number in the address: a parameter that carries one, or the last long number of the path.
+fn from_address(url: &Url) -> Option<String> {
+    let parameter = |wanted: &&str| url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| plausible(&value));
+    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(|name| parameter(&name)) {
+        return Some(found);
+    }
+    let mut last = None;
+    for segment in url.path_segments()? {
+        let name = segment.rsplit_once('.').map_or(segment, |(name, _)| name);
+        for run in name.split(|c: char| !c.is_ascii_alphanumeric()) {
+            let digits = run.bytes().filter(u8::is_ascii_digit).count();
+            if digits >= 5 && run.len() <= 20 {
+                let number = run.trim_start_matches(|c: char| !c.is_ascii_digit());
+                last = Some(if number.len() == digits { number.to_owned() } else { run.to_owned() });
+            }
+        }
+    }
+    last
+}
