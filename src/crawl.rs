@@ -7,6 +7,7 @@ mod charset;
 mod facts;
 mod price;
 mod profile;
+mod robots;
 
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
@@ -16,3 +17,4 @@ pub use profile::{
     AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
     UrlPattern,
 };
+pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};

@@ -268,7 +268,7 @@ impl UrlPattern {
 }
 
 /// Prefix match with `*` and a final `$`, in time linear in the product of both lengths at worst.
-fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
     let (pattern, anchored) = match pattern.split_last() {
         Some((b'$', rest)) => (rest, true),
         _ => (pattern, false),

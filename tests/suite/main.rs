@@ -7,3 +7,4 @@ mod store_kill;
 mod store_model;
 mod store_shop;
 mod market;
+mod robots;
