@@ -6,15 +6,23 @@ mod canonical;
 mod charset;
 mod facts;
 mod price;
+mod address;
+mod fetch;
+mod pace;
 mod profile;
 mod robots;
+mod settings;
 
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
+pub use address::{Guard, PrivateAddress};
+pub use fetch::{Answer, Exchange, FetchError, Fetcher, Gate, Refusal};
+pub use pace::Hosts;
 pub use profile::{
     AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
     UrlPattern,
 };
 pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};
+pub use settings::Settings;

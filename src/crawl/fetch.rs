@@ -1,0 +1,246 @@
+//! One page over HTTP, under limits: [`Fetcher::fetch`] follows redirects hop by hop and tries again
+//! where that makes sense. Every request passes the caller's [`Gate`] first: scope, robots and pace
+//! are decided there.
+
+mod body;
+mod error;
+mod exchange;
+mod retry;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{
+    Client, Response,
+    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
+};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::{
+    Pace, Settings,
+    address::{Guard, GuardedResolver},
+};
+use crate::model::Clock;
+pub use error::{FetchError, Refusal};
+pub use exchange::Exchange;
+
+pub(super) use body::gunzipped;
+
+/// Headers of an answer that are read; more end the connection.
+const MAX_HEADERS: usize = 100;
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an unused connection is kept.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest address that is asked for, in bytes.
+pub(super) const MAX_URL_BYTES: usize = 8 * 1024;
+
+/// Decides on every request before it is made: the first, each retry, each redirect.
+pub trait Gate: Sync {
+    /// Waits for the host's turn, or refuses.
+    fn admit(&self, url: &Url) -> impl Future<Output = Result<(), Refusal>> + Send;
+
+    /// A request will be repeated after `wait`; with `rest`, the host itself asked for it.
+    fn retrying(&self, url: &Url, wait: Duration, rest: bool);
+}
+
+/// What a page's request led to.
+#[derive(Debug)]
+pub struct Answer {
+    /// Redirects on the way, in order.
+    pub hops: Vec<Exchange>,
+    /// The last answer, whatever its status.
+    pub last: Exchange,
+}
+
+/// Makes requests.
+#[derive(Debug)]
+pub struct Fetcher {
+    settings: Arc<Settings>,
+    clock: Arc<dyn Clock>,
+    headers: Arc<HeaderMap>,
+    connections: Semaphore,
+    outside: OnceLock<Client>,
+    with_loopback: OnceLock<Client>,
+}
+
+impl Fetcher {
+    /// A fetcher that says who it is by `settings`.
+    ///
+    /// # Errors
+    /// When product or contact cannot stand in a User-Agent.
+    pub fn new(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Self, FetchError> {
+        let agent = settings.user_agent();
+        let agent = HeaderValue::from_str(&agent).map_err(|_| FetchError::UserAgent { agent })?;
+        let headers = HeaderMap::from_iter([
+            (USER_AGENT, agent),
+            (
+                ACCEPT,
+                HeaderValue::from_static(
+                    "text/html,application/xhtml+xml,application/json,application/xml;q=0.9,*/*;q=0.5",
+                ),
+            ),
+            (ACCEPT_LANGUAGE, HeaderValue::from_static("zh-CN,zh;q=0.9,en;q=0.5")),
+            (ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd")),
+        ]);
+        let connections = Semaphore::new(settings.connections.max(1));
+        Ok(Self {
+            settings,
+            clock,
+            headers: Arc::new(headers),
+            connections,
+            outside: OnceLock::new(),
+            with_loopback: OnceLock::new(),
+        })
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Fetches `url` within `limits`, through `gate`; any status is an answer.
+    ///
+    /// # Errors
+    /// When a hop is refused, or no answer came within the limits after all retries.
+    pub async fn fetch<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+        let mut attempt = 0;
+        loop {
+            let result = self.follow(url, limits, guard, gate).await;
+            let Some(wait) = retry::wait(&result, limits, attempt, self.clock.now()) else { return result };
+            if wait.asked && wait.time > self.settings.max_retry_after() {
+                gate.retrying(url, wait.time, true);
+                return Err(FetchError::AskedToWait { url: url.to_string(), seconds: wait.time.as_secs() });
+            }
+            gate.retrying(url, wait.time, wait.asked);
+            tracing::debug!(%url, attempt, wait_ms = wait.time.as_millis(), "trying again");
+            tokio::time::sleep(wait.time).await;
+            attempt += 1;
+        }
+    }
+
+    /// One attempt, redirects included.
+    async fn follow<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+        let mut hops: Vec<Exchange> = Vec::new();
+        let mut url = url.clone();
+        let mut left = limits.timeout;
+        loop {
+            refuse_early(&url, guard)?;
+            gate.admit(&url).await?;
+            let begun = Instant::now();
+            let late = || FetchError::Timeout { url: url.to_string(), seconds: limits.timeout.as_secs_f64() };
+            let last = tokio::time::timeout(left, self.once(&url, limits.max_body_bytes, guard))
+                .await
+                .map_err(|_| late())??;
+            left = left.saturating_sub(begun.elapsed());
+            let Some(next) = redirect(&last)? else { return Ok(Answer { hops, last }) };
+            let seen = next == last.url || hops.iter().any(|hop| hop.url == next);
+            if seen || hops.len() >= limits.max_redirects as usize {
+                return Err(FetchError::Redirects { url: url.to_string(), count: hops.len() + 1, around: seen });
+            }
+            hops.push(last);
+            url = next;
+        }
+    }
+
+    /// One request and its answer.
+    async fn once(&self, url: &Url, max_body: u64, guard: Guard) -> Result<Exchange, FetchError> {
+        let _slot = self.connections.acquire().await.map_err(|_| FetchError::Stopped)?;
+        let started = self.clock.now();
+        let request = self.client(guard)?.get(url.clone()).headers((*self.headers).clone());
+        let mut response = request.send().await.map_err(|error| FetchError::network(url, &error))?;
+        let raw = read(&mut response, url, max_body).await?;
+        let finished = self.clock.now();
+        let body = body::decoded(&raw, response.headers(), max_body)
+            .map_err(|error| FetchError::body(url, error, max_body))?;
+        Ok(Exchange {
+            url: url.clone(),
+            status: response.status(),
+            version: response.version(),
+            remote: response.remote_addr(),
+            headers: std::mem::take(response.headers_mut()),
+            sent: Arc::clone(&self.headers),
+            raw,
+            body,
+            started,
+            finished,
+        })
+    }
+
+    fn client(&self, guard: Guard) -> Result<&Client, FetchError> {
+        let slot = if guard.allow_loopback { &self.with_loopback } else { &self.outside };
+        if let Some(client) = slot.get() {
+            return Ok(client);
+        }
+        // Fails only when another part of the program has installed one, which serves as well.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let fixed = Arc::new(self.settings.addresses.clone());
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .dns_resolver(Arc::new(GuardedResolver::new(guard, fixed)))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .http1_max_headers(MAX_HEADERS)
+            .http2_max_header_list_size(64 * 1024)
+            .build()
+            .map_err(|error| FetchError::Client(error.to_string()))?;
+        Ok(slot.get_or_init(|| client))
+    }
+}
+
+/// What no gate needs to be asked about.
+fn refuse_early(url: &Url, guard: Guard) -> Result<(), FetchError> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Refusal::Scheme { url: url.to_string() }.into());
+    }
+    if url.as_str().len() > MAX_URL_BYTES {
+        return Err(Refusal::TooLong { bytes: url.as_str().len() }.into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Refusal::Credentials { host: url.host_str().unwrap_or_default().to_owned() }.into());
+    }
+    guard.check_host(url).map_err(|private| Refusal::Private(private).into())
+}
+
+/// Where an answer sends us, if it does.
+fn redirect(answer: &Exchange) -> Result<Option<Url>, FetchError> {
+    if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = answer.headers.get(LOCATION) else { return Ok(None) };
+    let location = String::from_utf8_lossy(location.as_bytes());
+    let unusable =
+        || FetchError::Location { url: answer.url.to_string(), location: location.chars().take(200).collect() };
+    let mut next = answer.url.join(&location).map_err(|_| unusable())?;
+    next.set_fragment(None);
+    Ok(Some(next))
+}
+
+/// The body as it comes over the wire, at most `limit` bytes.
+async fn read(response: &mut Response, url: &Url, limit: u64) -> Result<Bytes, FetchError> {
+    let too_large = || FetchError::TooLarge { url: url.to_string(), limit };
+    if response.content_length().is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let broken = |error| FetchError::network(url, &error);
+    let Some(first) = response.chunk().await.map_err(broken)? else { return Ok(Bytes::new()) };
+    let mut all: Option<BytesMut> = None;
+    let mut length = first.len() as u64;
+    while let Some(more) = response.chunk().await.map_err(broken)? {
+        length += more.len() as u64;
+        if length > limit {
+            return Err(too_large());
+        }
+        all.get_or_insert_with(|| BytesMut::from(&*first)).extend_from_slice(&more);
+    }
+    if length > limit {
+        return Err(too_large());
+    }
+    Ok(all.map_or(first, BytesMut::freeze))
+}

@@ -1,0 +1,121 @@
+//! Undoes Content-Encoding, never to more than the limit.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+
+/// Encodings one on top of another that are undone.
+const MAX_LAYERS: usize = 3;
+/// Largest window a zstd frame may ask for, as a power of two (RFC 8878 advises 8 MiB).
+const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// Why a body stays as it is.
+#[derive(Debug)]
+pub(super) enum BodyError {
+    TooLarge,
+    Broken(String),
+}
+
+/// The body of an answer without its encodings; the same bytes where it has none.
+pub(super) fn decoded(raw: &Bytes, headers: &HeaderMap, limit: u64) -> Result<Bytes, BodyError> {
+    if !headers.contains_key(CONTENT_ENCODING) || raw.is_empty() {
+        return Ok(raw.clone());
+    }
+    let values = headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?"));
+    let names: Vec<String> =
+        values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect();
+    if names.len() > MAX_LAYERS {
+        return Err(BodyError::Broken(format!("{} encodings one on top of another", names.len())));
+    }
+    names.iter().rev().try_fold(raw.clone(), |body, name| undone(&body, name, limit))
+}
+
+fn undone(body: &Bytes, name: &str, limit: u64) -> Result<Bytes, BodyError> {
+    let broken = |error: io::Error| BodyError::Broken(format!("{name}: {error}"));
+    match name {
+        "" | "identity" => Ok(body.clone()),
+        "gzip" | "x-gzip" => bounded(flate2::read::MultiGzDecoder::new(&**body), body.len(), limit, name),
+        "deflate" => bounded(flate2::read::ZlibDecoder::new(&**body), body.len(), limit, name),
+        "br" => bounded(brotli_decompressor::Decompressor::new(&**body, 4096), body.len(), limit, name),
+        "zstd" => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(&**body).map_err(broken)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(broken)?;
+            bounded(decoder, body.len(), limit, name)
+        }
+        _ => Err(BodyError::Broken(format!("unknown Content-Encoding `{name}`"))),
+    }
+}
+
+fn bounded(decoder: impl Read, encoded: usize, limit: u64, name: &str) -> Result<Bytes, BodyError> {
+    let likely = encoded.saturating_mul(4).min(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut out = Vec::with_capacity(likely);
+    decoder
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut out)
+        .map_err(|error| BodyError::Broken(format!("{name}: {error}")))?;
+    if out.len() as u64 > limit {
+        return Err(BodyError::TooLarge);
+    }
+    Ok(out.into())
+}
+
+/// The content of a gzip file that was served as a file (a sitemap); none when it is broken or too large.
+pub(in crate::crawl) fn gunzipped(body: &Bytes, limit: u64) -> Option<Bytes> {
+    undone(body, "gzip", limit).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn decode(body: Vec<u8>, encoding: &'static str, limit: u64) -> Result<Bytes, BodyError> {
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, encoding.parse().unwrap())]);
+        decoded(&body.into(), &headers, limit)
+    }
+
+    #[test]
+    fn encodings_are_undone_in_reverse_order() {
+        let zstd = |bytes: &[u8]| zstd::stream::encode_all(bytes, 3).unwrap();
+        assert_eq!(decode(gzip(b"abc"), "GZIP", 10).unwrap(), "abc");
+        assert_eq!(decode(zstd(b"abc"), "zstd", 10).unwrap(), "abc");
+        assert_eq!(decode(gzip(&zstd(b"abc")), "zstd, gzip", 100).unwrap(), "abc");
+        // A brotli stream of one uncompressed block.
+        assert_eq!(decode(vec![0x0b, 0x01, 0x80, b'a', b'b', b'c', 0x03], "br", 10).unwrap(), "abc");
+    }
+
+    #[test]
+    fn a_bomb_is_cut_off_at_the_limit() {
+        let zeros = vec![0; 4 << 20];
+        for (body, encoding) in [
+            (gzip(&zeros), "gzip"),
+            (zstd::stream::encode_all(&*zeros, 3).unwrap(), "zstd"),
+            (gzip(&gzip(&zeros)), "gzip, gzip"),
+        ] {
+            assert!(matches!(decode(body, encoding, 1 << 20), Err(BodyError::TooLarge)), "{encoding}");
+        }
+    }
+
+    #[test]
+    fn broken_and_unknown_encodings_are_named() {
+        let mut cut = gzip(&[7; 500]);
+        cut.truncate(15);
+        for (body, encoding) in [
+            (cut, "gzip"),
+            (b"no".to_vec(), "br"),
+            (b"no".to_vec(), "zstd"),
+            (b"x".to_vec(), "compress"),
+            (b"x".to_vec(), "gzip,gzip,gzip,gzip"),
+        ] {
+            assert!(matches!(decode(body, encoding, 1000), Err(BodyError::Broken(_))), "{encoding}");
+        }
+    }
+}

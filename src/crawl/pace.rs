@@ -1,0 +1,150 @@
+//! When a host may be asked next. The pace belongs to the host: whoever asks it, the starts of two
+//! requests stay apart by the delay in force, and a host that asks for rest gets it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+/// Most hosts remembered; those at rest are forgotten first.
+const MAX_HOSTS: usize = 100_000;
+/// Added to a delay, at most a tenth of it: what a request may lose on its way, so that the host never sees less.
+const MARGIN: Duration = Duration::from_millis(10);
+
+/// The hosts this process asks.
+#[derive(Debug, Default)]
+pub struct Hosts {
+    hosts: Mutex<HashMap<String, Arc<HostPace>>>,
+}
+
+impl Hosts {
+    /// The pace of `host` (with its port where it is not the scheme's own).
+    pub fn get(&self, host: &str) -> Arc<HostPace> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hosts.get(host) {
+            return Arc::clone(known);
+        }
+        if hosts.len() >= MAX_HOSTS {
+            let now = Instant::now();
+            hosts.retain(|_, pace| Arc::strong_count(pace) > 1 || pace.turns().earliest() > now);
+        }
+        let pace = Arc::new(HostPace::default());
+        hosts.insert(host.to_owned(), Arc::clone(&pace));
+        pace
+    }
+}
+
+/// When one host may be asked next.
+#[derive(Debug, Default)]
+pub struct HostPace {
+    turns: Mutex<Turns>,
+}
+
+#[derive(Debug)]
+struct Turns {
+    next: Instant,
+    held: Instant,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self { next: now, held: now }
+    }
+}
+
+impl Turns {
+    fn earliest(&self) -> Instant {
+        self.next.max(self.held)
+    }
+}
+
+impl HostPace {
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the host may be asked; the next turn comes `delay` later.
+    pub async fn turn(&self, delay: Duration) {
+        let step = delay + MARGIN.min(delay / 10);
+        loop {
+            let slot = {
+                let mut turns = self.turns();
+                let slot = turns.earliest().max(Instant::now());
+                turns.next = slot + step;
+                slot
+            };
+            if slot > Instant::now() {
+                sleep_until(slot).await;
+            }
+            // While this one slept, another answer may have asked for rest.
+            if self.turns().held <= slot {
+                return;
+            }
+        }
+    }
+
+    /// Nobody asks the host for `wait` from now.
+    pub fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut turns = self.turns();
+        turns.held = turns.held.max(until);
+    }
+
+    /// How long until the host may be asked.
+    pub fn rest(&self) -> Duration {
+        self.turns().earliest().saturating_duration_since(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn starts_stay_apart_by_the_delay_whoever_asks() {
+        let delay = Duration::from_millis(20);
+        let hosts = Arc::new(Hosts::default());
+        let begun = Instant::now();
+        let askers = (0..4).map(|_| {
+            let hosts = Arc::clone(&hosts);
+            async move {
+                hosts.get("h").turn(delay).await;
+                begun.elapsed()
+            }
+        });
+        let mut starts = futures_util::future::join_all(askers).await;
+        starts.sort();
+        for (index, start) in starts.iter().enumerate() {
+            assert!(*start >= delay * index as u32, "{index}: {starts:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_asks_for_rest_gets_it_even_from_those_who_wait_already() {
+        let pace = HostPace::default();
+        let begun = Instant::now();
+        pace.turn(Duration::from_millis(20)).await;
+        let waiting = async {
+            pace.turn(Duration::from_millis(20)).await;
+            begun.elapsed()
+        };
+        // Polled after the waiting one has its turn, before the turn has come.
+        let resting = async { pace.hold(Duration::from_millis(80)) };
+        let (started, ()) = futures_util::future::join(waiting, resting).await;
+        assert!(started >= Duration::from_millis(80), "{started:?}");
+        assert!(pace.rest() > Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn no_delay_leaves_no_wait_behind() {
+        let pace = HostPace::default();
+        for _ in 0..1000 {
+            pace.turn(Duration::ZERO).await;
+        }
+        assert_eq!(pace.rest(), Duration::ZERO);
+    }
+}
