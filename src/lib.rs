@@ -9,6 +9,7 @@ pub mod crawl;
 pub mod marks;
 pub mod matcher;
 pub mod demo;
+pub mod evidence;
 pub mod model;
 pub mod rules;
 pub mod store;

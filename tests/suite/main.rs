@@ -8,3 +8,4 @@ mod store_model;
 mod store_shop;
 mod market;
 mod robots;
+mod warc;
