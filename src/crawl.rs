@@ -8,10 +8,13 @@ mod facts;
 mod price;
 mod address;
 mod fetch;
+mod frontier;
 mod pace;
 mod profile;
 mod robots;
+mod schedule;
 mod settings;
+mod sitemap;
 
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
@@ -19,10 +22,12 @@ pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, li
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use address::{Guard, PrivateAddress};
 pub use fetch::{Answer, Exchange, FetchError, Fetcher, Gate, Refusal};
+pub use frontier::FrontierError;
 pub use pace::Hosts;
 pub use profile::{
     AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
     UrlPattern,
 };
 pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};
+pub use schedule::{ScheduleError, next_run};
 pub use settings::Settings;
