@@ -2,28 +2,28 @@
 //!
 //! The crawl knows neither marks nor rules; what a listing means is the monitor's business.
 
+mod address;
 mod canonical;
 mod charset;
 mod facts;
-mod price;
-mod address;
 mod fetch;
 mod frontier;
 mod pace;
+mod price;
 mod profile;
 mod robots;
 mod schedule;
 mod settings;
 mod sitemap;
 
+pub use address::{Guard, PrivateAddress};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
-pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
-pub use address::{Guard, PrivateAddress};
 pub use fetch::{Answer, Exchange, FetchError, Fetcher, Gate, Refusal};
 pub use frontier::FrontierError;
 pub use pace::Hosts;
+pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{
     AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
     UrlPattern,

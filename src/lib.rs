@@ -4,12 +4,14 @@
 //! The rooms, from the ground up; each may use those above it in this list, never those below.
 //! `ARCHITECTURE.md` draws the house; `tests/suite/floors.rs` keeps it so.
 
+pub mod app;
 pub mod cli;
+pub mod config;
 pub mod crawl;
-pub mod marks;
-pub mod matcher;
 pub mod demo;
 pub mod evidence;
+pub mod marks;
+pub mod matcher;
 pub mod model;
 pub mod rules;
 pub mod store;

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use crate::config::Config;
 use anyhow::Result;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -57,6 +58,14 @@ impl Context {
             tracing::debug!("logging was started before");
         }
         Self { config, format, color }
+    }
+
+    /// The settings: of the named file, of `config.toml` here, or the defaults.
+    ///
+    /// # Errors
+    /// When the file cannot be read or has a mistake.
+    pub fn settings(&self) -> Result<Config> {
+        Config::read(self.config.as_deref())
     }
 
     /// Whether data is printed for programs.
@@ -137,4 +146,28 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// `text` for a terminal: what would move the cursor, change colors or show nothing is spelled out.
+pub(super) fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = matches!(c as u32, 0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xE0000..=0xE0FFF);
+        if c != '\t' && (c.is_control() || hidden) {
+            out.push_str(&format!("<U+{:04X}>", c as u32));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_invisible_characters_do_not_reach_the_terminal() {
+        assert_eq!(visible("云\u{200b}雀\u{1b}[31m\u{202e}"), "云<U+200B>雀<U+001B>[31m<U+202E>");
+    }
 }

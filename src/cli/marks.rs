@@ -1,17 +1,129 @@
-//! `markwarden marks`.
+//! `markwarden marks`: bring marks into the register, and list them.
 
-use anyhow::{Result, bail};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
 
 use super::{Context, Done};
+use crate::{
+    app::App,
+    marks,
+    model::{Mark, MarkStatus},
+    store::{Batch, Write},
+};
+
+/// Marks written in one act.
+const BATCH: usize = 500;
 
 /// Arguments of `marks`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Bring marks from a CSV file into the register; the same file again changes nothing.
+    #[command(
+        after_help = "Columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,\n\
+        well_known,aliases,goods,authorised_sellers (lists separated by ;). Only \"text\" is required.\n\
+        A file with a mistake is refused whole: every mistake is named with its line."
+    )]
+    Import {
+        /// The data folder; the settings' when absent.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Say what would be imported, and change nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// The file.
+        file: PathBuf,
+    },
+    /// List the marks of the register.
+    List {
+        /// The data folder; the settings' when absent.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// Only this holder's.
+        #[arg(long)]
+        holder: Option<String>,
+    },
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// When it cannot do its work.
-pub fn run(_args: Args, _context: &Context) -> Result<Done> {
-    bail!("marks is being built")
+/// When the file has a mistake or the store cannot be opened.
+pub fn run(args: Args, context: &Context) -> Result<Done> {
+    match args.command {
+        Command::Import { data, dry_run, file } => import(context, data, dry_run, &file),
+        Command::List { data, holder } => list(context, data, holder.as_deref()),
+    }
+}
+
+/// Reads a marks file; prints every mistake on stderr.
+pub(super) fn read(path: &Path, context: &Context) -> Result<Vec<Mark>> {
+    let name = path.display().to_string();
+    let size = fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
+    if size > super::check::MAX_MARKS_BYTES {
+        bail!("{name} has {size} bytes, more than {}: split it", super::check::MAX_MARKS_BYTES);
+    }
+    let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name} is not UTF-8: save it as “CSV UTF-8”"))?;
+    marks::import_csv(&name, &text).map_err(|wrong| {
+        for mistake in &wrong {
+            context.say(&mistake.render(context.color));
+        }
+        anyhow::anyhow!("{name}: {} mistakes; nothing was imported", wrong.len())
+    })
+}
+
+fn import(context: &Context, data: Option<PathBuf>, dry_run: bool, file: &Path) -> Result<Done> {
+    let marks = read(file, context)?;
+    let count = marks.len();
+    if dry_run {
+        context.say(&format!("{count} marks would be imported; nothing was changed"));
+        return Ok(Done::Fine);
+    }
+    let app = App::open(context.settings()?, data)?;
+    let bar = context.progress(count as u64, "marks");
+    let before = app.wait(app.store().counts())?.marks;
+    for part in marks.chunks(BATCH) {
+        let writes = part.iter().cloned().map(Write::Mark).collect();
+        app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
+        bar.inc(part.len() as u64);
+    }
+    bar.finish_and_clear();
+    let after = app.wait(app.store().counts())?.marks;
+    if context.json() {
+        context.data(&serde_json::json!({"read": count, "new": after - before, "marks": after}).to_string())?;
+    } else {
+        context.data(&format!("{count} marks read, {} new, {after} in the register", after - before))?;
+    }
+    Ok(Done::Fine)
+}
+
+fn list(context: &Context, data: Option<PathBuf>, holder: Option<&str>) -> Result<Done> {
+    let app = App::open(context.settings()?, data)?;
+    let delta = app.wait(app.store().marks_since(0))?;
+    for mark in delta.put.iter().filter(|mark| holder.is_none_or(|holder| mark.holder == holder)) {
+        if context.json() {
+            context.data(&serde_json::to_string(mark)?)?;
+        } else {
+            let classes: Vec<String> = mark.nice_classes.iter().map(u8::to_string).collect();
+            let status = match mark.status {
+                MarkStatus::Registered => "registered",
+                MarkStatus::Pending => "pending",
+                MarkStatus::Dead => "dead",
+            };
+            let expires = mark.expires_on.map_or_else(|| "-".to_owned(), |day| day.to_string());
+            let line = [mark.id.as_str(), &mark.text, &mark.holder, &classes.join(";"), status, &expires].join("\t");
+            context.data(&super::context::visible(&line))?;
+        }
+    }
+    Ok(Done::Fine)
 }

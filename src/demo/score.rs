@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_false_alarm_counts_once_per_family_where_the_finding_says_it_belongs() {
-        let wrong = finding(FindingKind::Mark, "M-2", "H2", &[Channel::Case, Channel::Separator]);
+        let wrong = finding(FindingKind::Mark, "M-2", "H2", &[Channel::Separator]);
         let found = BTreeMap::from([("x:4".to_owned(), vec![wrong.clone(), wrong])]);
         let score = score(&truth(), &found);
         assert_eq!(score.marks.false_positives, 1);

@@ -126,7 +126,6 @@ impl Writing {
             Channel::Separator => Some(Self::Separator),
             Channel::Emoji => Some(Self::Emoji),
             Channel::Confusable => Some(Self::Confusable),
-            Channel::Case => None,
         });
         match (writings.next(), writings.next()) {
             (None, _) => Self::Plain,

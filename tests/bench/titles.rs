@@ -24,8 +24,10 @@ fn main() {
         title["brands"].as_array().unwrap().iter().map(|brand| brand.as_str().unwrap().to_owned()).collect()
     };
     let brands: BTreeSet<String> = titles.iter().flat_map(brands_of).collect();
-    let marks: Vec<Mark> =
-        brands.iter().map(|brand| serde_json::from_value(serde_json::json!({"id": brand, "holder": brand, "text": brand})).unwrap()).collect();
+    let marks: Vec<Mark> = brands
+        .iter()
+        .map(|brand| serde_json::from_value(serde_json::json!({"id": brand, "holder": brand, "text": brand})).unwrap())
+        .collect();
     println!("{} titles, {} marks", titles.len(), marks.len());
     let verbose = std::env::args().any(|argument| argument == "--verbose");
     for queue_from in [0.0, 0.35, 0.5, 0.6, 0.7] {

@@ -8,7 +8,8 @@ use std::{
 
 /// From the ground up; a room may use those before it.
 const ROOMS: [&str; 13] = [
-    "model", "text", "rules", "marks", "matcher", "store", "evidence", "crawl", "live", "review", "takedown", "monitor", "web",
+    "model", "text", "rules", "marks", "matcher", "store", "evidence", "crawl", "live", "review", "takedown",
+    "monitor", "web",
 ];
 /// These assemble the house and may use every room.
 const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];
@@ -43,7 +44,10 @@ fn every_import_goes_to_a_floor_above() {
     for file in files {
         let source = fs::read_to_string(&file).unwrap();
         let room = room_of(&file);
-        assert!(ROOMS.contains(&room.as_str()) || ROOF.contains(&room.as_str()) || room == "lib", "{room} has no floor");
+        assert!(
+            ROOMS.contains(&room.as_str()) || ROOF.contains(&room.as_str()) || room == "lib",
+            "{room} has no floor"
+        );
         for other in used_rooms(&source) {
             if room != "lib" && !may_use(&room, &other) {
                 wrong.push(format!("{} uses {other}", file.display()));

@@ -45,7 +45,13 @@ pub(super) struct View<'p, 'a> {
 
 impl<'p, 'a> View<'p, 'a> {
     fn new(page: &'p Page<'a>) -> Self {
-        let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default().to_lowercase();
+        let title = page
+            .nodes
+            .iter()
+            .position(|node| node.name == "title")
+            .map(|at| page.text(at))
+            .unwrap_or_default()
+            .to_lowercase();
         let headlines = (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20);
         let score = |at: &usize| {
             let text = page.text(*at).to_lowercase();
@@ -61,7 +67,10 @@ impl<'p, 'a> View<'p, 'a> {
         let of = |at: usize| Some(self.page.text(at)).filter(|text| !text.is_empty());
         self.headline.and_then(of).or_else(|| {
             let title = self.page.nodes.iter().position(|node| node.name == "title").and_then(of)?;
-            let cut = [" | ", " - ", " – ", " — ", "_"].iter().filter_map(|sign| title.split_once(sign)).map(|(head, _)| head);
+            let cut = [" | ", " - ", " – ", " — ", "_"]
+                .iter()
+                .filter_map(|sign| title.split_once(sign))
+                .map(|(head, _)| head);
             Some(cut.filter(|head| head.chars().count() > 3).min_by_key(|head| head.len()).unwrap_or(&title).to_owned())
         })
     }
@@ -108,7 +117,8 @@ fn marks(page: &Page<'_>, index: usize) -> String {
     let Some(node) = page.node(index) else { return String::new() };
     let mut out = String::new();
     for (name, value) in node.attributes() {
-        let telling = ["class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-hook", "data-auto", "name"];
+        let telling =
+            ["class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-hook", "data-auto", "name"];
         if telling.iter().any(|known| name.eq_ignore_ascii_case(known)) {
             out.push_str(value.get(..value.len().min(200)).unwrap_or(""));
             out.push(' ');
@@ -127,11 +137,13 @@ fn elsewhere(page: &Page<'_>, headline: Option<usize>) -> Vec<bool> {
         let holds = headline.is_some_and(|at| at >= index && at < node.end);
         let own = || {
             matches!(node.name, "nav" | "footer" | "select" | "noscript")
-                || matches!(node.name, "div" | "section" | "ul" | "aside" | "table" | "li" | "article" | "header" | "unknown")
-                    && {
-                        let marks = marks(page, index);
-                        words::ELSEWHERE.iter().any(|part| marks.contains(part))
-                    }
+                || matches!(
+                    node.name,
+                    "div" | "section" | "ul" | "aside" | "table" | "li" | "article" | "header" | "unknown"
+                ) && {
+                    let marks = marks(page, index);
+                    words::ELSEWHERE.iter().any(|part| marks.contains(part))
+                }
         };
         if let Some(slot) = out.get_mut(index) {
             *slot = !node.is_text() && !holds && (inherited || own()) || node.is_text() && inherited;

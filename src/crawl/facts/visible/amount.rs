@@ -1,7 +1,10 @@
 //! The price that stands visibly on a page.
 
 use super::{
-    super::{super::price::{self, Price}, words},
+    super::{
+        super::price::{self, Price},
+        words,
+    },
     View,
 };
 
@@ -55,7 +58,13 @@ fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
         return None;
     }
     let mut score = 10;
-    score += if view.is_marked(element, 0, words::PRICE_CLASS) { 8 } else if priced { 5 } else { 0 };
+    score += if view.is_marked(element, 0, words::PRICE_CLASS) {
+        8
+    } else if priced {
+        5
+    } else {
+        0
+    };
     score += if found.currency.is_some() { 6 } else { 0 };
     score += if view.is_marked(element, 1, words::PAID_CLASS) { 2 } else { 0 };
     score -= if view.is_marked(element, 2, words::NOT_PAID_CLASS) { 9 } else { 0 };
@@ -90,9 +99,12 @@ fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
 }
 
 fn is_struck(view: &View<'_, '_>, element: usize) -> bool {
-    let struck = |at: usize| view.page.node(at).is_some_and(|node| {
-        matches!(node.name, "del" | "s" | "strike") || node.raw_attribute("style").is_some_and(|style| style.contains("line-through"))
-    });
+    let struck = |at: usize| {
+        view.page.node(at).is_some_and(|node| {
+            matches!(node.name, "del" | "s" | "strike")
+                || node.raw_attribute("style").is_some_and(|style| style.contains("line-through"))
+        })
+    };
     std::iter::once(element).chain(view.page.ancestors(element).take(3)).any(struck)
 }
 

@@ -10,7 +10,19 @@ const REACH: usize = 2_500;
 /// Longest text that is a statement about stock, in characters.
 const STOCK_CHARS: usize = 60;
 /// Parts of class names of statements about stock.
-const STOCK_CLASS: &[&str] = &["availab", "stock", "dostupn", "dispon", "verfueg", "lager", "skladem", "inventory", "sold-out", "soldout", "kucun"];
+const STOCK_CLASS: &[&str] = &[
+    "availab",
+    "stock",
+    "dostupn",
+    "dispon",
+    "verfueg",
+    "lager",
+    "skladem",
+    "inventory",
+    "sold-out",
+    "soldout",
+    "kucun",
+];
 
 /// schema.org's word; `offered` says that the page names a price. A price with nothing said against it is an offer.
 pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
@@ -64,7 +76,9 @@ fn statement(view: &View<'_, '_>, index: usize, node: &super::super::page::Node<
 /// What a statement says: at its start, or anywhere where its place says it is about stock.
 fn says(text: &str, marked: bool) -> Option<&'static str> {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let has = |phrase: &&str| if marked { text.contains(*phrase) } else { text.starts_with(*phrase) && text.len() <= phrase.len() + 12 };
+    let has = |phrase: &&str| {
+        if marked { text.contains(*phrase) } else { text.starts_with(*phrase) && text.len() <= phrase.len() + 12 }
+    };
     if words::OUT.iter().any(|phrase| has(&phrase)) && !text.contains("not sold") {
         Some("OutOfStock")
     } else if words::IN.iter().any(|phrase| has(&phrase)) {

@@ -1,0 +1,148 @@
+//! The flow that joins the rooms: captures become listings, findings and hits.
+//!
+//! [`Monitor`] takes what a crawl fetched, matches it, and writes capture, listing and hits in one act.
+//! It decides nothing: a hit waits for a person.
+
+mod group;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use jiff::tz::TimeZone;
+
+pub use group::{dedupe_key, hits, priority};
+
+use crate::{
+    crawl::{Fetched, Sink, SinkError},
+    marks::Register,
+    matcher::{self, Matcher},
+    model::{Clock, Findings, Listing, ListingId, Mark, MarkId},
+    rules::RuleSet,
+    store::{Batch, ContentStore, Receipt, Store, StoreError, Write},
+};
+
+/// Joins crawl, matcher and store.
+pub struct Monitor {
+    store: Arc<dyn Store>,
+    content: Option<Arc<ContentStore>>,
+    clock: Arc<dyn Clock>,
+    settings: matcher::Settings,
+    rules: Option<Arc<RuleSet>>,
+    current: RwLock<Current>,
+}
+
+/// The matcher in use, and the marks it was made of.
+struct Current {
+    generation: u64,
+    marks: Vec<Mark>,
+    matcher: Arc<Matcher>,
+}
+
+/// What became of one listing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Seen {
+    /// What was found and set aside.
+    pub findings: Findings,
+    /// How many hits are new.
+    pub new_hits: usize,
+}
+
+impl Monitor {
+    /// A monitor over `store`'s marks; evidence records of hits are kept in `content`.
+    ///
+    /// # Errors
+    /// When the marks cannot be read.
+    pub async fn new(
+        store: Arc<dyn Store>,
+        content: Option<Arc<ContentStore>>,
+        clock: Arc<dyn Clock>,
+        rules: Option<Arc<RuleSet>>,
+        settings: matcher::Settings,
+    ) -> Result<Self, StoreError> {
+        let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules.clone(), settings));
+        let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
+        let monitor = Self { store, content, clock, settings, rules, current };
+        monitor.refresh().await?;
+        Ok(monitor)
+    }
+
+    /// Takes over marks that changed since the last time; the matcher is built aside and swapped.
+    ///
+    /// # Errors
+    /// When the marks cannot be read; the matcher in use stays.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        let (generation, mut marks) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            (current.generation, current.marks.clone())
+        };
+        let delta = self.store.marks_since(generation).await?;
+        if delta.generation == generation && generation > 0 {
+            return Ok(());
+        }
+        let replaced = |id: &MarkId| delta.removed.contains(id) || delta.put.iter().any(|mark| mark.id == *id);
+        marks.retain(|mark| !replaced(&mark.id));
+        marks.extend(delta.put.iter().cloned());
+        let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), self.rules.clone(), self.settings);
+        let current = Current { generation: delta.generation, marks, matcher: Arc::new(matcher) };
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        Ok(())
+    }
+
+    /// The matcher in use.
+    pub fn matcher(&self) -> Arc<Matcher> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).matcher.clone()
+    }
+
+    /// Matches what was fetched and writes capture, listing and hits in one act.
+    ///
+    /// # Errors
+    /// When the store or the content store cannot write; then nothing was acknowledged.
+    pub async fn see(&self, page: Fetched) -> Result<Seen, StoreError> {
+        let capture_id = page.capture.as_ref().map(|capture| capture.id.clone());
+        let mut writes: Vec<Write> = page.capture.into_iter().map(Write::Capture).collect();
+        let mut seen = Seen::default();
+        if let Some((id, listing)) = identified(page.listing_id, page.listing) {
+            let now = self.clock.now();
+            let matcher = self.matcher();
+            let on = listing.captured_at.unwrap_or(now).to_zoned(TimeZone::UTC).date();
+            seen.findings = matcher.check(&listing, on);
+            let evidence = self.keep_evidence(&seen.findings, &page.record).await?;
+            let hits = hits(&id, &listing, &seen.findings, &matcher.version(), now);
+            writes.extend(hits.into_iter().map(|mut hit| {
+                hit.capture.clone_from(&capture_id);
+                hit.evidence.clone_from(&evidence);
+                Write::Hit(hit)
+            }));
+            writes.push(Write::Listing { id, listing, capture: capture_id });
+        }
+        if !writes.is_empty() {
+            let receipt: Receipt = self.store.apply(Batch { actor: "monitor".into(), writes }).await?;
+            seen.new_hits = receipt.hits.iter().filter(|hit| hit.new).count();
+        }
+        Ok(seen)
+    }
+
+    async fn keep_evidence(&self, findings: &Findings, record: &[u8]) -> Result<Option<String>, StoreError> {
+        match &self.content {
+            Some(content) if !findings.findings.is_empty() && !record.is_empty() => {
+                let (content, record) = (Arc::clone(content), record.to_vec());
+                let kept = tokio::task::spawn_blocking(move || content.put(&record)).await;
+                kept.map_err(|error| StoreError::Stopped(error.to_string()))?.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn identified(id: Option<ListingId>, listing: Option<Listing>) -> Option<(ListingId, Listing)> {
+    let listing = listing?;
+    let id = id.or_else(|| ListingId::new(&listing.id).ok())?;
+    Some((id, listing))
+}
+
+#[async_trait]
+impl Sink for Monitor {
+    async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
+        self.see(page).await.map(drop).map_err(|error| SinkError(error.to_string()))
+    }
+}
