@@ -28,7 +28,7 @@ pub(super) fn finding(
     steps.extend(
         folding.into_iter().filter(|step| channels.iter().any(|channel| step.code.ends_with(&channel.to_string()))),
     );
-    steps.push(distinctiveness(occurrence, fit, surface.surface.kind));
+    steps.push(distinctiveness(occurrence, fit));
     steps.extend(offer(occurrence, fit, surface, listing, classes));
     if channels.iter().any(|channel| channel.is_disguise()) {
         steps.push(plain_step(
@@ -39,6 +39,7 @@ pub(super) fn finding(
         ));
     }
     steps.extend(context::around(&surface.folded, &occurrence.units));
+    steps.push(place(surface.surface.kind));
     let score = steps.iter().fold(1.0, |score, step| applied(score, step.factor));
     let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
     let disguised = channels.iter().any(|channel| channel.is_disguise());
@@ -127,7 +128,7 @@ fn recognised(occurrence: &Occurrence<'_>) -> Step {
 }
 
 /// How sure a word of this length and script is to be meant as the mark.
-fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit, kind: SurfaceKind) -> Step {
+fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit) -> Step {
     let length = occurrence.units.len();
     let word = match (fit.latin, length) {
         (true, 0..=2) => 0.2,
@@ -140,16 +141,19 @@ fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit, kind: SurfaceKind) ->
         (false, 3) => 0.82,
         (false, _) => 0.92,
     };
-    let place = if fit.leads || fit.broken || fit.latin { 1.0 } else { 0.9 };
-    let factor = rounded(word * place * context::surface_weight(kind));
-    Step {
-        code: "score.distinctiveness".into(),
-        before: String::new(),
-        after: String::new(),
-        factor,
-        zh: format!("{length} 个字的词，出现在{}", surface_zh(kind)),
-        en: format!("a word of {length} characters in the {kind}"),
-    }
+    let inside = if fit.leads || fit.broken || fit.latin { 1.0 } else { 0.9 };
+    let mut step = plain_step("score.distinctiveness", rounded(word * inside), "", "");
+    step.zh = format!("{length} 个字的词");
+    step.en = format!("a word of {length} characters");
+    step
+}
+
+/// How much a mark on this surface says about the offer: a buyer's review says little.
+fn place(kind: SurfaceKind) -> Step {
+    let mut step = plain_step("score.surface", context::surface_weight(kind), "", "");
+    step.zh = format!("出现在{}", surface_zh(kind));
+    step.en = format!("stands in the {kind}");
+    step
 }
 
 fn surface_zh(kind: SurfaceKind) -> &'static str {

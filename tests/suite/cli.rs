@@ -166,7 +166,7 @@ fn a_store_of_a_newer_version_is_refused_and_not_changed() {
     let place = Place::new();
     place.write("marks.csv", MARKS);
     assert_eq!(place.run(&["marks", "import", "marks.csv"]).status.code(), Some(0));
-    place.write("data/FORMAT", "99\n");
+    place.write("data/FORMAT", "format = 99\n");
     let before = place.files();
     let output = place.run(&["marks", "list"]);
     assert_eq!(output.status.code(), Some(2));
