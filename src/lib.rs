@@ -16,3 +16,6 @@ pub mod model;
 pub mod rules;
 pub mod store;
 pub mod text;
+pub mod review;
+pub mod store;
+pub mod web;

@@ -10,3 +10,6 @@ mod store_kill;
 mod store_model;
 mod store_shop;
 mod warc;
+
+mod desk;
+mod desk_shop;

@@ -1,0 +1,250 @@
+// Keys, and a deck of cards fetched ahead. Everything it does, plain forms do too.
+const $ = (selector, within = document) => within.querySelector(selector);
+const main = $('#main'), deckBox = $('#deck'), body = document.body;
+const said = main.dataset, csrf = body.dataset.csrf, filter = said.filter || '';
+let deck = [], at = 0, made = [], armed = false, prefix = '', shownAt = performance.now();
+let line = Promise.resolve(), filling = null, leaving = false, toastTimer = 0;
+
+const card = () => $('#card');
+const current = () => deck[at];
+const pause = ms => new Promise(done => setTimeout(done, ms));
+
+function announce(text) {
+  const live = $('#live');
+  live.textContent = '';
+  requestAnimationFrame(() => { live.textContent = text; });
+}
+
+function toast(text, undoable) {
+  const box = $('#toast');
+  announce(text);
+  if (!box) return;
+  $('#toast-text').textContent = text;
+  $('#toast-undo').hidden = !undoable;
+  box.hidden = false;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => { box.hidden = true; }, (said.undoSeconds || 10) * 1000);
+}
+
+async function post(path, fields = {}) {
+  for (let wait = 1000; ; wait *= 2) {
+    try {
+      const answer = await fetch(path, {
+        method: 'POST', body: new URLSearchParams(fields), redirect: 'error',
+        headers: { 'x-csrf-token': csrf, accept: 'application/json' },
+      });
+      const value = await answer.json();
+      if (!answer.ok) throw Object.assign(new Error(value.detail), { refused: answer.status });
+      return value;
+    } catch (error) {
+      if (error.refused || leaving || wait > 8000) throw error;
+      toast(said.saidOffline, false);
+      await pause(wait);
+    }
+  }
+}
+
+// Acts reach the server one after the other, so that an undo follows its decision.
+function queue(act) {
+  const turn = line.then(act);
+  line = turn.catch(() => {});
+  return turn;
+}
+
+const address = path => filter ? `${path}?${filter}` : path;
+
+function show(focus = true) {
+  const item = current();
+  arm(false);
+  deckBox.innerHTML = item.html;
+  const shown = card();
+  document.title = `${shown.dataset.title} · ${document.title.split(' · ').pop()}`;
+  history.replaceState(null, '', address(`/hits/${item.id}`));
+  shownAt = performance.now();
+  scrollTo(0, 0);
+  if (focus) $('#listing-title').focus({ preventScroll: true });
+}
+
+async function fill() {
+  if (said.decides !== 'true' || filling) return filling;
+  filling = post(address('/review/claim')).then(items => {
+    for (const item of items) {
+      const known = deck.find(other => other.id === item.id);
+      if (!known) deck.push(item);
+      else known.fence = item.fence;
+    }
+  }).catch(() => {}).finally(() => { filling = null; });
+  return filling;
+}
+
+async function settle() {
+  if (deck.length - at < (said.prefetch || 20) / 2) {
+    const wait = fill();
+    if (!current()) await wait;
+  }
+  if (current()) return show();
+  await line;
+  leaving = true;
+  location.href = address('/review');
+}
+
+function take(act, words) {
+  const item = current();
+  deck.splice(at, 1);
+  made.push({ item, skipped: act.skipped });
+  made = made.slice(-100);
+  toast(words, true);
+  settle();
+  queue(() => post(`/hits/${item.id}/${act.path}`, act.fields)).catch(error => {
+    made = made.filter(entry => entry.item !== item);
+    toast(`${said.saidFailed}: ${error.message}`, false);
+    if (error.refused === 409) return;
+    deck.splice(at, 0, item);
+    show();
+  });
+}
+
+function decide(value) {
+  const button = $(`button[name="reason"][value="${CSS.escape(value)}"]`, card());
+  if (!button) return;
+  const { fence, seen } = card().dataset;
+  const fields = { reason: value, fence, seen, note: $('#note').value, looked_ms: Math.round(performance.now() - shownAt) };
+  const reason = button.lastChild.textContent.trim();
+  take({ path: 'decide', fields }, `#${card().dataset.id} ${said.saidDone} · ${reason}`);
+}
+
+function skip() {
+  if (!$('#skip-hit')) return;
+  const { fence, id } = card().dataset;
+  take({ path: 'skip', fields: { fence }, skipped: true }, `#${id} ${said.saidSkipped}`);
+}
+
+function undo() {
+  const entry = made.pop();
+  if (!entry) {
+    const button = $('#undo-hit');
+    return button ? button.click() : announce(said.saidNothing);
+  }
+  const { item, skipped } = entry;
+  deck.splice(at, 0, item);
+  show();
+  toast(`#${item.id} ${said.saidUndone}`, false);
+  queue(() => post(address(`/hits/${item.id}/${skipped ? 'claim' : 'undo'}`))).then(fresh => {
+    Object.assign(item, fresh);
+    if (current() === item) show();
+  }).catch(error => {
+    deck = deck.filter(other => other !== item);
+    toast(`${said.saidFailed}: ${error.message}`, false);
+    settle();
+  });
+}
+
+function move(step) {
+  if (at + step < 0) return announce(said.saidFirst);
+  if (at + step >= deck.length) return announce(said.saidLast);
+  at += step;
+  show();
+  if (deck.length - at < 5) fill();
+}
+
+function arm(on) {
+  armed = on;
+  card()?.classList.toggle('armed', on);
+  if (on) announce(said.saidArmed);
+}
+
+function choose(number) {
+  const group = $(armed ? '.dismiss' : '.confirm', card());
+  const button = group?.querySelectorAll('button')[number - 1];
+  if (button) decide(button.value);
+}
+
+function moveRow(step) {
+  const links = [...document.querySelectorAll('.row-link')];
+  const now = links.indexOf(document.activeElement);
+  const next = links[Math.min(links.length - 1, Math.max(0, now + step))];
+  next?.focus();
+  next?.scrollIntoView({ block: 'nearest' });
+}
+
+function toggleHelp(open) {
+  const help = $('#help');
+  if (open === help?.open) return;
+  open ? help?.showModal() : help?.close();
+}
+
+const hitKeys = {
+  j: () => move(1), k: () => move(-1), s: skip, z: undo, x: () => $('.dismiss', card()) && arm(!armed),
+  n: () => $('#note')?.focus(), v: () => $('.facts a')?.click(),
+};
+const queueKeys = {
+  j: () => moveRow(1), k: () => moveRow(-1), r: () => $('#start')?.click(),
+  o: () => document.activeElement.matches('.row-link') && document.activeElement.click(),
+  '/': () => $('#search').select(),
+};
+const everywhere = {
+  '?': () => toggleHelp(!$('#help').open),
+  '/': () => { location.href = '/queue#search'; },
+  r: () => { location.href = '/review'; },
+};
+const places = { q: '/queue', d: '/queue?state=confirmed' };
+
+function press(event) {
+  const field = event.target.closest('input:not([type=hidden]), textarea, select');
+  if (event.key === 'Escape') {
+    if (field && !event.isComposing) field.blur();
+    return arm(false);
+  }
+  if (field || event.isComposing || event.key === 'Process' || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (body.dataset.keys === 'off' || !csrf || ($('#help')?.open && event.key !== '?')) return;
+  const key = event.key === '？' ? '?' : event.key.length === 1 ? event.key.toLowerCase() : event.key;
+  const before = prefix;
+  prefix = '';
+  let act;
+  if (before === 'g' && places[key]) act = () => { location.href = places[key]; };
+  else if (key === 'g') act = () => { prefix = 'g'; };
+  else if (deckBox && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
+  else act = (deckBox ? hitKeys : said.screen === 'queue' ? queueKeys : {})[key] || everywhere[key];
+  if (!act || (event.repeat && !'jk'.includes(key))) return;
+  event.preventDefault();
+  act();
+}
+
+function startDeck() {
+  const shown = card();
+  deck = [{ id: Number(shown.dataset.id), fence: Number(shown.dataset.fence), html: deckBox.innerHTML }];
+  deckBox.addEventListener('submit', event => {
+    const button = event.submitter;
+    if (button?.name === 'reason') decide(button.value);
+    else if (button?.id === 'skip-hit') skip();
+    else return;
+    event.preventDefault();
+  });
+  // Enter in the note must not press the first reason.
+  deckBox.addEventListener('keydown', event => {
+    if (event.key === 'Enter' && event.target.id === 'note') {
+      event.preventDefault();
+      event.target.blur();
+    }
+  });
+  if (said.decides !== 'true') return;
+  fill();
+  setInterval(() => { if (!document.hidden) fill(); }, 180000);
+  addEventListener('pagehide', () => {
+    leaving = true;
+    const leases = deck.filter(item => item.fence).map(item => `${item.id}:${item.fence}`).join(',');
+    fetch('/review/release', {
+      method: 'POST', keepalive: true, body: new URLSearchParams({ leases }),
+      headers: { 'x-csrf-token': csrf, accept: 'application/json' },
+    }).catch(() => {});
+  });
+}
+
+document.addEventListener('keydown', press);
+$('#open-help')?.addEventListener('click', event => { event.preventDefault(); toggleHelp(true); });
+$('#close-help')?.addEventListener('click', () => toggleHelp(false));
+$('#toast-undo')?.addEventListener('click', undo);
+if (deckBox) startDeck();
+if (location.hash === '#search') $('#search')?.focus();
+// A test waits for this before it presses keys.
+document.documentElement.dataset.ready = 'true';

@@ -1,0 +1,520 @@
+//! One hit as a card: the listing with its findings marked, the reasons, the evidence, the decisions.
+//!
+//! The same card is a page's body and what the island fetches ahead.
+
+use askama::Template;
+use jiff::tz::TimeZone;
+
+use super::{
+    evidence::Verification,
+    frame::Frame,
+    query::Query,
+    spans::{self, MarkedSpan, Piece, Run, severity_code},
+    words::{Language, Words},
+};
+use crate::{
+    model::{
+        Account, Capture, Decision, Finding, FindingKind, Hit, HitState, Listing, Reason, Severity, Step, Surface,
+        SurfaceKind, Timestamp, Verdict,
+    },
+    review,
+};
+
+/// Most surfaces printed besides title and attributes; those with findings first.
+const MAX_SURFACES: usize = 40;
+/// Most attributes printed.
+const MAX_ATTRIBUTES: usize = 100;
+/// Most findings printed.
+const MAX_FINDINGS: usize = 50;
+
+/// Everything a card is made of.
+pub(super) struct Material<'a> {
+    pub frame: &'a Frame,
+    pub words: Words,
+    pub zone: &'a TimeZone,
+    pub now: Timestamp,
+    pub who: &'a Account,
+    pub hit: &'a Hit,
+    /// The lease's fence, when the visitor holds one.
+    pub fence: Option<u64>,
+    pub evidence: Option<(Capture, Option<Verification>)>,
+    pub query: &'a Query,
+}
+
+#[derive(Template)]
+#[template(path = "desk/card.html")]
+struct Card<'a> {
+    f: &'a Frame,
+    id: u64,
+    number: String,
+    heading: String,
+    fence: u64,
+    seen: usize,
+    open: bool,
+    decides: bool,
+    undoable: bool,
+    state: String,
+    state_code: &'static str,
+    held_by: Option<String>,
+    severity_code: &'static str,
+    priority: u8,
+    parts: Vec<String>,
+    back: String,
+    filter: String,
+    title: Vec<Run>,
+    facts: Vec<Fact>,
+    surfaces: Vec<SurfaceView>,
+    attributes: Vec<SurfaceView>,
+    left_out_words: String,
+    findings: Vec<FindingView>,
+    evidence: Option<EvidenceView>,
+    history: Vec<HistoryView>,
+    decided_words: String,
+    confirm: Vec<Choice>,
+    dismiss: Vec<Choice>,
+}
+
+struct Fact {
+    name: String,
+    value: String,
+    href: Option<String>,
+}
+
+struct SurfaceView {
+    name: String,
+    note: String,
+    runs: Vec<Run>,
+}
+
+struct FindingView {
+    kind: String,
+    word: String,
+    family: String,
+    reference: String,
+    surface: String,
+    severity: String,
+    severity_code: &'static str,
+    severity_sign: &'static str,
+    score: String,
+    channels: Vec<ChannelView>,
+    suppressed: Option<String>,
+    steps: Vec<StepView>,
+    citation: String,
+}
+
+struct ChannelView {
+    words: String,
+    meaning: String,
+    disguise: bool,
+}
+
+struct StepView {
+    changes: bool,
+    before: Run,
+    after: String,
+    words: String,
+    factor: String,
+    is_last: bool,
+}
+
+struct EvidenceView {
+    verdict: String,
+    verdict_code: &'static str,
+    sign: &'static str,
+    facts: Vec<Fact>,
+}
+
+struct HistoryView {
+    verdict: String,
+    reason: String,
+    by: String,
+    at: String,
+    note: String,
+}
+
+struct Choice {
+    code: &'static str,
+    key: usize,
+    words: String,
+}
+
+/// The card's HTML.
+pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
+    let Material { words, hit, who, .. } = *material;
+    let listing = &hit.what.listing;
+    let shown = Shown::of(listing, &hit.what.findings, words);
+    let newest = hit.decisions.last();
+    let open = hit.state == HitState::Open;
+    let held = open && who.role.decides() && material.fence.is_none();
+    let kept = material.query.kept();
+    Card {
+        f: material.frame,
+        id: hit.id.0,
+        number: words.count("hit-number", hit.id.0),
+        heading: heading(hit),
+        fence: material.fence.unwrap_or(0),
+        seen: hit.decisions.len(),
+        open,
+        decides: material.fence.is_some(),
+        undoable: !open && review::undo(who, material.now, hit).is_ok(),
+        state: words.say(state_key(hit.state)),
+        state_code: state_code(hit.state),
+        held_by: held.then(|| words.say("held-by-other")),
+        severity_code: severity_code(hit.what.severity),
+        priority: hit.what.priority,
+        parts: review::parts(hit, material.now).iter().map(|part| part_words(part, words)).collect(),
+        back: if kept.is_empty() { "/queue".into() } else { format!("/queue?{kept}") },
+        filter: kept,
+        title: shown.title,
+        facts: facts(material),
+        surfaces: shown.surfaces,
+        attributes: shown.attributes,
+        left_out_words: if shown.left_out > 0 {
+            words.count("surfaces-left-out", shown.left_out)
+        } else {
+            String::new()
+        },
+        findings: hit.what.findings.iter().take(MAX_FINDINGS).map(|finding| finding_view(finding, words)).collect(),
+        evidence: material
+            .evidence
+            .as_ref()
+            .map(|(capture, found)| evidence_view(capture, found.as_ref(), words, material.zone)),
+        history: hit.decisions.iter().rev().map(|made| history_view(made, words, material.zone)).collect(),
+        decided_words: decided_words(hit, newest, held, words),
+        confirm: choices(Verdict::Confirm, words),
+        dismiss: choices(Verdict::Dismiss, words),
+    }
+    .render()
+}
+
+/// A hit's name in titles and lists.
+pub(super) fn heading(hit: &Hit) -> String {
+    format!("#{} {}", hit.id, hit.what.listing.title.chars().filter(|c| !c.is_control()).take(60).collect::<String>())
+}
+
+/// The listing's texts, marked.
+struct Shown {
+    title: Vec<Run>,
+    surfaces: Vec<SurfaceView>,
+    attributes: Vec<SurfaceView>,
+    left_out: u64,
+}
+
+impl Shown {
+    fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
+        let mut shown = Self { title: Vec::new(), surfaces: Vec::new(), attributes: Vec::new(), left_out: 0 };
+        let mut rest: Vec<(bool, SurfaceView)> = Vec::new();
+        for surface in listing.surfaces() {
+            let marks = marks_on(&surface.path, findings);
+            let found = !marks.is_empty();
+            let runs = spans::runs(surface.text, &marks, surface.kind != SurfaceKind::Title, words);
+            match surface.kind {
+                SurfaceKind::Title => shown.title = runs,
+                SurfaceKind::Attribute if shown.attributes.len() < MAX_ATTRIBUTES || found => {
+                    let name = surface.path.strip_prefix("attributes.").unwrap_or(&surface.path).to_owned();
+                    shown.attributes.push(SurfaceView { name, note: String::new(), runs });
+                }
+                SurfaceKind::Attribute => shown.left_out += 1,
+                SurfaceKind::Brand | SurfaceKind::SellerName if !found => {}
+                _ => {
+                    let (name, note) = surface_name(&surface, listing, words);
+                    rest.push((found, SurfaceView { name, note, runs }));
+                }
+            }
+        }
+        let mut room = MAX_SURFACES.saturating_sub(rest.iter().filter(|(found, _)| *found).count());
+        for (found, view) in rest {
+            if found || room > 0 {
+                room -= usize::from(!found);
+                shown.surfaces.push(view);
+            } else {
+                shown.left_out += 1;
+            }
+        }
+        shown
+    }
+}
+
+/// Where on the surface at `path` findings stand.
+pub(super) fn marks_on(path: &str, findings: &[Finding]) -> Vec<MarkedSpan> {
+    findings
+        .iter()
+        .filter(|finding| finding.surface == path)
+        .map(|finding| MarkedSpan {
+            start: finding.start,
+            end: finding.end,
+            severity: finding.severity,
+            quiet: finding.suppressed.is_some(),
+        })
+        .collect()
+}
+
+fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (String, String) {
+    let name = words.say(match surface.kind {
+        SurfaceKind::Title => "surface-title",
+        SurfaceKind::Subtitle => "surface-subtitle",
+        SurfaceKind::Description => "surface-description",
+        SurfaceKind::Attribute => "surface-attribute",
+        SurfaceKind::Brand => "surface-brand",
+        SurfaceKind::SellerName => "surface-seller",
+        SurfaceKind::PictureText => "surface-picture",
+        SurfaceKind::Review => "surface-review",
+        SurfaceKind::Spoken => "surface-spoken",
+        SurfaceKind::Danmaku => "surface-danmaku",
+        SurfaceKind::Shelf => "surface-shelf",
+    });
+    let index = surface.path.split(['[', ']']).nth(1).and_then(|text| text.parse::<usize>().ok());
+    let entry = index.filter(|_| surface.path.starts_with("timeline[")).and_then(|at| listing.timeline.get(at));
+    let note = match (entry, index) {
+        (Some(entry), _) => {
+            let second = entry.at_ms / 1000;
+            let speaker = entry.speaker.as_deref().unwrap_or("");
+            format!("{:02}:{:02}:{:02} {speaker}", second / 3600, second / 60 % 60, second % 60)
+        }
+        (None, Some(index)) => format!("{}", index + 1),
+        _ => String::new(),
+    };
+    (name, note)
+}
+
+fn facts(material: &Material<'_>) -> Vec<Fact> {
+    let (words, listing) = (material.words, &material.hit.what.listing);
+    let seller = listing.seller.as_ref();
+    let price = listing.price.as_ref().map(price_words);
+    let captured = listing.captured_at.map(|at| time_words(at, material.zone));
+    let rows = [
+        ("fact-price", price),
+        ("fact-seller", seller.and_then(|seller| seller.name.clone())),
+        ("fact-license", seller.and_then(|seller| seller.license.clone())),
+        ("fact-platform", listing.platform.clone()),
+        ("fact-category", (!listing.category.is_empty()).then(|| listing.category.join(" › "))),
+        ("fact-brand", listing.brand.clone()),
+        ("fact-sku", listing.sku.clone()),
+        ("fact-captured", captured),
+    ];
+    let mut facts: Vec<Fact> = rows
+        .into_iter()
+        .filter_map(|(key, value)| {
+            let value = visible(&value.filter(|value| !value.is_empty())?);
+            Some(Fact { name: words.say(key), value, href: None })
+        })
+        .collect();
+    if let Some(address) = &listing.url {
+        let href = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let value = visible(&address.chars().take(300).collect::<String>());
+        facts.push(Fact { name: words.say("fact-link"), value, href: href.map(String::from) });
+    }
+    facts
+}
+
+/// A short text with everything invisible written out, at most 300 characters.
+pub(super) fn visible(text: &str) -> String {
+    let short: String = text.chars().take(300).collect();
+    let shown = spans::plain(&short).pieces.into_iter().map(|piece| match piece {
+        Piece::Text(text) => text,
+        Piece::Hidden(sign) => format!("[{}]", sign.glyph),
+        Piece::Odd(sign) => sign.glyph,
+        Piece::Break => " ".to_owned(),
+        Piece::More(_) => String::new(),
+    });
+    shown.collect()
+}
+
+/// A price as people write it.
+pub(super) fn price_words(price: &crate::model::Money) -> String {
+    match price.currency.as_str() {
+        "CNY" => format!("¥{}", price.amount),
+        "" => price.amount.to_string(),
+        currency => format!("{currency} {}", price.amount),
+    }
+}
+
+/// A time in the desk's zone.
+fn time_words(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
+}
+
+/// How long ago, in the largest unit that fits.
+pub(super) fn age_words(minutes: i64, words: Words) -> String {
+    let minutes = u64::try_from(minutes).unwrap_or(0);
+    match minutes {
+        0..60 => words.count("age-minutes", minutes),
+        60..2880 => words.count("age-hours", minutes / 60),
+        _ => words.count("age-days", minutes / 1440),
+    }
+}
+
+fn part_words(part: &review::Part, words: Words) -> String {
+    match *part {
+        review::Part::Severity(severity) => severity_words(severity, words),
+        review::Part::Strongest(score) => words.with("part-strongest", &[("score", &percent(score))]),
+        review::Part::Findings(count) => words.count("part-findings", count as u64),
+        review::Part::Disguised(count) => words.count("part-disguised", count as u64),
+        review::Part::AgeMinutes(minutes) => age_words(minutes, words),
+    }
+}
+
+fn percent(score: f64) -> String {
+    format!("{:.0}%", score.clamp(0.0, 1.0) * 100.0)
+}
+
+/// A severity in words.
+pub(super) fn severity_words(severity: Severity, words: Words) -> String {
+    words.say(match severity {
+        Severity::Low => "severity-low",
+        Severity::Medium => "severity-medium",
+        Severity::High => "severity-high",
+        Severity::Critical => "severity-critical",
+    })
+}
+
+/// A severity's shape: nothing is told by color alone.
+pub(super) fn severity_sign(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Low => "○",
+        Severity::Medium => "◐",
+        Severity::High => "●",
+        Severity::Critical => "▲",
+    }
+}
+
+fn state_key(state: HitState) -> &'static str {
+    match state {
+        HitState::Open => "state-open",
+        HitState::Confirmed => "state-confirmed",
+        HitState::Dismissed => "state-dismissed",
+    }
+}
+
+/// A state's name in classes and addresses.
+pub(super) fn state_code(state: HitState) -> &'static str {
+    match state {
+        HitState::Open => "open",
+        HitState::Confirmed => "confirmed",
+        HitState::Dismissed => "dismissed",
+    }
+}
+
+fn finding_view(finding: &Finding, words: Words) -> FindingView {
+    let kind = match finding.kind {
+        FindingKind::Mark => "kind-mark",
+        FindingKind::Rule => "kind-rule",
+    };
+    let last = finding.explanation.len().saturating_sub(1);
+    let word = if finding.word.is_empty() { &finding.text } else { &finding.word };
+    FindingView {
+        kind: words.say(kind),
+        word: visible(word),
+        family: visible(&finding.family),
+        reference: visible(&finding.reference),
+        surface: visible(&finding.surface),
+        severity: severity_words(finding.severity, words),
+        severity_code: severity_code(finding.severity),
+        severity_sign: severity_sign(finding.severity),
+        score: percent(finding.score),
+        channels: finding.channels.iter().map(|&channel| channel_view(channel, words)).collect(),
+        suppressed: finding.suppressed.as_deref().map(visible),
+        steps: finding.explanation.iter().enumerate().map(|(at, step)| step_view(step, at == last, words)).collect(),
+        citation: finding.citation.clone(),
+    }
+}
+
+/// A disguise in words, and what it means.
+fn channel_view(channel: crate::model::Channel, words: Words) -> ChannelView {
+    ChannelView {
+        words: channel_words(channel, words),
+        meaning: words.say(&format!("channel-{channel}-meaning")),
+        disguise: channel.is_disguise(),
+    }
+}
+
+/// A disguise in words.
+pub(super) fn channel_words(channel: crate::model::Channel, words: Words) -> String {
+    words.say(&format!("channel-{channel}"))
+}
+
+fn step_view(step: &Step, is_last: bool, words: Words) -> StepView {
+    let factor = (step.factor - 1.0).abs() > 1e-9;
+    StepView {
+        changes: !(step.before.is_empty() && step.after.is_empty()),
+        before: spans::plain(&step.before),
+        after: visible(&step.after),
+        words: match words.0 {
+            Language::Chinese => visible(&step.zh),
+            Language::English => visible(&step.en),
+        },
+        factor: if factor { format!("×{:.2}", step.factor) } else { String::new() },
+        is_last,
+    }
+}
+
+fn evidence_view(capture: &Capture, found: Option<&Verification>, words: Words, zone: &TimeZone) -> EvidenceView {
+    let (verdict_code, sign, verdict) = match found {
+        Some(Verification::Intact) => ("intact", "✓", words.say("evidence-intact")),
+        Some(Verification::Damaged(why)) => ("damaged", "✕", words.with("evidence-damaged", &[("why", why)])),
+        Some(Verification::Missing(why)) => ("missing", "?", words.with("evidence-missing", &[("why", why)])),
+        None => ("unchecked", "–", words.say("evidence-unchecked")),
+    };
+    let rows = [
+        ("evidence-fetched", time_words(capture.fetched_at, zone)),
+        ("evidence-status", capture.status.to_string()),
+        ("evidence-address", capture.url.chars().take(300).collect()),
+        ("evidence-file", capture.file.clone()),
+        ("evidence-place", format!("{} + {}", capture.offset, capture.length)),
+        ("evidence-record-hash", capture.record_sha256.clone()),
+        ("evidence-body-hash", capture.payload_sha256.clone()),
+        ("evidence-id", capture.id.to_string()),
+    ];
+    let facts = rows
+        .into_iter()
+        .map(|(key, value)| Fact { name: words.say(key), value: visible(&value), href: None })
+        .collect();
+    EvidenceView { verdict, verdict_code, sign, facts }
+}
+
+fn history_view(made: &Decision, words: Words, zone: &TimeZone) -> HistoryView {
+    HistoryView {
+        verdict: verdict_words(made.verdict, words),
+        reason: reason_words(made.reason, words),
+        by: made.by.to_string(),
+        at: time_words(made.at, zone),
+        note: made.note.clone(),
+    }
+}
+
+/// A verdict in words.
+pub(super) fn verdict_words(verdict: Verdict, words: Words) -> String {
+    words.say(match verdict {
+        Verdict::Confirm => "verdict-confirmed",
+        Verdict::Dismiss => "verdict-dismissed",
+        Verdict::Reopen => "verdict-reopened",
+    })
+}
+
+/// A reason in words.
+pub(super) fn reason_words(reason: Reason, words: Words) -> String {
+    words.say(&format!("reason-{}", reason.code()))
+}
+
+fn decided_words(hit: &Hit, newest: Option<&Decision>, held: bool, words: Words) -> String {
+    match newest {
+        Some(made) if hit.state != HitState::Open => words.with(
+            "decided-by",
+            &[
+                ("who", made.by.as_str()),
+                ("verdict", &verdict_words(made.verdict, words)),
+                ("reason", &reason_words(made.reason, words)),
+            ],
+        ),
+        _ if held => words.say("held-by-other-words"),
+        _ => words.say("read-only"),
+    }
+}
+
+fn choices(verdict: Verdict, words: Words) -> Vec<Choice> {
+    Reason::for_verdict(verdict)
+        .iter()
+        .enumerate()
+        .map(|(at, reason)| Choice { code: reason.code(), key: at + 1, words: reason_words(*reason, words) })
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! In and out: sign-in, one-time links, preferences, help.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+
+use super::{
+    Desk, WebError,
+    frame::Frame,
+    visit::{Theme, Visit, session_cookie},
+    words::Language,
+};
+use crate::model::Account;
+
+/// How long a preference lasts, in seconds: a year.
+const PREFERENCE_AGE: u32 = 365 * 24 * 3600;
+
+#[derive(Template)]
+#[template(path = "desk/sign_in.html")]
+struct SignInPage {
+    f: Frame,
+    problem: Option<String>,
+    name: String,
+    back: String,
+}
+
+#[derive(Template)]
+#[template(path = "desk/help.html")]
+struct HelpPage {
+    f: Frame,
+}
+
+/// What the sign-in form sends.
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    name: String,
+    password: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// What the switches send; one of them at a time.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Preferences {
+    lang: String,
+    theme: String,
+    keys: String,
+    back: String,
+}
+
+pub(super) async fn home() -> Redirect {
+    Redirect::to("/queue")
+}
+
+/// Whether the desk and its store answer.
+pub(super) async fn health(State(desk): State<Desk>) -> Result<&'static str, WebError> {
+    desk.inner.store.counts().await?;
+    Ok("ok\n")
+}
+
+pub(super) async fn nothing_here() -> WebError {
+    WebError::NotFound
+}
+
+pub(super) async fn help(visit: Visit) -> Result<Html<String>, WebError> {
+    Ok(Html(HelpPage { f: Frame::new(&visit, "help") }.render()?))
+}
+
+pub(super) async fn sign_in_page(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, WebError> {
+    let back = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == "back")
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default();
+    if visit.session.is_some() {
+        return Ok(Redirect::to(&own_path(&back)).into_response());
+    }
+    sign_in_again(&visit, None, String::new(), back, StatusCode::OK)
+}
+
+fn sign_in_again(
+    visit: &Visit,
+    problem: Option<String>,
+    name: String,
+    back: String,
+    status: StatusCode,
+) -> Result<Response, WebError> {
+    let page = SignInPage { f: Frame::new(visit, "sign-in"), problem, name, back };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Checks a password, at a bounded pace, and starts a session.
+pub(super) async fn sign_in(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Form(form): Form<SignIn>,
+) -> Result<Response, WebError> {
+    let name: String = form.name.trim().chars().take(128).collect();
+    if let Err(seconds) = desk.inner.throttle.begin(&name, desk.inner.clock.now()) {
+        let words = visit.words.count("sign-in-wait", u64::try_from(seconds).unwrap_or(1));
+        let mut page = sign_in_again(&visit, Some(words), name, form.back, StatusCode::TOO_MANY_REQUESTS)?;
+        page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        return Ok(page);
+    }
+    match check(&desk, name.clone(), form.password).await? {
+        Some(account) => {
+            desk.inner.throttle.succeeded(&name);
+            if let Some(old) = &visit.cookie {
+                desk.inner.sessions.end(old);
+            }
+            enter_as(&desk, account, false, &own_path(&form.back))
+        }
+        None => {
+            let words = visit.words.say("sign-in-wrong");
+            sign_in_again(&visit, Some(words), name, form.back, StatusCode::UNAUTHORIZED)
+        }
+    }
+}
+
+async fn check(desk: &Desk, name: String, password: String) -> Result<Option<Account>, WebError> {
+    let turn = desk.inner.checks.acquire().await.map_err(|error| WebError::Check(error.to_string()))?;
+    let accounts = desk.inner.accounts.clone();
+    let checked = tokio::task::spawn_blocking(move || accounts.verify(&name, &password)).await;
+    drop(turn);
+    Ok(checked.map_err(|error| WebError::Check(error.to_string()))??)
+}
+
+fn enter_as(desk: &Desk, account: Account, by_link: bool, to: &str) -> Result<Response, WebError> {
+    let lifetime = Duration::from_secs(u64::from(desk.inner.settings.session_hours) * 3600);
+    let cookie = desk.inner.sessions.start(account, by_link, desk.inner.clock.now(), lifetime)?;
+    Ok(([(header::SET_COOKIE, session_cookie(desk, &cookie))], Redirect::to(to)).into_response())
+}
+
+/// Signs in whom a one-time link names.
+pub(super) async fn enter(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, WebError> {
+    match desk.inner.links.redeem(&token, desk.inner.clock.now()) {
+        Some(account) => enter_as(&desk, account, true, "/queue"),
+        None => {
+            let words = visit.words.say("link-used");
+            sign_in_again(&visit, Some(words), String::new(), String::new(), StatusCode::UNAUTHORIZED)
+        }
+    }
+}
+
+pub(super) async fn sign_out(State(desk): State<Desk>, visit: Visit) -> Response {
+    if let Some(cookie) = &visit.cookie {
+        desk.inner.sessions.end(cookie);
+    }
+    ([(header::SET_COOKIE, session_cookie(&desk, ""))], Redirect::to("/sign-in")).into_response()
+}
+
+/// Remembers language, theme or keys in a cookie of the browser.
+pub(super) async fn preferences(State(desk): State<Desk>, Form(form): Form<Preferences>) -> Response {
+    let chosen = [
+        ("lang", Language::from_tag(&form.lang).map(Language::tag)),
+        ("theme", (!form.theme.is_empty()).then(|| Theme::from_name(&form.theme).name())),
+        ("keys", (!form.keys.is_empty()).then_some(if form.keys == "off" { "off" } else { "on" })),
+    ];
+    let secure = if desk.inner.settings.secure_cookie { "; Secure" } else { "" };
+    let mut headers = HeaderMap::new();
+    for (name, value) in chosen {
+        let Some(value) = value else { continue };
+        let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={PREFERENCE_AGE}{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+    (headers, Redirect::to(&own_path(&form.back))).into_response()
+}
+
+/// `path` if it is one of this desk's own, else the queue: a link may not send people elsewhere.
+fn own_path(path: &str) -> String {
+    let own = path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.starts_with("/enter/")
+        && path.len() < 2048
+        && path.bytes().all(|byte| (0x21..0x7f).contains(&byte));
+    if own { path.to_owned() } else { "/queue".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_path;
+
+    #[test]
+    fn after_sign_in_nobody_is_sent_elsewhere() {
+        assert_eq!(own_path("/hits/7?text=a"), "/hits/7?text=a");
+        for path in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nX: y", "/enter/abc"] {
+            assert_eq!(own_path(path), "/queue", "{path}");
+        }
+        assert_eq!(own_path(&format!("/{}", "a".repeat(3000))), "/queue");
+    }
+}

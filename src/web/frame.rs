@@ -1,0 +1,129 @@
+//! What every template gets: words, looks, who is signed in, where the assets are.
+
+use super::{assets, visit::Visit};
+
+/// Keys by group, as the help shows them: words in the locale file, keys here.
+const KEYS: &[(&str, &[(&str, &[&str])])] = &[
+    (
+        "keys-decide",
+        &[
+            ("key-confirm", &["1", "…", "5"]),
+            ("key-dismiss", &["x", "1", "…", "6"]),
+            ("key-skip", &["s"]),
+            ("key-undo", &["z"]),
+            ("key-note", &["n"]),
+        ],
+    ),
+    (
+        "keys-move",
+        &[("key-next", &["j"]), ("key-previous", &["k"]), ("key-open", &["Enter", "o"]), ("key-link", &["v"])],
+    ),
+    (
+        "keys-anywhere",
+        &[
+            ("key-start", &["r"]),
+            ("key-queue", &["g", "q"]),
+            ("key-decided", &["g", "d"]),
+            ("key-search", &["/"]),
+            ("key-help", &["?"]),
+            ("key-escape", &["Esc"]),
+        ],
+    ),
+];
+
+/// The frame of a page.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    visit: Visit,
+    place: &'static str,
+}
+
+/// A group of keys in the help.
+pub(super) struct KeyGroup {
+    pub title: String,
+    pub keys: Vec<KeyRow>,
+}
+
+/// One line of the help.
+pub(super) struct KeyRow {
+    pub keys: &'static [&'static str],
+    pub words: String,
+}
+
+impl Frame {
+    /// The frame of a page that stands at `place` in the navigation.
+    pub(super) fn new(visit: &Visit, place: &'static str) -> Self {
+        Self { visit: visit.clone(), place }
+    }
+
+    pub(super) fn t(&self, key: &str) -> String {
+        self.visit.words.say(key)
+    }
+
+    pub(super) fn lang(&self) -> &'static str {
+        self.visit.words.0.tag()
+    }
+
+    pub(super) fn other_lang(&self) -> &'static str {
+        self.visit.words.0.other().tag()
+    }
+
+    pub(super) fn theme(&self) -> &'static str {
+        self.visit.theme.name()
+    }
+
+    pub(super) fn other_theme(&self) -> &'static str {
+        self.visit.theme.next().name()
+    }
+
+    pub(super) fn theme_title(&self) -> String {
+        match self.other_theme() {
+            "light" => self.t("theme-light"),
+            "dark" => self.t("theme-dark"),
+            _ => self.t("theme-system"),
+        }
+    }
+
+    pub(super) fn keys(&self) -> &'static str {
+        if self.visit.keys { "on" } else { "off" }
+    }
+
+    pub(super) fn at(&self, place: &str) -> bool {
+        self.place == place
+    }
+
+    pub(super) fn here(&self) -> &str {
+        &self.visit.here
+    }
+
+    pub(super) fn csrf(&self) -> &str {
+        self.visit.session.as_ref().map_or("", |session| session.csrf.as_str())
+    }
+
+    pub(super) fn signed_in(&self) -> bool {
+        self.visit.session.is_some()
+    }
+
+    pub(super) fn who(&self) -> &str {
+        self.visit.session.as_ref().map_or("", |session| session.account.name.as_str())
+    }
+
+    pub(super) fn role(&self) -> String {
+        match self.visit.session.as_ref().map(|session| session.account.role) {
+            Some(crate::model::Role::Admin) => self.t("role-admin"),
+            Some(crate::model::Role::Auditor) => self.t("role-auditor"),
+            _ => self.t("role-reviewer"),
+        }
+    }
+
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::address(name)
+    }
+
+    pub(super) fn key_groups(&self) -> Vec<KeyGroup> {
+        let row = |&(words, keys): &(&str, &'static [&'static str])| KeyRow { keys, words: self.t(words) };
+        KEYS.iter()
+            .map(|(title, rows)| KeyGroup { title: self.t(title), keys: rows.iter().map(row).collect() })
+            .collect()
+    }
+}

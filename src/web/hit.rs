@@ -1,0 +1,352 @@
+//! One hit: its page, and what may be done with it. Each act answers a form with the next page, the island with JSON.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::{
+    Form, Json,
+    extract::{Path, RawQuery, State},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Desk, WebError,
+    card::{self, Material, reason_words, verdict_words},
+    frame::Frame,
+    query::Query,
+    queue::join,
+    visit::Visit,
+};
+use crate::{
+    model::{Account, Capture, Hit, HitId, HitState, Verdict},
+    review,
+    store::{ClaimSpec, Filter, Lease, LeaseRef, Order, Outcome},
+};
+
+/// Most leases given back in one request.
+const MAX_RELEASED: usize = 64;
+
+#[derive(Template)]
+#[template(path = "desk/hit.html")]
+struct HitPage {
+    f: Frame,
+    title: String,
+    card: String,
+    filter: String,
+    prefetch: usize,
+    undo_seconds: u32,
+    decides: bool,
+    done: Option<Done>,
+}
+
+#[derive(Template)]
+#[template(path = "desk/idle.html")]
+struct IdlePage {
+    f: Frame,
+    done: Option<Done>,
+}
+
+/// What was decided just now, with its undo.
+struct Done {
+    id: u64,
+    words: String,
+}
+
+/// A card on its way to the island.
+#[derive(Serialize)]
+pub(super) struct Item {
+    id: u64,
+    fence: u64,
+    html: String,
+}
+
+/// What the decision form sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Decided {
+    /// `confirm:` or `dismiss:` and the reason's code.
+    reason: String,
+    fence: u64,
+    /// How many decisions the page showed.
+    seen: usize,
+    note: String,
+    looked_ms: u64,
+    filter: String,
+}
+
+/// The page of one hit; who may decide is lent it while it is open.
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+    RawQuery(raw): RawQuery,
+) -> Result<Html<String>, WebError> {
+    let query = Query::parse(&raw.unwrap_or_default());
+    let (hit, fence) = lend(&desk, visit.account()?, HitId(id)).await?;
+    let place = if hit.state == HitState::Open { "queue" } else { "decided" };
+    let page = HitPage {
+        f: Frame::new(&visit, place),
+        title: card::heading(&hit),
+        card: render(&desk, &visit, &hit, fence, &query).await?,
+        filter: query.kept(),
+        prefetch: prefetch(&desk),
+        undo_seconds: desk.inner.review.undo_seconds,
+        decides: visit.account()?.role.decides(),
+        done: done(&desk, &visit, &query).await?,
+    };
+    Ok(Html(page.render()?))
+}
+
+/// The next hit of a run, or the page that says there is none.
+pub(super) async fn next(
+    State(desk): State<Desk>,
+    visit: Visit,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, WebError> {
+    let query = Query::parse(&raw.unwrap_or_default());
+    if !visit.account()?.role.decides() {
+        return Ok(Redirect::to("/queue").into_response());
+    }
+    let leases = lend_many(&desk, visit.account()?, &query, 1).await?;
+    let done_part = if query.done.is_empty() { String::new() } else { format!("done={}", number(&query.done)) };
+    if let Some(lease) = leases.first() {
+        let to = join(&format!("/hits/{}", lease.hit.id), &[query.kept(), done_part]);
+        return Ok(Redirect::to(&to).into_response());
+    }
+    let page = IdlePage { f: Frame::new(&visit, "queue"), done: done(&desk, &visit, &query).await? };
+    Ok(Html(page.render()?).into_response())
+}
+
+/// Lends the island the next hits of its run, rendered.
+pub(super) async fn claim(
+    State(desk): State<Desk>,
+    visit: Visit,
+    RawQuery(raw): RawQuery,
+) -> Result<Json<Vec<Item>>, WebError> {
+    let query = Query::parse(&raw.unwrap_or_default());
+    let account = visit.account()?;
+    if !account.role.decides() {
+        return Err(review::ReviewError::MayNotDecide(account.name.to_string()).into());
+    }
+    let mut items = Vec::new();
+    for lease in lend_many(&desk, account, &query, prefetch(&desk)).await? {
+        let fence = lease.lease.fence;
+        let html = render(&desk, &visit, &lease.hit, Some(fence), &query).await?;
+        items.push(Item { id: lease.hit.id.0, fence, html });
+    }
+    Ok(Json(items))
+}
+
+/// One card again, lent where it is open.
+pub(super) async fn claim_one(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+    RawQuery(raw): RawQuery,
+) -> Result<Json<Item>, WebError> {
+    let query = Query::parse(&raw.unwrap_or_default());
+    Ok(Json(item(&desk, &visit, HitId(id), &query).await?))
+}
+
+/// Takes leases back from an island that closes: `leases=id:fence,…`.
+pub(super) async fn release(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Form(form): Form<std::collections::HashMap<String, String>>,
+) -> Result<Json<usize>, WebError> {
+    let worker = &visit.account()?.name;
+    let mut released = 0;
+    for pair in form.get("leases").map_or("", String::as_str).split(',').take(MAX_RELEASED) {
+        if let Some((Ok(id), Ok(fence))) = pair.split_once(':').map(|(id, fence)| (id.parse(), fence.parse())) {
+            let lease = LeaseRef { hit: HitId(id), worker: worker.clone(), fence };
+            released += usize::from(desk.inner.store.release(&lease, None).await?);
+        }
+    }
+    Ok(Json(released))
+}
+
+/// Records a decision.
+pub(super) async fn decide(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+    Form(form): Form<Decided>,
+) -> Result<Response, WebError> {
+    let account = visit.account()?;
+    let (verdict, code) = match form.reason.split_once(':') {
+        Some(("confirm", code)) => (Verdict::Confirm, code),
+        Some(("dismiss", code)) => (Verdict::Dismiss, code),
+        _ => return Err(WebError::Field("reason")),
+    };
+    let reason = review::reason(verdict, code)?;
+    let ask = review::Ask { verdict, reason, note: form.note, looked_ms: form.looked_ms };
+    let decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
+    if desk.inner.store.complete(&lease, decision.clone()).await? == Outcome::Fenced {
+        complete_again(&desk, account, HitId(id), form.seen, decision).await?;
+    }
+    let said = format!("{} · {}", verdict_words(verdict, visit.words), reason_words(reason, visit.words));
+    answer(&visit, id, said, &form.filter)
+}
+
+/// The lease is lost: the decision still stands if it was recorded before, or if the hit is free and as it was shown.
+async fn complete_again(
+    desk: &Desk,
+    account: &Account,
+    id: HitId,
+    seen: usize,
+    decision: crate::model::Decision,
+) -> Result<(), WebError> {
+    let hit = desk.inner.store.hit(id).await?.ok_or(WebError::NotFound)?;
+    let repeated = hit.decisions.len() == seen + 1
+        && hit.decisions.last().is_some_and(|made| {
+            made.by == decision.by && made.verdict == decision.verdict && made.reason == decision.reason
+        });
+    if repeated {
+        return Ok(());
+    }
+    if hit.decisions.len() != seen {
+        return Err(WebError::Taken);
+    }
+    let lease = desk.inner.store.claim_one(id, &account.name, lease_time(desk)).await?.ok_or(WebError::Taken)?;
+    match desk.inner.store.complete(&lease.lease, decision).await? {
+        Outcome::Fenced => Err(WebError::Taken),
+        Outcome::Done | Outcome::AlreadyDone => Ok(()),
+    }
+}
+
+/// Puts a hit back; it stays away from who skipped it for some hours.
+pub(super) async fn skip(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+    Form(form): Form<Decided>,
+) -> Result<Response, WebError> {
+    let account = visit.account()?;
+    let rest = SignedDuration::from_hours(i64::from(desk.inner.review.skip_hours));
+    let not_before = desk.inner.clock.now().checked_add(rest).ok();
+    let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
+    if !desk.inner.store.release(&lease, not_before).await?
+        && let Some(again) = desk.inner.store.claim_one(HitId(id), &account.name, lease_time(&desk)).await?
+    {
+        desk.inner.store.release(&again.lease, not_before).await?;
+    }
+    if visit.wants_json {
+        return Ok(Json(serde_json::json!({ "id": id })).into_response());
+    }
+    Ok(Redirect::to(&join("/review", &[Query::parse(&form.filter).kept()])).into_response())
+}
+
+/// Takes the newest decision back and lends the hit to who did.
+pub(super) async fn undo(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, WebError> {
+    let hit = desk.inner.store.hit(HitId(id)).await?.ok_or(WebError::NotFound)?;
+    let decision = review::undo(visit.account()?, desk.inner.clock.now(), &hit)?;
+    if desk.inner.store.reopen(hit.id, decision).await? == Outcome::Fenced {
+        return Err(WebError::Taken);
+    }
+    let query = Query::parse(&raw.unwrap_or_default());
+    if visit.wants_json {
+        return Ok(Json(item(&desk, &visit, hit.id, &query).await?).into_response());
+    }
+    Ok(Redirect::to(&join(&format!("/hits/{id}"), &[query.kept()])).into_response())
+}
+
+fn answer(visit: &Visit, id: u64, said: String, filter: &str) -> Result<Response, WebError> {
+    if visit.wants_json {
+        return Ok(Json(serde_json::json!({ "id": id, "said": said })).into_response());
+    }
+    let kept = Query::parse(filter).kept();
+    Ok(Redirect::to(&join("/review", &[kept, format!("done={id}")])).into_response())
+}
+
+async fn item(desk: &Desk, visit: &Visit, id: HitId, query: &Query) -> Result<Item, WebError> {
+    let (hit, fence) = lend(desk, visit.account()?, id).await?;
+    Ok(Item { id: id.0, fence: fence.unwrap_or(0), html: render(desk, visit, &hit, fence, query).await? })
+}
+
+/// The hit, and the fence of its lease where `account` may decide it and nobody else holds it.
+async fn lend(desk: &Desk, account: &Account, id: HitId) -> Result<(Hit, Option<u64>), WebError> {
+    if account.role.decides()
+        && let Some(lease) = desk.inner.store.claim_one(id, &account.name, lease_time(desk)).await?
+    {
+        return Ok((lease.hit, Some(lease.lease.fence)));
+    }
+    let hit = desk.inner.store.hit(id).await?.ok_or(WebError::NotFound)?;
+    Ok((hit, None))
+}
+
+async fn lend_many(desk: &Desk, account: &Account, query: &Query, max: usize) -> Result<Vec<Lease>, WebError> {
+    let spec = ClaimSpec {
+        worker: account.name.clone(),
+        filter: Filter { state: Some(HitState::Open), ..query.filter()? },
+        order: Order::Priority,
+        max,
+        ttl: lease_time(desk),
+    };
+    Ok(desk.inner.store.claim(&spec).await?)
+}
+
+async fn render(desk: &Desk, visit: &Visit, hit: &Hit, fence: Option<u64>, query: &Query) -> Result<String, WebError> {
+    let frame = Frame::new(visit, "queue");
+    let material = Material {
+        frame: &frame,
+        words: visit.words,
+        zone: &desk.inner.zone,
+        now: desk.inner.clock.now(),
+        who: visit.account()?,
+        hit,
+        fence,
+        evidence: evidence(desk, hit).await?,
+        query,
+    };
+    Ok(card::render(&material)?)
+}
+
+async fn evidence(desk: &Desk, hit: &Hit) -> Result<Option<(Capture, Option<super::Verification>)>, WebError> {
+    let Some(id) = &hit.what.capture else { return Ok(None) };
+    let Some(capture) = desk.inner.store.capture(id).await? else { return Ok(None) };
+    let found = match &desk.inner.evidence {
+        Some(reader) => Some(reader.verify(&capture).await),
+        None => None,
+    };
+    Ok(Some((capture, found)))
+}
+
+/// What the banner says of the hit decided just before, if the visitor decided it.
+async fn done(desk: &Desk, visit: &Visit, query: &Query) -> Result<Option<Done>, WebError> {
+    if query.done.is_empty() {
+        return Ok(None);
+    }
+    let id = number(&query.done);
+    let Some(hit) = desk.inner.store.hit(HitId(id)).await? else { return Ok(None) };
+    let who = visit.account()?;
+    let own = hit.decisions.last().filter(|made| hit.state != HitState::Open && made.by == who.name);
+    Ok(own.map(|made| Done {
+        id,
+        words: format!(
+            "{} {} · {}",
+            visit.words.count("hit-number", id),
+            verdict_words(made.verdict, visit.words),
+            reason_words(made.reason, visit.words)
+        ),
+    }))
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+fn prefetch(desk: &Desk) -> usize {
+    desk.inner.review.prefetch.clamp(1, 50)
+}
+
+fn lease_time(desk: &Desk) -> Duration {
+    Duration::from_secs(u64::from(desk.inner.review.lease_minutes.max(1)) * 60)
+}

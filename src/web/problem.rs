@@ -1,0 +1,152 @@
+//! What went wrong, as a page for people or problem+json for the island.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::{accounts::AccountsError, frame::Frame, visit::Visit};
+use crate::{review::ReviewError, store::StoreError};
+
+/// Why the desk refused.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The decision may not stand.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    /// The accounts cannot be read.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The system gave no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(String),
+    /// A page could not be written.
+    #[error("cannot write the page: {0}")]
+    Render(#[from] askama::Error),
+    /// The listener failed.
+    #[error("the desk stopped: {0}")]
+    Serve(std::io::Error),
+    /// A password check was broken off.
+    #[error("the password could not be checked: {0}")]
+    Check(String),
+    /// The settings name no time zone.
+    #[error("`{0}` is no time zone: write time_zone = \"Asia/Shanghai\" or another IANA name")]
+    TimeZone(String),
+    /// There is no such page or hit.
+    #[error("there is nothing at this address")]
+    NotFound,
+    /// Nobody is signed in.
+    #[error("sign in first")]
+    SignedOut,
+    /// The request came from another site or carries no valid form token.
+    #[error("this request did not come from a page of this desk: reload the page and try again")]
+    Foreign,
+    /// The Host header names another host.
+    #[error("this desk does not answer to the name in the address: use its own, or add it to web.hosts")]
+    Host,
+    /// A form field holds something the desk never sends.
+    #[error("the field {0} holds a value that is not known")]
+    Field(&'static str),
+    /// The body is longer than forms are.
+    #[error("the request is too long")]
+    TooLong,
+    /// The request took too long.
+    #[error("the request took too long: try again")]
+    Slow,
+    /// Someone else holds or decided the hit.
+    #[error("someone else decided or holds this hit")]
+    Taken,
+}
+
+impl WebError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Store(StoreError::Stopped(_) | StoreError::Io { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Review(ReviewError::MayNotDecide(_) | ReviewError::NotYours { .. }) | Self::Foreign => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Review(ReviewError::NothingToUndo(_)) | Self::Taken => StatusCode::CONFLICT,
+            Self::Review(_) | Self::Field(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn key(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "problem-store",
+            Self::Review(ReviewError::MayNotDecide(_)) => "problem-role",
+            Self::Review(ReviewError::NotYours { .. }) => "problem-not-yours",
+            Self::Review(ReviewError::NothingToUndo(_)) => "problem-nothing-to-undo",
+            Self::Review(ReviewError::LongNote(_)) => "problem-long-note",
+            Self::Review(ReviewError::WrongReason { .. }) | Self::Field(_) => "problem-field",
+            Self::NotFound => "problem-not-found",
+            Self::SignedOut => "problem-signed-out",
+            Self::Foreign => "problem-foreign",
+            Self::Host => "problem-host",
+            Self::TooLong => "problem-too-long",
+            Self::Slow => "problem-slow",
+            Self::Taken => "problem-taken",
+            _ => "problem-internal",
+        }
+    }
+}
+
+/// A refusal on its way out: the guard, which knows language and looks, writes its page.
+#[derive(Debug, Clone)]
+pub(super) struct Refused(Arc<WebError>);
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, "a request failed");
+        }
+        let mut response = status.into_response();
+        response.extensions_mut().insert(Refused(Arc::new(self)));
+        response
+    }
+}
+
+#[derive(Template)]
+#[template(path = "desk/message.html")]
+struct Message {
+    f: Frame,
+    title: String,
+    words: String,
+}
+
+/// Gives a refusal its body, in the visitor's language.
+pub(super) fn explain(response: Response, visit: &Visit) -> Response {
+    let Some(Refused(error)) = response.extensions().get::<Refused>().cloned() else { return response };
+    let status = response.status();
+    let words = visit.words.say(error.key());
+    if visit.wants_json {
+        let body = json!({
+            "type": format!("urn:markwarden:{}", error.key()),
+            "title": status.canonical_reason().unwrap_or("error"),
+            "status": status.as_u16(),
+            "detail": words,
+        });
+        let mut answer = (status, body.to_string()).into_response();
+        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        return answer;
+    }
+    let title = visit.words.say(if status == StatusCode::NOT_FOUND { "not-found" } else { "refused" });
+    let page = Message { f: Frame::new(visit, ""), title, words };
+    match page.render() {
+        Ok(html) => (status, Html(html)).into_response(),
+        Err(_) => (status, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,197 @@
+//! The queue: hits by priority, filtered by the address, a page at a time.
+
+use askama::Template;
+use axum::{
+    extract::{RawQuery, State},
+    response::Html,
+};
+
+use super::{
+    Desk, WebError,
+    card::{
+        self, age_words, channel_words, price_words, reason_words, severity_words, state_code, verdict_words, visible,
+    },
+    frame::Frame,
+    query::Query,
+    spans::{self, Piece, Run, severity_code},
+    visit::Visit,
+    words::Words,
+};
+use crate::{
+    model::{Channel, HitState, Severity, Timestamp},
+    store::{Counts, HitRow},
+};
+
+/// Rows of one page.
+const ROWS: usize = 50;
+/// Longest title of a row, in characters.
+const TITLE_CHARS: usize = 160;
+
+#[derive(Template)]
+#[template(path = "desk/queue.html")]
+struct QueuePage {
+    f: Frame,
+    heading: String,
+    can_review: bool,
+    start: String,
+    tabs: Vec<Tab>,
+    state: &'static str,
+    text: String,
+    platform: String,
+    family: String,
+    severities: Vec<SeverityChoice>,
+    filtered: bool,
+    refused: Option<String>,
+    rows: Vec<Row>,
+    empty_title: String,
+    empty_words: String,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+struct Tab {
+    href: String,
+    words: String,
+    count: u64,
+    current: bool,
+}
+
+struct SeverityChoice {
+    value: &'static str,
+    words: String,
+    chosen: bool,
+}
+
+struct Row {
+    href: String,
+    priority: u8,
+    title: Vec<Run>,
+    family: String,
+    badges: Vec<String>,
+    severity: String,
+    severity_code: &'static str,
+    severity_sign: &'static str,
+    price: String,
+    seller: String,
+    platform: String,
+    age: String,
+    verdict: Option<String>,
+    held_by: Option<String>,
+}
+
+/// The queue's page.
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    visit: Visit,
+    RawQuery(raw): RawQuery,
+) -> Result<Html<String>, WebError> {
+    let query = Query::parse(&raw.unwrap_or_default());
+    let state = query.hit_state()?;
+    let page = desk.inner.store.page(&query.filter()?, query.cursor()?, ROWS).await?;
+    let counts = desk.inner.store.counts().await?;
+    let (words, now, kept) = (visit.words, desk.inner.clock.now(), query.kept());
+    let decides = visit.account()?.role.decides();
+    let at = |extra: String| join("/queue", &[format!("state={}", state_code(state)), kept.clone(), extra]);
+    let (empty_title, empty_words) = empty(state, &query, counts, words);
+    let rows: Vec<Row> = page.rows.iter().map(|row| row_view(row, &kept, now, words)).collect();
+    let page = QueuePage {
+        heading: words.say(if state == HitState::Open { "queue-title" } else { "decided-title" }),
+        can_review: decides && state == HitState::Open && !rows.is_empty(),
+        start: join("/review", std::slice::from_ref(&kept)),
+        tabs: tabs(state, &kept, counts, words),
+        state: state_code(state),
+        severities: severities(&query, words),
+        filtered: query.narrows(),
+        refused: None,
+        rows,
+        empty_title,
+        empty_words,
+        first: (!query.after.is_empty()).then(|| at(String::new())),
+        next: page.next.map(|cursor| at(format!("after={}-{}", cursor.priority, cursor.id))),
+        text: query.text,
+        platform: query.platform,
+        family: query.family,
+        f: Frame::new(&visit, if state == HitState::Open { "queue" } else { "decided" }),
+    };
+    Ok(Html(page.render()?))
+}
+
+/// `path` with the non-empty parts of a query.
+pub(super) fn join(path: &str, parts: &[String]) -> String {
+    let given: Vec<&str> = parts.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    if given.is_empty() { path.to_owned() } else { format!("{path}?{}", given.join("&")) }
+}
+
+fn tabs(current: HitState, kept: &str, counts: Counts, words: Words) -> Vec<Tab> {
+    [
+        (HitState::Open, "state-open", counts.open),
+        (HitState::Confirmed, "state-confirmed", counts.confirmed),
+        (HitState::Dismissed, "state-dismissed", counts.dismissed),
+    ]
+    .into_iter()
+    .map(|(state, key, count)| Tab {
+        href: join("/queue", &[format!("state={}", state_code(state)), kept.to_owned()]),
+        words: words.say(key),
+        count,
+        current: state == current,
+    })
+    .collect()
+}
+
+fn severities(query: &Query, words: Words) -> Vec<SeverityChoice> {
+    let mut choices =
+        vec![SeverityChoice { value: "", words: words.say("severity-any"), chosen: query.severity.is_empty() }];
+    for severity in [Severity::Low, Severity::Medium, Severity::High, Severity::Critical] {
+        let value = severity_code(severity);
+        let name = severity_words(severity, words);
+        choices.push(SeverityChoice {
+            value,
+            words: words.with("severity-at-least", &[("severity", &name)]),
+            chosen: query.severity == value,
+        });
+    }
+    choices
+}
+
+/// What an empty list says: why it is empty, and what to do.
+fn empty(state: HitState, query: &Query, counts: Counts, words: Words) -> (String, String) {
+    let (title, say) = match state {
+        _ if query.narrows() || !query.after.is_empty() => ("empty-filter-title", "empty-filter-words"),
+        HitState::Open if counts.confirmed + counts.dismissed > 0 => ("empty-done-title", "empty-done-words"),
+        HitState::Open if counts.listings > 0 => ("empty-clean-title", "empty-clean-words"),
+        HitState::Open => ("empty-new-title", "empty-new-words"),
+        HitState::Confirmed | HitState::Dismissed => ("empty-decided-title", "empty-decided-words"),
+    };
+    (words.say(title), words.say(say))
+}
+
+fn row_view(row: &HitRow, kept: &str, now: Timestamp, words: Words) -> Row {
+    let (hit, what) = (&row.hit, &row.hit.what);
+    let listing = &what.listing;
+    let title: String = listing.title.chars().take(TITLE_CHARS).collect();
+    let mut channels: Vec<Channel> = what.findings.iter().flat_map(|finding| finding.channels.clone()).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    Row {
+        href: join(&format!("/hits/{}", hit.id), &[kept.to_owned()]),
+        priority: what.priority,
+        title: spans::runs(&title, &card::marks_on("title", &what.findings), false, words),
+        family: visible(&what.family),
+        badges: channels
+            .into_iter()
+            .filter(|channel| channel.is_disguise())
+            .map(|channel| channel_words(channel, words))
+            .collect(),
+        severity: severity_words(what.severity, words),
+        severity_code: severity_code(what.severity),
+        severity_sign: card::severity_sign(what.severity),
+        price: listing.price.as_ref().map(price_words).unwrap_or_default(),
+        seller: listing.seller.as_ref().and_then(|seller| seller.name.as_deref()).map(visible).unwrap_or_default(),
+        platform: listing.platform.as_deref().map(visible).unwrap_or_default(),
+        age: age_words(now.duration_since(what.found_at).as_mins(), words),
+        verdict: hit.decisions.last().filter(|_| hit.state != HitState::Open).map(|made| {
+            format!("{} · {} · {}", verdict_words(made.verdict, words), reason_words(made.reason, words), made.by)
+        }),
+        held_by: row.held_by.as_ref().map(|who| words.with("held-by", &[("who", who.as_str())])),
+    }
+}

@@ -1,0 +1,149 @@
+//! One request as its handler sees it: who asks, in which language, how the page shall look.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Uri, header, request},
+};
+
+use super::{
+    Desk, WebError,
+    tokens::Session,
+    words::{Language, Words},
+};
+use crate::model::Account;
+
+/// Name of the session cookie, without and with https.
+const COOKIE: &str = "desk";
+const SECURE_COOKIE: &str = "__Host-desk";
+
+/// Light, dark, or as the system says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Theme {
+    #[default]
+    System,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(super) fn from_name(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The next one the switch offers.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::System => Self::Light,
+            Self::Light => Self::Dark,
+            Self::Dark => Self::System,
+        }
+    }
+}
+
+/// Who asks, and how they want it.
+#[derive(Debug, Clone)]
+pub(super) struct Visit {
+    pub session: Option<Session>,
+    pub cookie: Option<String>,
+    pub words: Words,
+    pub theme: Theme,
+    /// Whether single keys act.
+    pub keys: bool,
+    /// Path and query.
+    pub here: String,
+    /// The island asks, not a page.
+    pub wants_json: bool,
+}
+
+impl Visit {
+    /// Reads a request's cookies and headers.
+    pub(super) fn read(desk: &Desk, headers: &HeaderMap, uri: &Uri) -> Self {
+        let settings = &desk.inner.settings;
+        let name = if settings.secure_cookie { SECURE_COOKIE } else { COOKIE };
+        let value = |wanted| cookie(headers, wanted);
+        let session_cookie = value(name);
+        let language = value("lang")
+            .and_then(|tag| Language::from_tag(&tag))
+            .or_else(|| text(headers, header::ACCEPT_LANGUAGE).and_then(Language::accepted))
+            .unwrap_or(settings.language);
+        Self {
+            session: session_cookie.as_deref().and_then(|cookie| session(desk, cookie)),
+            cookie: session_cookie,
+            words: Words(language),
+            theme: value("theme").map_or(Theme::System, |name| Theme::from_name(&name)),
+            keys: value("keys").as_deref() != Some("off"),
+            here: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
+            wants_json: text(headers, header::ACCEPT).is_some_and(|accept| accept.contains("application/json")),
+        }
+    }
+
+    /// Who is signed in.
+    ///
+    /// # Errors
+    /// When nobody is; the guard lets no such request through to a page that asks.
+    pub(super) fn account(&self) -> Result<&Account, WebError> {
+        self.session.as_ref().map(|session| &session.account).ok_or(WebError::SignedOut)
+    }
+}
+
+/// The session a cookie names, if its account still exists with the role it had.
+fn session(desk: &Desk, cookie: &str) -> Option<Session> {
+    let mut session = desk.inner.sessions.find(cookie, desk.inner.clock.now())?;
+    if !session.by_link {
+        match desk.inner.accounts.find(&session.account.name) {
+            Ok(Some(account)) => session.account = account,
+            Ok(None) => return None,
+            Err(error) => {
+                tracing::error!(%error, "cannot read accounts");
+                return None;
+            }
+        }
+    }
+    Some(session)
+}
+
+/// The `Set-Cookie` value that signs a browser in; an empty `value` signs it out.
+pub(super) fn session_cookie(desk: &Desk, value: &str) -> String {
+    let settings = &desk.inner.settings;
+    let (name, secure) = if settings.secure_cookie { (SECURE_COOKIE, "; Secure") } else { (COOKIE, "") };
+    let age = if value.is_empty() { 0 } else { u64::from(settings.session_hours) * 3600 };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value.to_owned())
+}
+
+impl FromRequestParts<Desk> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut request::Parts, desk: &Desk) -> Result<Self, Infallible> {
+        let known = parts.extensions.get::<Self>().cloned();
+        Ok(known.unwrap_or_else(|| Self::read(desk, &parts.headers, &parts.uri)))
+    }
+}
