@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, matcher, model::Diagnostic, store};
+use crate::{crawl, matcher, model::Diagnostic, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -29,6 +29,10 @@ pub struct Config {
     pub store: store::Settings,
     /// How the crawler behaves.
     pub crawl: crawl::Settings,
+    /// How hits are lent to reviewers.
+    pub review: review::Settings,
+    /// The desk.
+    pub desk: web::Settings,
 }
 
 impl Default for Config {
@@ -39,6 +43,8 @@ impl Default for Config {
             matcher: matcher::Settings::default(),
             store: store::Settings::default(),
             crawl: crawl::Settings::default(),
+            review: review::Settings::default(),
+            desk: web::Settings::default(),
         }
     }
 }
