@@ -1,5 +1,7 @@
 //! Assembly: opens the rooms over one data folder and joins them.
 
+mod records;
+
 use std::{
     future::Future,
     path::{Path, PathBuf},
@@ -7,13 +9,21 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use tokio::sync::watch;
 
 use crate::{
     config::Config,
+    crawl::{Fetcher, Hosts, Services},
+    evidence::{Options, WarcWriter},
     model::{Clock, Diagnostic, SystemClock},
+    monitor::Monitor,
     rules::RuleSet,
-    store::{ContentStore, SledStore, Store},
+    store::{ContentStore, MemoryStore, SledStore, Store},
+    web::{Accounts, Desk, Parts},
 };
+
+/// Folder of WARC files inside the data folder.
+pub const EVIDENCE: &str = "evidence";
 
 /// The rooms over one data folder, and the runtime they wait on.
 pub struct App {
@@ -21,7 +31,20 @@ pub struct App {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    content: Arc<ContentStore>,
+    content: Option<Arc<ContentStore>>,
+    /// Kept while the app lives: its frontiers are gone with it.
+    scratch: Option<Scratch>,
+}
+
+/// A folder that is removed when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            tracing::warn!(folder = %self.0.display(), %error, "cannot remove a temporary folder");
+        }
+    }
 }
 
 impl App {
@@ -33,12 +56,33 @@ impl App {
         if let Some(data) = data {
             config.data = data;
         }
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
-        let content = Arc::new(ContentStore::open(&config.data)?);
-        Ok(Self { runtime, config, clock, store, content })
+        let content = Some(Arc::new(ContentStore::open(&config.data)?));
+        Ok(Self { runtime: runtime()?, config, clock, store, content, scratch: None })
+    }
+
+    /// An app whose store and frontiers are gone when it ends.
+    ///
+    /// # Errors
+    /// When there is no temporary folder.
+    pub fn temporary(mut config: Config) -> Result<Self> {
+        let scratch = scratch()?;
+        config.data.clone_from(&scratch.0);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
+        Ok(Self { runtime: runtime()?, config, clock, store, content: None, scratch: Some(scratch) })
+    }
+
+    /// An app with a real store in a folder that is removed when it ends.
+    ///
+    /// # Errors
+    /// When there is no temporary folder or the store cannot be opened.
+    pub fn demonstration(config: Config) -> Result<Self> {
+        let scratch = scratch()?;
+        let mut app = Self::open(config, Some(scratch.0.clone()))?;
+        app.scratch = Some(scratch);
+        Ok(app)
     }
 
     /// Waits for `work` on the runtime.
@@ -61,15 +105,77 @@ impl App {
         &self.store
     }
 
-    /// The content store.
-    pub fn content(&self) -> &Arc<ContentStore> {
-        &self.content
+    /// Whether everything is gone when the app ends.
+    pub fn is_temporary(&self) -> bool {
+        self.scratch.is_some()
     }
 
-    /// Where WARC files are written.
-    pub fn evidence_folder(&self) -> PathBuf {
-        self.config.data.join("evidence")
+    /// The monitor over this store, with `rules`.
+    ///
+    /// # Errors
+    /// When the marks cannot be read.
+    pub fn monitor(&self, rules: RuleSet) -> Result<Arc<Monitor>> {
+        let monitor = Monitor::new(
+            Arc::clone(&self.store),
+            self.content.clone(),
+            self.clock(),
+            Some(Arc::new(rules)),
+            self.config.matcher,
+        );
+        Ok(Arc::new(self.wait(monitor)?))
     }
+
+    /// What crawls share. `stop` becomes true when they are to end; WARC files are written where `evidence` says so.
+    ///
+    /// # Errors
+    /// When the settings make no User-Agent, or the evidence folder cannot be written.
+    pub fn crawler(&self, stop: watch::Receiver<bool>, evidence: bool) -> Result<Services> {
+        let settings = Arc::new(self.config.crawl.clone());
+        let options = Options {
+            folder: self.config.data.join(EVIDENCE),
+            max_bytes: settings.warc_max_bytes,
+            software: settings.user_agent(),
+        };
+        let warc = if evidence { Some(Arc::new(WarcWriter::open(options, self.clock())?)) } else { None };
+        Ok(Services {
+            fetcher: Arc::new(Fetcher::new(settings, self.clock())?),
+            store: Arc::clone(&self.store),
+            warc,
+            clock: self.clock(),
+            hosts: Arc::new(Hosts::default()),
+            frontier: self.config.data.join("frontier"),
+            worker: "crawler".into(),
+            stop,
+        })
+    }
+
+    /// The desk over this store.
+    ///
+    /// # Errors
+    /// When the accounts cannot be read or the settings name no known time zone.
+    pub fn desk(&self) -> Result<Desk> {
+        let accounts = Accounts::open(&self.config.data.join("accounts.json"))?;
+        Ok(Desk::new(Parts {
+            store: Arc::clone(&self.store),
+            accounts: Arc::new(accounts),
+            clock: self.clock(),
+            settings: self.config.desk.clone(),
+            review: self.config.review.clone(),
+            evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
+        })?)
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+}
+
+fn scratch() -> Result<Scratch> {
+    let mut random = [0_u8; 8];
+    getrandom::fill(&mut random).map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
+    let folder = std::env::temp_dir().join(format!("markwarden-{:016x}", u64::from_le_bytes(random)));
+    std::fs::create_dir(&folder).with_context(|| format!("cannot make the temporary folder {}", folder.display()))?;
+    Ok(Scratch(folder))
 }
 
 /// The rules of `folder`; the built-in ones when there is no such folder.
@@ -77,11 +183,15 @@ impl App {
 /// # Errors
 /// Every mistake in them, rendered.
 pub fn rules_or_builtin(folder: &Path) -> Result<RuleSet> {
-    if folder.is_dir() {
-        rules(folder)
-    } else {
-        RuleSet::builtin().map_err(|mistakes| told("the built-in rules", &mistakes))
-    }
+    if folder.is_dir() { rules(folder) } else { builtin_rules() }
+}
+
+/// The rules that come with the program.
+///
+/// # Errors
+/// When they have a mistake, rendered.
+pub fn builtin_rules() -> Result<RuleSet> {
+    RuleSet::builtin().map_err(|mistakes| told("the built-in rules", &mistakes))
 }
 
 /// The rules of `folder`.

@@ -3,10 +3,12 @@
 //! [`WarcWriter`] appends, [`verify_warc`] checks, [`Record::read`] opens one stored record. Where a
 //! capture is used, and the journal's own chain, belong to other rooms.
 
+mod proof;
 mod record;
 mod verify;
 mod writer;
 
+pub use proof::{verify_capture, verify_member};
 pub use record::{Http, Record};
 pub use verify::{Problem, WarcReport, verify_warc};
 pub use writer::{Options, WarcWriter, Written};

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod marks;
 pub mod matcher;
 pub mod model;
+pub mod monitor;
 pub mod review;
 pub mod rules;
 pub mod store;

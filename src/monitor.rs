@@ -143,6 +143,6 @@ fn identified(id: Option<ListingId>, listing: Option<Listing>) -> Option<(Listin
 #[async_trait]
 impl Sink for Monitor {
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
-        self.see(page).await.map(drop).map_err(|error| SinkError(error.to_string()))
+        self.see(page).await.map(drop).map_err(|error| SinkError(Box::new(error)))
     }
 }

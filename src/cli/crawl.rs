@@ -1,17 +1,156 @@
-//! `markwarden crawl`.
+//! `markwarden crawl`: crawl one or more profiles now.
 
-use anyhow::{Result, bail};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use super::{Context, Done};
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use indicatif::ProgressBar;
+use tokio::sync::watch;
+
+use super::{Context, Done, context::visible};
+use crate::{
+    app::{self, App},
+    crawl::{self, Fetched, Profile, RunReport, Sink, SinkError},
+    monitor::Monitor,
+};
+
+/// Addresses that yielded nothing and are shown one by one.
+const SHOWN_FATES: usize = 10;
 
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "A profile says how to read a site; CONTRIBUTING.md shows one. Give its id (a file in the folder\n\
+    that [crawl] sites names), or the path of a .toml file. All are crawled at the same time, each host at its\n\
+    own pace; robots.txt is obeyed. A crawl that was stopped or killed goes on where it was.\n\n\
+    Examples:\n  \
+    markwarden crawl xinghe\n  \
+    markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n\n\
+    Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O.")]
+pub struct Args {
+    /// Profile ids or files; every profile of the sites folder when absent.
+    #[arg(value_name = "PROFILE")]
+    profiles: Vec<String>,
+    /// The data folder; the settings' when absent.
+    #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
+    data: Option<PathBuf>,
+    /// Fetch and match, but keep nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Write no WARC files.
+    #[arg(long)]
+    no_evidence: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// When it cannot do its work.
-pub fn run(_args: Args, _context: &Context) -> Result<Done> {
-    bail!("crawl is being built")
+/// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
+pub fn run(args: Args, context: &Context) -> Result<Done> {
+    let settings = context.settings()?;
+    let profiles = profiles(&args.profiles, &settings.crawl.sites)?;
+    let rules = app::rules_or_builtin(&settings.rules)?;
+    let evidence = settings.crawl.warc && !args.no_evidence && !args.dry_run;
+    let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
+    let monitor = app.monitor(rules)?;
+    let (stop, stopped) = watch::channel(false);
+    let services = app.crawler(stopped, evidence)?;
+    let bar = context.progress(0, "pages");
+    let reports = app.wait(async {
+        let interrupt = tokio::spawn(async move {
+            // Without a signal handler a second way to stop remains: the frontier survives a kill.
+            if tokio::signal::ctrl_c().await.is_ok() {
+                stop.send_replace(true);
+            }
+        });
+        let runs = profiles.iter().map(|profile| async {
+            let sink = Counting { monitor: &monitor, bar: &bar, new_hits: AtomicU64::new(0) };
+            let report = crawl::run(profile, &services, &sink).await;
+            (profile.id.clone(), report, sink.new_hits.into_inner())
+        });
+        let reports = join_all(runs).await;
+        interrupt.abort();
+        reports
+    });
+    bar.finish_and_clear();
+    let mut done = Done::Fine;
+    let mut failure = None;
+    for (profile, report, new_hits) in reports {
+        match report {
+            Ok(report) => {
+                if report.interrupted {
+                    done = Done::Findings;
+                }
+                print(context, &app, &report, new_hits)?;
+            }
+            Err(error) => failure = Some(anyhow::Error::new(error).context(format!("the crawl of {profile} ended"))),
+        }
+    }
+    failure.map_or(Ok(done), Err)
+}
+
+/// The named profiles; all of the folder when none is named.
+pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> {
+    if names.is_empty() {
+        let all: Vec<Profile> = Profile::read_folder(folder)?.into_values().collect();
+        if all.is_empty() {
+            bail!("there is no profile in {}: CONTRIBUTING.md shows how to write one", folder.display());
+        }
+        return Ok(all);
+    }
+    names
+        .iter()
+        .map(|name| {
+            let path = if Path::new(name).extension().is_some() { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) };
+            Profile::read(&path).with_context(|| format!("the profile {name}"))
+        })
+        .collect()
+}
+
+/// Hands pages to the monitor, and counts.
+struct Counting<'a> {
+    monitor: &'a Monitor,
+    bar: &'a ProgressBar,
+    new_hits: AtomicU64,
+}
+
+#[async_trait]
+impl Sink for Counting<'_> {
+    async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
+        let seen = self.monitor.see(page).await.map_err(|error| SinkError(Box::new(error)))?;
+        self.new_hits.fetch_add(seen.new_hits as u64, Ordering::Relaxed);
+        self.bar.inc(1);
+        Ok(())
+    }
+}
+
+fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Result<()> {
+    let counts = app.wait(app.store().counts())?;
+    if context.json() {
+        let mut value = serde_json::to_value(report)?;
+        if let Some(object) = value.as_object_mut() {
+            object.insert("new_hits".into(), new_hits.into());
+            object.insert("store".into(), serde_json::to_value(counts)?);
+        }
+        return context.data(&value.to_string());
+    }
+    context.data(&format!(
+        "{}: {} pages, {} listings, {new_hits} new hits in {:.1} s{}",
+        report.profile,
+        report.pages,
+        report.listings,
+        report.duration_ms as f64 / 1000.0,
+        if report.interrupted { " (stopped early; the next run goes on)" } else { "" }
+    ))?;
+    for fate in report.fates.iter().take(SHOWN_FATES) {
+        context.say(&format!("  {:<12} {}  {}", fate.kind, visible(&fate.url), visible(&fate.detail)));
+    }
+    let more = (report.fates.len() as u64 + report.fates_left_out).saturating_sub(SHOWN_FATES as u64);
+    if more > 0 {
+        context.say(&format!("  and {more} more; --format json lists them"));
+    }
+    Ok(())
 }

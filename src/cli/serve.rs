@@ -1,17 +1,192 @@
-//! `markwarden serve`.
+//! `markwarden serve`: the desk and the scheduled crawls, until stopped.
 
-use anyhow::{Result, bail};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use super::{Context, Done};
+use crate::{
+    app::{self, App},
+    crawl::{self, Profile, Services, next_run},
+    model::{Account, AccountName, Role},
+    monitor::Monitor,
+    store::{Batch, Store, Write},
+    web::{self, Accounts},
+};
+
+/// How often schedules, leases and marks are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// Runs that may be due at once.
+const MAX_DUE: usize = 1000;
+/// Leases ended in one look.
+const MAX_EXPIRED: usize = 1000;
+/// How long the first sign-in link works.
+const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
+    Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
+    While no account exists, a one-time sign-in for an administrator is printed.")]
+pub struct Args {
+    /// The data folder; the settings' when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Where the desk listens; the settings' when absent.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<std::net::SocketAddr>,
+    /// Run no crawls.
+    #[arg(long)]
+    no_crawl: bool,
+}
 
 /// Runs the command.
 ///
 /// # Errors
-/// When it cannot do its work.
-pub fn run(_args: Args, _context: &Context) -> Result<Done> {
-    bail!("serve is being built")
+/// When a profile or rule has a mistake, the store cannot be opened, or the address is taken.
+pub fn run(args: Args, context: &Context) -> Result<Done> {
+    let mut settings = context.settings()?;
+    if let Some(listen) = args.listen {
+        settings.desk.listen = listen;
+    }
+    let listen = settings.desk.listen;
+    let sites = &settings.crawl.sites;
+    let profiles = if args.no_crawl || !sites.is_dir() { BTreeMap::new() } else { Profile::read_folder(sites)? };
+    let rules = app::rules_or_builtin(&settings.rules)?;
+    let app = App::open(settings, args.data)?;
+    let monitor = app.monitor(rules)?;
+    let (stop, stopped) = watch::channel(false);
+    let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
+    let desk = app.desk()?;
+    let no_account = Accounts::open(&app.config().data.join("accounts.json"))?.list()?.is_empty();
+    app.wait(async {
+        let listener = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}: choose another with --listen or [desk] listen"))?;
+        let address = listener.local_addr()?;
+        context.say(&format!("the desk is at http://{address}/"));
+        if no_account {
+            let first = Account { name: AccountName::new("first")?, role: Role::Admin };
+            let link = desk.one_time_link(first, FIRST_LINK)?;
+            context.say(&format!(
+                "no account exists yet; this link signs in once, within 15 minutes:\n  http://{address}{link}\n\
+                 then stop the server and make one: markwarden account add NAME --role admin"
+            ));
+        }
+        tokio::spawn(async move {
+            stop_signal().await;
+            stop.send_replace(true);
+        });
+        let scheduled = scheduled(&profiles);
+        context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
+        let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
+        let mut ended = stopped;
+        let shutdown = async move {
+            // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
+            drop(ended.wait_for(|stop| *stop).await);
+        };
+        web::serve(listener, desk, shutdown).await?;
+        ticking.await.context("the schedule ended")?;
+        Ok(Done::Fine)
+    })
+}
+
+/// Ctrl-C, or a polite request to end.
+pub(super) async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn scheduled(profiles: &BTreeMap<String, Profile>) -> BTreeMap<String, Arc<Profile>> {
+    let with_schedule = profiles.iter().filter(|(_, profile)| profile.schedule.is_some());
+    with_schedule.map(|(id, profile)| (id.clone(), Arc::new(profile.clone()))).collect()
+}
+
+/// Runs what is due, ends leases that ran out, and takes over changed marks, until stopped.
+async fn tick(
+    profiles: BTreeMap<String, Arc<Profile>>,
+    services: Services,
+    monitor: Arc<Monitor>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut runs: JoinSet<String> = JoinSet::new();
+    let mut running: Vec<String> = Vec::new();
+    for profile in profiles.values() {
+        let known = services.store.next_due(&profile.id).await;
+        if matches!(known, Ok(None)) {
+            plan(profile, &services).await;
+        }
+    }
+    loop {
+        if let Err(error) = services.store.expire(MAX_EXPIRED).await {
+            tracing::warn!(%error, "cannot end leases");
+        }
+        if let Err(error) = monitor.refresh().await {
+            tracing::warn!(%error, "cannot take over changed marks");
+        }
+        for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
+            let Some(profile) = profiles.get(&due.id).filter(|profile| !running.contains(&profile.id)) else { continue };
+            tracing::info!(profile = due.id, due_at = %due.due_at, "a crawl is due");
+            plan(profile, &services).await;
+            running.push(profile.id.clone());
+            runs.spawn(crawl_one(Arc::clone(profile), services.clone(), Arc::clone(&monitor)));
+        }
+        while let Some(ended) = runs.try_join_next() {
+            running.retain(|id| ended.as_ref().is_ok_and(|ended| ended != id));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(TICK) => {}
+            _ = stopped.wait_for(|stop| *stop) => break,
+        }
+    }
+    while runs.join_next().await.is_some() {}
+}
+
+/// Notes when `profile` runs next, counted from now: a missed run is made up for once.
+async fn plan(profile: &Profile, services: &Services) {
+    let Some(schedule) = &profile.schedule else { return };
+    match next_run(schedule, services.clock.now(), fastrand::f64()) {
+        Ok(next_due) => {
+            let write = Write::Schedule { id: profile.id.clone(), next_due };
+            if let Err(error) = services.store.apply(Batch { actor: "schedule".into(), writes: vec![write] }).await {
+                tracing::warn!(profile = profile.id, %error, "cannot note the next run");
+            }
+        }
+        Err(error) => tracing::warn!(profile = profile.id, %error, "the schedule cannot be read; the profile does not run"),
+    }
+}
+
+async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monitor>) -> String {
+    match crawl::run(&profile, &services, &*monitor).await {
+        Ok(report) => {
+            tracing::info!(profile = profile.id, pages = report.pages, listings = report.listings, "a crawl ended");
+            let details = [
+                ("profile", serde_json::Value::from(profile.id.clone())),
+                ("pages", report.pages.into()),
+                ("listings", report.listings.into()),
+                ("denied_by_robots", report.denied_by_robots.into()),
+                ("interrupted", report.interrupted.into()),
+            ];
+            let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            let note = Write::Note { what: "crawl".into(), details };
+            if let Err(error) = services.store.apply(Batch { actor: "crawl".into(), writes: vec![note] }).await {
+                tracing::warn!(profile = profile.id, %error, "cannot note a crawl");
+            }
+        }
+        Err(error) => tracing::warn!(profile = profile.id, %error, "a crawl ended early; the next run goes on"),
+    }
+    profile.id.clone()
 }

@@ -26,6 +26,18 @@ pub struct Measure {
 }
 
 impl Measure {
+    /// All counts together.
+    pub fn sum<'a>(parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        for part in parts {
+            sum.true_positives += part.true_positives;
+            sum.false_positives += part.false_positives;
+            sum.false_negatives += part.false_negatives;
+        }
+        sum.settle();
+        sum
+    }
+
     fn expected(&mut self, found: bool) {
         if found {
             self.true_positives += 1

@@ -5,6 +5,7 @@ mod floors;
 mod matcher;
 
 mod market;
+mod real_pages;
 mod robots;
 mod store_kill;
 mod store_model;
