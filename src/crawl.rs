@@ -5,6 +5,7 @@
 mod address;
 mod canonical;
 mod charset;
+mod engine;
 mod facts;
 mod fetch;
 mod frontier;
@@ -19,6 +20,7 @@ mod sitemap;
 pub use address::{Guard, PrivateAddress};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
+pub use engine::{CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, run};
 pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
 pub use fetch::{Answer, Exchange, FetchError, Fetcher, Gate, Refusal};
 pub use frontier::FrontierError;

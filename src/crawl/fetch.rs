@@ -27,6 +27,7 @@ use super::{
 use crate::model::Clock;
 pub use error::{FetchError, Refusal};
 pub use exchange::Exchange;
+pub(super) use exchange::host_of;
 
 pub(super) use body::gunzipped;
 

@@ -92,11 +92,16 @@ struct Lane {
 }
 
 impl Frontier {
-    /// Opens or creates the log; `lane_of` says to which of `lanes` hosts an address belongs, if still to any.
+    /// Opens or creates the log; `place_of` says which of `lanes` hosts an address belongs to, if still any, and
+    /// under which key it is known.
     ///
     /// # Errors
     /// When the log cannot be used.
-    pub fn open(path: &Path, lanes: usize, lane_of: impl Fn(&str) -> Option<usize>) -> Result<Self, FrontierError> {
+    pub fn open(
+        path: &Path,
+        lanes: usize,
+        place_of: impl Fn(&str) -> Option<(usize, String)>,
+    ) -> Result<Self, FrontierError> {
         let (log, done) = Log::open(path)?;
         let mut frontier = Self {
             log,
@@ -107,22 +112,27 @@ impl Frontier {
             resumed: 0,
             synced: Instant::now(),
         };
-        frontier.replay(&done, lane_of)?;
+        frontier.replay(&done, place_of)?;
         Ok(frontier)
     }
 
     /// Queues again what was added and is not done.
-    fn replay(&mut self, done: &HashSet<u64>, lane_of: impl Fn(&str) -> Option<usize>) -> Result<(), FrontierError> {
+    fn replay(
+        &mut self,
+        done: &HashSet<u64>,
+        place_of: impl Fn(&str) -> Option<(usize, String)>,
+    ) -> Result<(), FrontierError> {
         let mut at = self.log.start();
         while let Some((record, next)) = self.log.read(at)? {
             if let Record::Added { depth, purpose, url } = record {
                 let id = self.next_id;
                 self.next_id += 1;
-                self.seen.insert(self.hasher.hash_one(url.as_str()));
-                let lane = lane_of(&url).filter(|_| !done.contains(&id));
-                if let Some(lane) = lane.and_then(|lane| self.lanes.get_mut(lane)) {
-                    lane.push(Entry { id, depth, purpose, url }, at);
-                    self.resumed += 1;
+                if let Some((lane, key)) = place_of(&url) {
+                    self.seen.insert(self.hasher.hash_one(key.as_str()));
+                    if let Some(lane) = self.lanes.get_mut(lane).filter(|_| !done.contains(&id)) {
+                        lane.push(Entry { id, depth, purpose, url }, at);
+                        self.resumed += 1;
+                    }
                 }
             }
             at = next;
@@ -135,14 +145,14 @@ impl Frontier {
         self.resumed
     }
 
-    /// Whether `url` was added before.
-    pub fn knows(&self, url: &str) -> bool {
-        self.seen.contains(&self.hasher.hash_one(url))
+    /// Whether an address was added under `key` before.
+    pub fn knows(&self, key: &str) -> bool {
+        self.seen.contains(&self.hasher.hash_one(key))
     }
 
-    /// Adds an address; false when it is known.
-    pub fn add(&mut self, lane: usize, depth: u16, purpose: Purpose, url: &str) -> bool {
-        if !self.seen.insert(self.hasher.hash_one(url)) {
+    /// Adds the address `url` under `key`; false when it is known.
+    pub fn add(&mut self, lane: usize, depth: u16, purpose: Purpose, url: &str, key: &str) -> bool {
+        if !self.seen.insert(self.hasher.hash_one(key)) {
             return false;
         }
         let id = self.next_id;
@@ -155,8 +165,8 @@ impl Frontier {
     }
 
     /// Adds an address that was visited already, under another: a redirect's end.
-    pub fn add_done(&mut self, url: &str) {
-        if self.seen.insert(self.hasher.hash_one(url)) {
+    pub fn add_done(&mut self, url: &str, key: &str) {
+        if self.seen.insert(self.hasher.hash_one(key)) {
             let id = self.next_id;
             self.next_id += 1;
             self.log.append(&Record::Added { depth: 0, purpose: Purpose::Page, url: url.to_owned() });
@@ -194,9 +204,9 @@ impl Frontier {
         self.log.append(&Record::Done { id });
     }
 
-    /// How many addresses wait, over all lanes.
-    pub fn waiting(&self) -> u64 {
-        self.lanes.iter().map(|lane| (lane.front.len() + lane.rest.len()) as u64).sum()
+    /// How many addresses of a lane wait.
+    pub fn waiting(&self, lane: usize) -> u64 {
+        self.lanes.get(lane).map_or(0, |lane| (lane.front.len() + lane.rest.len()) as u64)
     }
 
     /// Writes what is buffered, and syncs from time to time.
@@ -273,8 +283,16 @@ mod tests {
 
     use super::*;
 
+    fn here(url: &str) -> Option<(usize, String)> {
+        Some((0, url.to_owned()))
+    }
+
+    fn add(frontier: &mut Frontier, url: &str) -> bool {
+        frontier.add(0, 7, Purpose::Page, url, url)
+    }
+
     fn open(path: &Path) -> Frontier {
-        Frontier::open(path, 1, |_| Some(0)).unwrap()
+        Frontier::open(path, 1, here).unwrap()
     }
 
     fn rest(frontier: &mut Frontier) -> Vec<String> {
@@ -287,17 +305,17 @@ mod tests {
         let path = folder.path().join("f.log");
         let mut first = open(&path);
         for url in ["a", "b", "c"] {
-            assert!(first.add(0, 7, Purpose::Page, url));
+            assert!(add(&mut first, url));
         }
-        assert!(!first.add(0, 0, Purpose::Page, "a"));
+        assert!(!add(&mut first, "a"));
         let a = first.next(0).unwrap().unwrap();
         first.next(0).unwrap();
         first.done(a.id);
-        first.add_done("z");
+        first.add_done("z", "z");
         first.keep().unwrap();
         let mut second = open(&path);
         assert_eq!(second.resumed(), 2);
-        assert!(second.knows("z") && !second.add(0, 0, Purpose::Page, "b"));
+        assert!(second.knows("z") && !add(&mut second, "b"));
         let entry = second.next(0).unwrap().unwrap();
         assert_eq!((entry.url.as_str(), entry.depth), ("b", 7));
         assert_eq!(rest(&mut second), ["c"]);
@@ -309,7 +327,7 @@ mod tests {
         let path = folder.path().join("f.log");
         let mut first = open(&path);
         for n in 0..3000 {
-            first.add(0, 0, Purpose::Page, &format!("http://h/{n}"));
+            add(&mut first, &format!("http://h/{n}"));
         }
         for _ in 0..2000 {
             let entry = first.next(0).unwrap().unwrap();
@@ -330,7 +348,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.log");
         let mut frontier = open(&path);
-        frontier.add(0, 0, Purpose::Page, "a");
+        add(&mut frontier, "a");
         frontier.finish().unwrap();
         assert!(!path.exists());
     }
@@ -340,7 +358,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.log");
         let _first = open(&path);
-        assert!(matches!(Frontier::open(&path, 1, |_| Some(0)), Err(FrontierError::InUse { .. })));
+        assert!(matches!(Frontier::open(&path, 1, here), Err(FrontierError::InUse { .. })));
     }
 
     #[test]
@@ -348,7 +366,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.log");
         std::fs::write(&path, "something else entirely").unwrap();
-        assert!(matches!(Frontier::open(&path, 1, |_| Some(0)), Err(FrontierError::Unknown { .. })));
+        assert!(matches!(Frontier::open(&path, 1, here), Err(FrontierError::Unknown { .. })));
         assert_eq!(std::fs::read(&path).unwrap(), b"something else entirely");
     }
 
@@ -357,7 +375,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("f.log");
         let mut first = open(&path);
-        first.add(0, 0, Purpose::Page, "http://old/");
+        add(&mut first, "http://old/");
         first.keep().unwrap();
         assert_eq!(Frontier::open(&path, 1, |_| None).unwrap().resumed(), 0);
     }
@@ -371,7 +389,7 @@ mod tests {
             let path = folder.path().join("f.log");
             let mut first = open(&path);
             for n in 0..10 {
-                first.add(0, 0, Purpose::Page, &format!("http://h/{n}"));
+                add(&mut first, &format!("http://h/{n}"));
             }
             first.keep().unwrap();
             let mut bytes = std::fs::read(&path).unwrap();
@@ -382,7 +400,7 @@ mod tests {
             let urls = rest(&mut second);
             let in_order = urls.iter().enumerate().all(|(n, url)| *url == format!("http://h/{n}"));
             prop_assert!(urls.len() < 10 && in_order);
-            prop_assert!(second.add(0, 0, Purpose::Page, "http://h/new"));
+            prop_assert!(add(&mut second, "http://h/new"));
             second.keep().unwrap();
             prop_assert_eq!(rest(&mut open(&path)).len(), urls.len() + 1);
         }

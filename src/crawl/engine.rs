@@ -1,0 +1,375 @@
+//! One run of a profile: [`run`] visits what the frontier holds and hands every page to the [`Sink`].
+//!
+//! The order of things, for each host: its lease, its robots.txt, then pages in its pace. An address is
+//! done only after the sink accepted what it yielded, so a run that is killed goes on with it.
+//! What a listing means, and where it is kept, is the sink's business.
+
+mod gate;
+mod lane;
+mod lease;
+mod read;
+mod report;
+mod visit;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::future::{join_all, select};
+use tokio::sync::{Notify, watch};
+use url::Url;
+
+use self::{lane::Lane, lease::Leases, report::Tally};
+use super::{
+    CompiledProfile, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    fetch::{MAX_URL_BYTES, host_of},
+    frontier::{Frontier, Purpose},
+};
+use crate::{
+    evidence::{EvidenceError, WarcWriter},
+    model::{Capture, Clock, Listing, ListingId},
+    store::{Store, StoreError},
+};
+pub use report::{Fate, RunReport};
+
+/// Most requests to one host at the same time, whatever the profile says.
+const MAX_CONCURRENCY: usize = 256;
+/// Most hosts of one profile.
+const MAX_HOSTS: usize = 1000;
+/// How long pages on the way may take to arrive once the run was asked to stop.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// What runs share.
+#[derive(Clone)]
+pub struct Services {
+    /// Makes the requests.
+    pub fetcher: Arc<Fetcher>,
+    /// Lends the hosts.
+    pub store: Arc<dyn Store>,
+    /// Keeps the pages; none where they are not kept.
+    pub warc: Option<Arc<WarcWriter>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// When each host may be asked next: one for the whole process.
+    pub hosts: Arc<Hosts>,
+    /// Where frontiers stand.
+    pub frontier: PathBuf,
+    /// This crawler's name among those that share the store; the same after a restart.
+    pub worker: String,
+    /// Becomes true when runs are to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Receives what a run fetches.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// Takes one page; when this returns, nothing of it may be lost. The same page may come again after a crash.
+    async fn fetched(&self, page: Fetched) -> Result<(), SinkError>;
+}
+
+/// A page that was fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fetched {
+    /// The profile it was fetched for.
+    pub profile: String,
+    /// Its address, after redirects.
+    pub url: String,
+    /// The answer's HTTP status.
+    pub status: u16,
+    /// The listing it is, where it is one.
+    pub listing: Option<Listing>,
+    /// That listing's identity.
+    pub listing_id: Option<ListingId>,
+    /// Where its record lies, where records are kept.
+    pub capture: Option<Capture>,
+    /// The record itself, a gzip member; empty where none is kept.
+    pub record: Vec<u8>,
+}
+
+/// Why a sink did not take a page.
+#[derive(Debug, thiserror::Error)]
+#[error("the page was not accepted: {0}")]
+pub struct SinkError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Why a run ended early. What it did until then is kept; the next run goes on.
+#[derive(Debug, thiserror::Error)]
+pub enum CrawlError {
+    /// Nobody can be reached about a crawl of the open web.
+    #[error(
+        "the crawl of {profile} says to nobody who runs it: set crawl.contact in config.toml to a web or mail address"
+    )]
+    NoContact {
+        /// The profile.
+        profile: String,
+    },
+    /// No host to crawl, or too many.
+    #[error("the profile {profile} names {count} hosts, 1 to {MAX_HOSTS} can be crawled")]
+    HostCount {
+        /// The profile.
+        profile: String,
+        /// How many.
+        count: usize,
+    },
+    /// Another crawler took over a host.
+    #[error("the lease of {host} was lost to another crawler; the next run goes on")]
+    LeaseLost {
+        /// The host.
+        host: String,
+    },
+    /// The frontier cannot go on.
+    #[error(transparent)]
+    Frontier(#[from] FrontierError),
+    /// Evidence cannot be written.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The sink refused.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// No request can be made at all.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}
+
+/// Crawls `profile` until nothing is left, its budget is spent, or it is asked to stop.
+///
+/// # Errors
+/// When it cannot go on; what was accepted by then stays accepted.
+pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result<RunReport, CrawlError> {
+    let begun = std::time::Instant::now();
+    let run = Run::new(profile, crawl, sink)?;
+    let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
+    let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
+        return Ok(run.into_report(begun.elapsed(), true)?);
+    };
+    for (lane, rest) in run.lanes.iter().zip(leases.rests(crawl.clock.now())) {
+        lane.pace.hold(rest);
+    }
+    let kept = {
+        let work = std::pin::pin!(run.work());
+        let keep = std::pin::pin!(run.keep(&mut leases));
+        match select(work, keep).await {
+            futures_util::future::Either::Left(((), _)) => Ok(()),
+            futures_util::future::Either::Right((ended, _)) => ended,
+        }
+    };
+    let rests: Vec<Duration> = run.lanes.iter().map(|lane| lane.pace.rest()).collect();
+    leases.give_back(crawl, &rests).await?;
+    if let Some(error) = kept.err().or_else(|| run.take_failure()) {
+        run.into_report(begun.elapsed(), true)?;
+        return Err(error);
+    }
+    let stopped = run.stopping();
+    Ok(run.into_report(begun.elapsed(), stopped)?)
+}
+
+/// A run in progress.
+struct Run<'a> {
+    profile: &'a Profile,
+    crawl: &'a Services,
+    sink: &'a dyn Sink,
+    compiled: Arc<CompiledProfile>,
+    guard: Guard,
+    lanes: Vec<Lane>,
+    by_host: HashMap<String, usize>,
+    frontier: Mutex<Frontier>,
+    tally: Mutex<Tally>,
+    failure: Mutex<Option<CrawlError>>,
+    failed: AtomicBool,
+    /// Pages the budget was charged for.
+    charged: AtomicU64,
+    spent: AtomicBool,
+    on_the_way: AtomicUsize,
+    wake: Notify,
+}
+
+impl<'a> Run<'a> {
+    fn new(profile: &'a Profile, crawl: &'a Services, sink: &'a dyn Sink) -> Result<Self, CrawlError> {
+        if !profile.allow_loopback && crawl.fetcher.settings().contact.is_empty() {
+            return Err(CrawlError::NoContact { profile: profile.id.clone() });
+        }
+        let lanes: Vec<Lane> =
+            hosts_of(profile).into_iter().map(|host| Lane::new(crawl.hosts.get(&host), host)).collect();
+        if lanes.is_empty() || lanes.len() > MAX_HOSTS {
+            return Err(CrawlError::HostCount { profile: profile.id.clone(), count: lanes.len() });
+        }
+        let by_host: HashMap<String, usize> =
+            lanes.iter().enumerate().map(|(index, lane)| (lane.host.clone(), index)).collect();
+        let path = crawl.frontier.join(format!("{}.log", profile.id));
+        let frontier = Frontier::open(&path, lanes.len(), |url| {
+            let url = Url::parse(url).ok()?;
+            Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
+        })?;
+        let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
+        Ok(Self {
+            profile,
+            crawl,
+            sink,
+            compiled: Arc::new(CompiledProfile::new(profile)),
+            guard: Guard { allow_loopback: profile.allow_loopback },
+            lanes,
+            by_host,
+            frontier: Mutex::new(frontier),
+            tally: Mutex::new(tally),
+            failure: Mutex::new(None),
+            failed: AtomicBool::new(false),
+            charged: AtomicU64::new(0),
+            spent: AtomicBool::new(false),
+            on_the_way: AtomicUsize::new(0),
+            wake: Notify::new(),
+        })
+    }
+
+    /// All workers until nothing is left; soon after the stop, without those that dawdle.
+    async fn work(&self) {
+        let working = async {
+            self.begin().await;
+            let concurrency = self.profile.pace.concurrency.clamp(1, MAX_CONCURRENCY);
+            let lanes = (0..self.lanes.len()).flat_map(|lane| std::iter::repeat_n(lane, concurrency));
+            join_all(lanes.map(|lane| self.worker(lane))).await;
+        };
+        let stopped = async {
+            self.asked_to_stop().await;
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        select(std::pin::pin!(working), std::pin::pin!(stopped)).await;
+    }
+
+    /// Queues where the profile says to begin.
+    async fn begin(&self) {
+        let sitemaps = self.profile.sitemaps.iter().map(|url| (url, Purpose::Sitemap));
+        let starts = self.profile.start.iter().map(|url| (url, Purpose::Page));
+        let begin: Vec<(Url, Purpose)> =
+            sitemaps.chain(starts).filter_map(|(url, purpose)| Some((Url::parse(url).ok()?, purpose))).collect();
+        for (url, purpose) in &begin {
+            self.add(url, 0, *purpose);
+        }
+        if !self.profile.sitemaps_from_robots {
+            return;
+        }
+        let mut origins: BTreeMap<String, &Url> = BTreeMap::new();
+        for (url, _) in &begin {
+            origins.entry(url.origin().ascii_serialization()).or_insert(url);
+        }
+        for url in origins.into_values() {
+            for sitemap in self.sitemaps_of(url).await {
+                self.add(&sitemap, 0, Purpose::Sitemap);
+            }
+        }
+    }
+
+    /// Visits addresses of one host until none is left anywhere.
+    async fn worker(&self, index: usize) {
+        let Some(lane) = self.lanes.get(index) else { return };
+        loop {
+            let woken = self.wake.notified();
+            if self.stopping() || self.spent.load(Ordering::Relaxed) || lane.is_closed() {
+                break;
+            }
+            let next = self.frontier().next(index);
+            match next {
+                Ok(Some(entry)) => {
+                    self.on_the_way.fetch_add(1, Ordering::Relaxed);
+                    let added = self.visit(index, entry).await;
+                    let last = self.on_the_way.fetch_sub(1, Ordering::Relaxed) == 1;
+                    if added || last {
+                        self.wake.notify_waiters();
+                    }
+                }
+                Ok(None) if self.idle() => break,
+                Ok(None) => woken.await,
+                Err(error) => self.fail(error.into()),
+            }
+        }
+        self.wake.notify_waiters();
+    }
+
+    /// Whether nothing is on the way and nothing waits that could be visited.
+    fn idle(&self) -> bool {
+        self.on_the_way.load(Ordering::Relaxed) == 0 && {
+            let frontier = self.frontier();
+            self.lanes.iter().enumerate().all(|(index, lane)| lane.is_closed() || frontier.waiting(index) == 0)
+        }
+    }
+
+    /// Queues `url` if it is of the profile's hosts and new; says whether it was.
+    fn add(&self, url: &Url, depth: u16, purpose: Purpose) -> bool {
+        let Some(&lane) = self.by_host.get(&host_of(url)) else {
+            self.tally().dropped("scope", url);
+            return false;
+        };
+        if url.as_str().len() > MAX_URL_BYTES {
+            self.tally().dropped("too_long", url);
+            return false;
+        }
+        let mut plain = url.clone();
+        plain.set_fragment(None);
+        self.frontier().add(lane, depth, purpose, plain.as_str(), canonical(url).as_str())
+    }
+
+    fn frontier(&self) -> MutexGuard<'_, Frontier> {
+        self.frontier.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the run because of `error`; the first one counts.
+    fn fail(&self, error: CrawlError) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    fn take_failure(&self) -> Option<CrawlError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn stopping(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || *self.crawl.stop.borrow()
+    }
+
+    /// Returns when the run is asked to stop; never when nobody can ask any more.
+    async fn asked_to_stop(&self) {
+        let mut stop = self.crawl.stop.clone();
+        if stop.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ends the run's books: removes the frontier when nothing is left, keeps it otherwise.
+    fn into_report(self, duration: Duration, interrupted: bool) -> Result<RunReport, FrontierError> {
+        let frontier = self.frontier.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let left = (0..self.lanes.len()).map(|lane| frontier.waiting(lane)).sum();
+        let spent = self.spent.into_inner();
+        if interrupted || (left > 0 && !spent) {
+            frontier.keep()?;
+        } else {
+            frontier.finish()?;
+        }
+        Ok(tally.finish(duration, interrupted, spent, left))
+    }
+}
+
+/// The hosts a profile may visit: those it names, else those it begins at.
+fn hosts_of(profile: &Profile) -> Vec<String> {
+    let begin = profile.start.iter().chain(&profile.sitemaps);
+    let mut hosts: Vec<String> = if profile.hosts.is_empty() {
+        begin.filter_map(|url| Url::parse(url).ok()).map(|url| host_of(&url)).collect()
+    } else {
+        profile.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect()
+    };
+    hosts.sort_unstable();
+    hosts.dedup();
+    hosts
+}

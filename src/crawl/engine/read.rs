@@ -1,0 +1,99 @@
+//! What a page yields: a listing, links, or both. Pure; large pages are read beside the runtime.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::{
+    crawl::{CompiledProfile, Exchange, Links, PageText, decode, extract, frontier::Purpose, links, sitemap::Sitemap},
+    model::Listing,
+};
+
+/// Pages up to this size are read in place; handing them over would cost more than it saves.
+const IN_PLACE_BYTES: usize = 256 * 1024;
+
+/// What a page yields.
+#[derive(Debug, Default)]
+pub(super) struct Yield {
+    pub(super) kind: Kind,
+    pub(super) listing: Option<Listing>,
+    pub(super) pages: Vec<Url>,
+    pub(super) sitemaps: Vec<Url>,
+    /// Something was left out over a limit.
+    pub(super) truncated: bool,
+}
+
+/// What a page is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    Listing,
+    List,
+    Sitemap,
+    /// Neither, by the profile's patterns.
+    #[default]
+    Unmatched,
+}
+
+/// What the profile's patterns say of an address.
+pub(super) fn kind_of(profile: &CompiledProfile, url: &Url) -> Kind {
+    let profile = profile.profile();
+    if profile.listing.patterns.iter().any(|pattern| pattern.matches(url)) {
+        Kind::Listing
+    } else if profile.lists.iter().any(|list| list.pattern.matches(url)) {
+        Kind::List
+    } else {
+        Kind::Unmatched
+    }
+}
+
+/// Reads a page that was fetched for `purpose`.
+pub(super) async fn read(profile: &Arc<CompiledProfile>, page: &Exchange, purpose: Purpose, limit: u64) -> Yield {
+    let job = Job {
+        profile: Arc::clone(profile),
+        url: page.url.clone(),
+        body: page.body.clone(),
+        content_type: page.header("content-type").map(str::to_owned),
+        purpose,
+        limit,
+    };
+    if page.body.len() <= IN_PLACE_BYTES {
+        return job.read();
+    }
+    // Only a panic ends the task without a result, and the panic hook has reported it.
+    tokio::task::spawn_blocking(move || job.read()).await.unwrap_or_default()
+}
+
+struct Job {
+    profile: Arc<CompiledProfile>,
+    url: Url,
+    body: bytes::Bytes,
+    content_type: Option<String>,
+    purpose: Purpose,
+    limit: u64,
+}
+
+impl Job {
+    fn read(&self) -> Yield {
+        if self.purpose == Purpose::Sitemap {
+            let Sitemap { pages, sitemaps, truncated } = Sitemap::parse(&self.body, &self.url, self.limit);
+            return Yield { kind: Kind::Sitemap, listing: None, pages, sitemaps, truncated };
+        }
+        let kind = kind_of(&self.profile, &self.url);
+        let lists = || self.profile.profile().lists.iter().filter(|list| list.pattern.matches(&self.url));
+        if kind == Kind::Unmatched {
+            return Yield::default();
+        }
+        let decoded = decode(&self.body, self.content_type.as_deref());
+        let mut yielded = Yield { kind, ..Yield::default() };
+        if kind == Kind::Listing {
+            let page = PageText { url: &self.url, text: &decoded.text };
+            yielded.listing = extract(&page, Some(&self.profile));
+        }
+        for list in lists() {
+            let Links { items, next } = links(&decoded.text, &self.url, list);
+            yielded.pages.extend(next);
+            yielded.pages.extend(items);
+        }
+        yielded
+    }
+}

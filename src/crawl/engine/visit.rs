@@ -1,0 +1,177 @@
+//! One visit: fetch, keep, read, hand over, and only then record it as done.
+
+use std::sync::atomic::Ordering;
+
+use url::Url;
+
+use super::{
+    CrawlError, Fetched, Run, Services,
+    read::{Kind, Yield, kind_of, read},
+};
+use crate::{
+    crawl::{
+        Answer, Exchange, FetchError, Refusal, canonical,
+        frontier::{Entry, Purpose},
+    },
+    evidence::{EvidenceError, Http, Written},
+    model::{Listing, ListingId},
+};
+
+/// Sitemap indexes inside one another.
+const MAX_SITEMAP_DEPTH: u16 = 4;
+
+impl Run<'_> {
+    /// Visits one address; says whether that queued others.
+    pub(super) async fn visit(&self, lane: usize, entry: Entry) -> bool {
+        let Ok(url) = Url::parse(&entry.url) else {
+            self.frontier().done(entry.id);
+            return false;
+        };
+        if self.charged.fetch_add(1, Ordering::Relaxed) >= self.profile.pace.max_pages {
+            self.spent.store(true, Ordering::Relaxed);
+            self.frontier().put_back(lane, entry);
+            return false;
+        }
+        match self.crawl.fetcher.fetch(&url, &self.profile.pace, self.guard, self).await {
+            Ok(answer) => match self.accept(&entry, &url, answer).await {
+                Ok(added) => return added,
+                Err(error) => {
+                    self.frontier().put_back(lane, entry);
+                    self.fail(error);
+                }
+            },
+            Err(error) => self.unfetched(lane, entry, &url, error),
+        }
+        false
+    }
+
+    /// Decides what becomes of an address that was not fetched: done with, or left for the next run.
+    fn unfetched(&self, lane: usize, entry: Entry, url: &Url, error: FetchError) {
+        let later = match &error {
+            FetchError::Refused(Refusal::Stopping) | FetchError::Stopped => {
+                self.frontier().put_back(lane, entry);
+                return;
+            }
+            FetchError::Refused(Refusal::Unreachable { .. }) | FetchError::AskedToWait { .. } => true,
+            FetchError::Client(_) | FetchError::UserAgent { .. } => {
+                self.frontier().put_back(lane, entry);
+                self.fail(error.into());
+                return;
+            }
+            _ => false,
+        };
+        if !later {
+            self.tally().failed(error.kind(), url, &error.to_string());
+            self.frontier().done(entry.id);
+            return;
+        }
+        self.frontier().put_back(lane, entry);
+        let closed = self.lanes.get(lane).is_some_and(|lane| lane.close(&error.to_string()));
+        if closed {
+            tracing::warn!(%error, "the rest of this host is left for a later run");
+            self.tally().failed(error.kind(), url, &error.to_string());
+        }
+    }
+
+    /// Keeps, reads and hands over what was fetched.
+    async fn accept(&self, entry: &Entry, asked: &Url, answer: Answer) -> Result<bool, CrawlError> {
+        for hop in &answer.hops {
+            self.tally().redirects += 1;
+            if let Some(written) = record(self.crawl, hop).await? {
+                self.hand_over(hop, None, Some(written)).await?;
+            }
+        }
+        let page = &answer.last;
+        let written = record(self.crawl, page).await?;
+        self.tally().fetched(page.raw.len(), page.body.len());
+        let moved = !answer.hops.is_empty();
+        let key = canonical(&page.url);
+        if moved && key != canonical(asked) && self.frontier().knows(key.as_str()) {
+            // Where it leads is visited under its own address.
+            self.hand_over(page, None, written).await?;
+            self.tally().moved_to_known += 1;
+            self.frontier().done(entry.id);
+            return Ok(false);
+        }
+        if !page.status.is_success() {
+            self.hand_over(page, None, written).await?;
+            let status = page.status.as_u16();
+            self.tally().failed(&format!("status_{status}"), &page.url, &format!("answered {status}"));
+            self.frontier().done(entry.id);
+            return Ok(false);
+        }
+        let yielded = read(&self.compiled, page, entry.purpose, self.profile.pace.max_body_bytes).await;
+        self.tally().read(&yielded, &page.url);
+        let Yield { listing, pages, sitemaps, .. } = yielded;
+        self.hand_over(page, listing, written).await?;
+        let added = self.queue(entry, &pages, &sitemaps);
+        let mut frontier = self.frontier();
+        if moved {
+            frontier.add_done(page.url.as_str(), key.as_str());
+        }
+        frontier.done(entry.id);
+        Ok(added)
+    }
+
+    async fn hand_over(
+        &self,
+        page: &Exchange,
+        listing: Option<Listing>,
+        written: Option<Written>,
+    ) -> Result<(), CrawlError> {
+        let listing = listing.map(|mut listing| {
+            listing.captured_at.get_or_insert(page.finished);
+            listing
+        });
+        let (capture, record) = written.map_or((None, Vec::new()), |written| (Some(written.capture), written.record));
+        let listing_id = listing.as_ref().and_then(|listing| ListingId::new(&listing.id).ok());
+        let fetched = Fetched {
+            profile: self.profile.id.clone(),
+            url: page.url.to_string(),
+            status: page.status.as_u16(),
+            listing,
+            listing_id,
+            capture,
+            record,
+        };
+        Ok(self.sink.fetched(fetched).await?)
+    }
+
+    /// Queues what a page names; says whether anything was new.
+    fn queue(&self, entry: &Entry, pages: &[Url], sitemaps: &[Url]) -> bool {
+        let depth = entry.depth.saturating_add(1);
+        let mut added = false;
+        for url in sitemaps {
+            if depth < MAX_SITEMAP_DEPTH {
+                added |= self.add(url, depth, Purpose::Sitemap);
+            } else {
+                self.tally().dropped("depth", url);
+            }
+        }
+        for url in pages {
+            if u32::from(depth) > self.profile.pace.max_depth {
+                self.tally().dropped("depth", url);
+            } else if kind_of(&self.compiled, url) == Kind::Unmatched {
+                self.tally().dropped("unmatched", url);
+            } else {
+                added |= self.add(url, depth, Purpose::Page);
+            }
+        }
+        added
+    }
+}
+
+/// Writes an exchange's records, where records are kept.
+pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Option<Written>, EvidenceError> {
+    let Some(warc) = &crawl.warc else { return Ok(None) };
+    let http = Http {
+        url: exchange.url.as_str(),
+        request_head: &exchange.request_head(),
+        response_head: &exchange.response_head(),
+        body: &exchange.raw,
+        remote: exchange.remote.map(|remote| remote.ip()),
+        protocol: (exchange.version == http::Version::HTTP_2).then_some("h2"),
+        at: exchange.started,
+    };
+    warc.write(&http, exchange.status.as_u16(), exchange.finished).await.map(Some)
+}
