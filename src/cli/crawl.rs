@@ -23,13 +23,15 @@ const SHOWN_FATES: usize = 10;
 
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A profile says how to read a site; CONTRIBUTING.md shows one. Give its id (a file in the folder\n\
+#[command(
+    after_help = "A profile says how to read a site; CONTRIBUTING.md shows one. Give its id (a file in the folder\n\
     that [crawl] sites names), or the path of a .toml file. All are crawled at the same time, each host at its\n\
     own pace; robots.txt is obeyed. A crawl that was stopped or killed goes on where it was.\n\n\
     Examples:\n  \
     markwarden crawl xinghe\n  \
     markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n\n\
-    Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O.")]
+    Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
+)]
 pub struct Args {
     /// Profile ids or files; every profile of the sites folder when absent.
     #[arg(value_name = "PROFILE")]
@@ -104,7 +106,11 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
     names
         .iter()
         .map(|name| {
-            let path = if Path::new(name).extension().is_some() { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) };
+            let path = if Path::new(name).extension().is_some() {
+                PathBuf::from(name)
+            } else {
+                folder.join(format!("{name}.toml"))
+            };
             Profile::read(&path).with_context(|| format!("the profile {name}"))
         })
         .collect()

@@ -32,12 +32,14 @@ const LINK: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Three invented shops with some 200 listings are served on loopback ports and crawled politely; what is\n\
+#[command(
+    after_help = "Three invented shops with some 200 listings are served on loopback ports and crawled politely; what is\n\
     found is queued and compared with what is there to be found. Then the desk opens: follow the printed link.\n\
     Nothing outside this machine is touched, and nothing stays when it ends.\n\n\
     Examples:\n  \
     markwarden demo\n  \
-    markwarden demo --once --format json")]
+    markwarden demo --once --format json"
+)]
 pub struct Args {
     /// Print what was found and end, without opening the desk.
     #[arg(long)]
@@ -164,7 +166,8 @@ fn table(context: &Context, report: &Report) -> Result<()> {
         "{} listings, {} captures, {} marks, {} hits to review\n",
         counts.listings, counts.captures, counts.marks, counts.open
     ))?;
-    context.data(&format!("{:<34}{:>10}{:>10}{:>8}{:>8}{:>8}", "", "precision", "recall", "found", "missed", "wrong"))?;
+    context
+        .data(&format!("{:<34}{:>10}{:>10}{:>8}{:>8}{:>8}", "", "precision", "recall", "found", "missed", "wrong"))?;
     let row = |name: &str, measure: &Measure| {
         let share = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
         context.data(&format!(
@@ -200,7 +203,13 @@ fn table(context: &Context, report: &Report) -> Result<()> {
         context.say(&format!("  missed {} {}: {}", miss.listing, miss.reference, visible(&miss.why)));
     }
     for alarm in &report.details.false_alarms {
-        context.say(&format!("  wrong {} {} “{}”: {}", alarm.listing, alarm.reference, visible(&alarm.text), visible(&alarm.why)));
+        context.say(&format!(
+            "  wrong {} {} “{}”: {}",
+            alarm.listing,
+            alarm.reference,
+            visible(&alarm.text),
+            visible(&alarm.why)
+        ));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
     crawl::{self, Profile, Services, next_run},
     model::{Account, AccountName, Role},
     monitor::Monitor,
-    store::{Batch, Store, Write},
+    store::{Batch, Write},
     web::{self, Accounts},
 };
 
@@ -26,9 +26,11 @@ const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
+#[command(
+    after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
     Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
-    While no account exists, a one-time sign-in for an administrator is printed.")]
+    While no account exists, a one-time sign-in for an administrator is printed."
+)]
 pub struct Args {
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
@@ -138,7 +140,9 @@ async fn tick(
             tracing::warn!(%error, "cannot take over changed marks");
         }
         for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
-            let Some(profile) = profiles.get(&due.id).filter(|profile| !running.contains(&profile.id)) else { continue };
+            let Some(profile) = profiles.get(&due.id).filter(|profile| !running.contains(&profile.id)) else {
+                continue;
+            };
             tracing::info!(profile = due.id, due_at = %due.due_at, "a crawl is due");
             plan(profile, &services).await;
             running.push(profile.id.clone());
@@ -165,7 +169,9 @@ async fn plan(profile: &Profile, services: &Services) {
                 tracing::warn!(profile = profile.id, %error, "cannot note the next run");
             }
         }
-        Err(error) => tracing::warn!(profile = profile.id, %error, "the schedule cannot be read; the profile does not run"),
+        Err(error) => {
+            tracing::warn!(profile = profile.id, %error, "the schedule cannot be read; the profile does not run")
+        }
     }
 }
 

@@ -113,11 +113,12 @@ impl Fetcher {
         loop {
             let result = self.follow(url, limits, guard, gate).await;
             let Some(wait) = retry::wait(&result, limits, attempt, self.clock.now()) else { return result };
+            // After redirects, it is the last host that answered.
+            let asker = result.as_ref().map_or(url, |answer| &answer.last.url);
+            gate.retrying(asker, wait.time, wait.asked);
             if wait.asked && wait.time > self.settings.max_retry_after() {
-                gate.retrying(url, wait.time, true);
-                return Err(FetchError::AskedToWait { url: url.to_string(), seconds: wait.time.as_secs() });
+                return Err(FetchError::AskedToWait { host: host_of(asker), seconds: wait.time.as_secs() });
             }
-            gate.retrying(url, wait.time, wait.asked);
             tracing::debug!(%url, attempt, wait_ms = wait.time.as_millis(), "trying again");
             tokio::time::sleep(wait.time).await;
             attempt += 1;

@@ -1,16 +1,18 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-mod cli;
-mod floors;
-mod matcher;
 
+mod cli;
+mod crawl_guards;
+mod crawl_run;
+mod desk;
+mod desk_shop;
+mod floors;
 mod market;
+mod matcher;
 mod real_pages;
 mod robots;
+mod shop;
 mod store_kill;
 mod store_model;
 mod store_shop;
 mod warc;
-
-mod desk;
-mod desk_shop;

@@ -52,11 +52,14 @@ impl Run<'_> {
                 self.frontier().put_back(lane, entry);
                 return;
             }
-            FetchError::Refused(Refusal::Unreachable { .. }) | FetchError::AskedToWait { .. } => true,
             FetchError::Client(_) | FetchError::UserAgent { .. } => {
                 self.frontier().put_back(lane, entry);
                 self.fail(error.into());
                 return;
+            }
+            FetchError::Refused(Refusal::Unreachable { host, .. }) | FetchError::AskedToWait { host, .. } => {
+                // A redirect to a host that is unwell says nothing about the one that sent us there.
+                self.lanes.get(lane).is_some_and(|lane| lane.host == *host)
             }
             _ => false,
         };

@@ -113,10 +113,10 @@ pub enum FetchError {
         location: String,
     },
     /// The host asks for a longer rest than a run waits.
-    #[error("fetching {url}: the host asks to come back in {seconds} s; a later run goes on")]
+    #[error("{host} asks to come back in {seconds} s; a later run goes on")]
     AskedToWait {
-        /// The address.
-        url: String,
+        /// The host.
+        host: String,
         /// How long.
         seconds: u64,
     },
