@@ -293,7 +293,7 @@ fn oversize() -> Vec<u8> {
 
 /// A drawing in place of a photograph: a colored square with the listing's number.
 fn picture(path: &str) -> Answer {
-    let name: String = path.chars().filter(|c| c.is_ascii_digit()).take(6).collect();
+    let name: String = path.chars().filter(char::is_ascii_digit).take(5).collect();
     let hue = name.parse::<u32>().unwrap_or_default() * 47 % 360;
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 160 160\"><rect width=\"160\" height=\"160\" fill=\"hsl({hue} 45% 72%)\"/>\

@@ -38,8 +38,25 @@ impl Got {
     }
 }
 
-async fn get(market: &Market, style: Style, path: &str) -> Got {
-    let response = browser().get(format!("{}{path}", market.address(style))).send().await.unwrap();
+/// An open market and a browser that walks it.
+struct Visit {
+    market: Market,
+    browser: reqwest::Client,
+}
+
+impl std::ops::Deref for Visit {
+    type Target = Market;
+    fn deref(&self) -> &Market {
+        &self.market
+    }
+}
+
+async fn open() -> Visit {
+    Visit { market: Market::start().await.unwrap(), browser: browser() }
+}
+
+async fn get(market: &Visit, style: Style, path: &str) -> Got {
+    let response = market.browser.get(format!("{}{path}", market.address(style))).send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Got { status, headers, body: response.bytes().await.unwrap().to_vec() }
 }
@@ -56,7 +73,7 @@ struct MarkRow {
     sellers: Vec<String>,
 }
 
-fn marks(market: &Market) -> BTreeMap<String, MarkRow> {
+fn marks(market: &Visit) -> BTreeMap<String, MarkRow> {
     let mut reader = csv::Reader::from_reader(market.marks_csv().as_bytes());
     let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
     assert_eq!(
@@ -83,13 +100,13 @@ fn marks(market: &Market) -> BTreeMap<String, MarkRow> {
         .collect()
 }
 
-fn listings(market: &Market) -> BTreeMap<String, &Listing> {
+fn listings(market: &Visit) -> BTreeMap<String, &Listing> {
     market.listings().map(|listing| (listing.id.clone(), listing)).collect()
 }
 
 #[tokio::test]
 async fn the_market_is_as_large_as_it_says() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let marks = marks(&market);
     let holders: BTreeSet<&str> = marks.values().map(|mark| mark.holder.as_str()).collect();
     assert_eq!((marks.len(), holders.len()), (30, 6));
@@ -99,12 +116,12 @@ async fn the_market_is_as_large_as_it_says() {
     assert!(market.truth().listings.len() >= 150, "{}", market.truth().listings.len());
     assert!(of(FindingKind::Mark) >= 40, "{}", of(FindingKind::Mark));
     assert!(of(FindingKind::Rule) >= 25, "{}", of(FindingKind::Rule));
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn every_listing_has_its_truth_and_every_truth_its_listing() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let known = listings(&market);
     assert_eq!(known.len(), market.listings().count(), "an id stands twice");
     let truth: BTreeSet<&String> = market.truth().listings.keys().collect();
@@ -115,12 +132,12 @@ async fn every_listing_has_its_truth_and_every_truth_its_listing() {
         assert!(listing.other.is_empty(), "the page's making is no product fact");
         assert!(!expected.why.is_empty(), "{id} says why");
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn every_expectation_names_a_known_mark_or_rule_and_a_surface_that_exists() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let (marks, known) = (marks(&market), listings(&market));
     for (id, listing) in &market.truth().listings {
         let mut families = BTreeSet::new();
@@ -133,12 +150,12 @@ async fn every_expectation_names_a_known_mark_or_rule_and_a_surface_that_exists(
             }
         }
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn a_plain_mark_stands_in_the_surface_and_a_disguised_one_does_not() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let (marks, known) = (marks(&market), listings(&market));
     for (id, listing) in &market.truth().listings {
         for expected in listing.expect.iter().filter(|expected| expected.kind == FindingKind::Mark) {
@@ -147,25 +164,25 @@ async fn a_plain_mark_stands_in_the_surface_and_a_disguised_one_does_not() {
             assert_eq!(text.contains(&word), expected.channel == Writing::Plain, "{id}: {word} in {text}");
         }
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn every_disguise_is_shown_at_least_twice() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let mut shown = BTreeMap::new();
     for expected in market.truth().listings.values().flat_map(|listing| &listing.expect) {
         *shown.entry(expected.channel.to_string()).or_insert(0) += 1;
     }
     assert_eq!(shown.len(), 14, "{shown:?}");
     assert!(shown.values().all(|count| *count >= 2), "{shown:?}");
-    market.stop().await;
+    market.market.stop().await;
 }
 
 /// A clean listing may carry a live mark's letters only where the truth explains why that is no infringement.
 #[tokio::test]
 async fn no_ordinary_listing_carries_a_mark_by_accident() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let (marks, known) = (marks(&market), listings(&market));
     for (id, expected) in &market.truth().listings {
         let holders: BTreeSet<&str> = expected.expect.iter().map(|expected| expected.family.as_str()).collect();
@@ -176,12 +193,12 @@ async fn no_ordinary_listing_carries_a_mark_by_accident() {
             }
         }
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn licensed_shops_of_the_register_do_trade_in_the_market() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let marks = marks(&market);
     let trading: BTreeSet<&str> = market
         .listings()
@@ -192,12 +209,12 @@ async fn licensed_shops_of_the_register_do_trade_in_the_market() {
     let licensed: BTreeSet<&str> = marks.values().flat_map(|mark| mark.sellers.iter().map(String::as_str)).collect();
     assert!(licensed.intersection(&trading).count() >= 7, "{:?}", licensed.intersection(&trading));
     assert!(trading.contains("S2004"), "one licence names a shop by its id");
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn every_listing_page_is_served_and_shows_its_title() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let known = listings(&market);
     for (id, expected) in &market.truth().listings {
         let site = style(&expected.site);
@@ -212,7 +229,7 @@ async fn every_listing_page_is_served_and_shows_its_title() {
         let wanted = if gbk { decoded(site, &encoding_rs::GBK.encode(&escaped).0) } else { escaped };
         assert!(text.contains(&wanted), "{id}: {wanted}");
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 fn decoded(site: Style, body: &[u8]) -> String {
@@ -227,16 +244,16 @@ fn decoded(site: Style, body: &[u8]) -> String {
 
 #[tokio::test]
 async fn gbk_is_said_by_the_meta_element_alone() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let got = get(&market, Style::Laojie, "/list.php?page=1").await;
     assert_eq!(got.header("content-type"), "text/html");
     assert!(decoded(Style::Laojie, &got.body).contains("charset=gb2312"));
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn charsets_lie_on_three_pages() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let mut lies = BTreeMap::new();
     for (id, expected) in market.truth().listings.iter().filter(|(_, listing)| !listing.disallowed) {
         let site = style(&expected.site);
@@ -250,12 +267,12 @@ async fn charsets_lie_on_three_pages() {
         }
     }
     assert_eq!(lies.len(), 3, "{lies:?}");
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn pages_move_once_and_in_chains_and_in_circles() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let mut path = first_link(&market, "/jump/").await;
     let mut steps = Vec::new();
     loop {
@@ -272,11 +289,11 @@ async fn pages_move_once_and_in_chains_and_in_circles() {
     assert_eq!(get(&market, Style::Xinghe, "/goods/10991").await.header("location"), "/goods/10992");
     assert_eq!(get(&market, Style::Xinghe, "/goods/10992").await.header("location"), "/goods/10991");
     assert!(get(&market, Style::Xinghe, "/goods/10994").await.header("location").starts_with("http://10."));
-    market.stop().await;
+    market.market.stop().await;
 }
 
 /// The first address with this beginning that a list of 星河商城 links to.
-async fn first_link(market: &Market, prefix: &str) -> String {
+async fn first_link(market: &Visit, prefix: &str) -> String {
     for page in 1..=6 {
         let text = get(market, Style::Xinghe, &format!("/list/{page}.html")).await.text();
         if let Some(at) = text.find(&format!("href=\"{prefix}")) {
@@ -288,7 +305,7 @@ async fn first_link(market: &Market, prefix: &str) -> String {
 
 #[tokio::test]
 async fn one_page_is_busy_once_and_one_is_missing() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let missing = get(&market, Style::Laojie, "/goods.php?id=20994").await;
     assert_eq!(missing.status, 404);
     let mut busy = 0;
@@ -301,36 +318,36 @@ async fn one_page_is_busy_once_and_one_is_missing() {
         }
     }
     assert_eq!(busy, 1);
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn one_page_never_answers() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let address = format!("{}/item/10990.html", market.address(Style::Xinghe));
-    let impatient = browser().get(address).timeout(Duration::from_millis(150)).send().await;
+    let impatient = market.browser.get(address).timeout(Duration::from_millis(150)).send().await;
     assert!(impatient.unwrap_err().is_timeout());
     assert_eq!(market.log().last().unwrap().status, 0, "it left before the answer");
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn one_page_is_small_on_the_wire_and_too_large_when_unpacked() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let limit = market.profiles().unwrap()[0].pace.max_body_bytes;
     let address = format!("{}/item/10993.html", market.address(Style::Xinghe));
-    let response = browser().get(address).header("accept-encoding", "gzip").send().await.unwrap();
+    let response = market.browser.get(address).header("accept-encoding", "gzip").send().await.unwrap();
     assert_eq!(response.headers()["content-encoding"], "gzip");
     let packed = response.bytes().await.unwrap();
     let mut unpacked = Vec::new();
     flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
     assert!((packed.len() as u64) < limit / 10 && unpacked.len() as u64 > limit);
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn lists_lead_to_every_public_listing_but_those_of_the_sitemap() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let mut linked = BTreeSet::new();
     for page in 1.. {
         let got = get(&market, Style::Xinghe, &format!("/list/{page}.html")).await;
@@ -350,7 +367,7 @@ async fn lists_lead_to_every_public_listing_but_those_of_the_sitemap() {
     let own = market.truth().listings.keys().filter_map(|id| id.strip_prefix("xinghe:").map(str::to_owned));
     let reached: BTreeSet<String> = linked.union(&mapped).cloned().collect();
     assert!(own.into_iter().all(|number| reached.contains(&number)));
-    market.stop().await;
+    market.market.stop().await;
 }
 
 /// The item numbers named in a text.
@@ -361,7 +378,7 @@ fn numbers(text: &str) -> BTreeSet<String> {
 
 #[tokio::test]
 async fn the_json_list_ends_and_names_every_listing_once() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let (mut path, mut seen) = ("/api/goods".to_owned(), Vec::new());
     loop {
         let got = get(&market, Style::Jianpu, &path).await;
@@ -376,12 +393,12 @@ async fn the_json_list_ends_and_names_every_listing_once() {
     let distinct: BTreeSet<&String> = seen.iter().collect();
     let own = market.truth().listings.values().filter(|listing| listing.site == "jianpu").count();
     assert_eq!((seen.len(), distinct.len()), (own + 1, own + 1), "and one that is gone");
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn forbidden_listings_are_linked_and_forbidden() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let robots = get(&market, Style::Xinghe, "/robots.txt").await.text();
     assert!(robots.contains("Disallow: /private/") && robots.contains(market.address(Style::Xinghe)));
     let forbidden: Vec<_> = market.truth().listings.values().filter(|listing| listing.disallowed).collect();
@@ -396,12 +413,12 @@ async fn forbidden_listings_are_linked_and_forbidden() {
         assert!(lists.contains(&listing.path), "{}", listing.path);
         assert!(listing.expect.is_empty());
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn profiles_know_the_addresses_and_match_the_pages() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let profiles = market.profiles().unwrap();
     assert_eq!(profiles.len(), 3);
     for profile in &profiles {
@@ -417,12 +434,12 @@ async fn profiles_know_the_addresses_and_match_the_pages() {
             assert_eq!(format!("{}:{number}", profile.platform), *listing);
         }
     }
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn selectors_of_the_profiles_find_their_facts() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let known = listings(&market);
     for profile in market.profiles().unwrap() {
         let site = style(&profile.id);
@@ -447,12 +464,31 @@ async fn selectors_of_the_profiles_find_their_facts() {
             }
         }
     }
-    market.stop().await;
+    market.market.stop().await;
+}
+
+#[tokio::test]
+async fn one_page_is_cut_off_in_the_middle_of_a_tag_and_still_shows_its_facts() {
+    let market = open().await;
+    let known = listings(&market);
+    let mut broken = Vec::new();
+    for (id, expected) in market.truth().listings.iter().filter(|(_, listing)| listing.site == "jianpu") {
+        let text = get(&market, Style::Jianpu, &expected.path).await.text();
+        if !text.contains("</body>") {
+            assert!(text.ends_with("<a href=\"/g/") && !text.contains("</p>"), "{id}");
+            let page = scraper::Html::parse_document(&text);
+            let title = page.select(&scraper::Selector::parse("main > h2").unwrap()).next().unwrap();
+            assert_eq!(title.text().collect::<String>(), known[id].title);
+            broken.push(id);
+        }
+    }
+    assert_eq!(broken.len(), 1);
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn the_log_says_who_asked_for_what_and_in_which_order() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     get(&market, Style::Jianpu, "/robots.txt").await;
     get(&market, Style::Xinghe, "/nothing?here=1").await;
     let log = market.log();
@@ -460,22 +496,22 @@ async fn the_log_says_who_asked_for_what_and_in_which_order() {
     assert_eq!(lines, [("jianpu", "/robots.txt", 200), ("xinghe", "/nothing?here=1", 404)]);
     assert_eq!(log[0].user_agent, "market-test/1");
     assert!(log[0].at_us <= log[1].at_us);
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn addresses_that_mean_nothing_are_answered_with_404() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     for path in ["/list/0.html", "/list/99.html", "/list/x.html", "/item/1.html", "/list/99999999999999999999.html"] {
         assert_eq!(get(&market, Style::Xinghe, path).await.status, 404, "{path}");
     }
     assert_eq!(get(&market, Style::Jianpu, "/api/goods?cursor=nine").await.status, 404);
-    market.stop().await;
+    market.market.stop().await;
 }
 
 #[tokio::test]
 async fn finding_nothing_scores_nothing_and_hides_nothing() {
-    let market = Market::start().await.unwrap();
+    let market = open().await;
     let truth: &Truth = market.truth();
     let nothing = score(truth, &BTreeMap::new());
     let expected: usize = truth.listings.values().map(|listing| listing.expect.len()).sum();
@@ -484,5 +520,5 @@ async fn finding_nothing_scores_nothing_and_hides_nothing() {
     assert_eq!(nothing.marks.false_negatives + nothing.rules.false_negatives + apart, expected);
     assert_eq!(nothing.marks.precision, None);
     assert_eq!(nothing.not_seen.len(), nothing.listings);
-    market.stop().await;
+    market.market.stop().await;
 }
