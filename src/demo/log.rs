@@ -59,3 +59,20 @@ impl Log {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_full_keeps_what_it_has() {
+        let log = Log::new();
+        for _ in 0..MAX_REQUESTS {
+            log.arrived("xinghe", String::new(), String::new());
+        }
+        let place = log.arrived("xinghe", "/late".into(), String::new());
+        log.answered(place, 200);
+        assert_eq!(log.requests().len(), MAX_REQUESTS);
+        assert!(log.requests().iter().all(|request| request.path.is_empty() && request.status == 0));
+    }
+}

@@ -144,7 +144,8 @@ impl Shop {
     fn list(&self, page: usize) -> Answer {
         let listed: Vec<&Item> = self.items().iter().filter(|item| !item.page.unlisted).collect();
         let pages = listed.len().div_ceil(LIST_LENGTH);
-        let shown: Vec<&Item> = listed.into_iter().skip((page - 1) * LIST_LENGTH).take(LIST_LENGTH).collect();
+        let shown: Vec<&Item> =
+            listed.into_iter().skip((page - 1).saturating_mul(LIST_LENGTH)).take(LIST_LENGTH).collect();
         if shown.is_empty() {
             return missing();
         }
