@@ -87,7 +87,7 @@ impl Shop {
             match behavior.does {
                 Does::Redirect => return redirect(behavior),
                 Does::Missing => return missing(),
-                Does::Oversize => return Answer::html("text/html; charset=utf-8", oversize()),
+                Does::Oversize => return Answer::ok("text/html; charset=utf-8", oversize()),
                 Does::Hang => {
                     drop(self.stopped.clone().wait_for(|stop| *stop).await);
                     return Answer::plain(StatusCode::SERVICE_UNAVAILABLE, "closed");
@@ -153,7 +153,7 @@ impl Shop {
         let extra = extra.filter(|behavior| behavior.site == self.style && behavior.linked_from == Some(page));
         let extra = extra.map(|behavior| behavior.path.as_str()).collect();
         match page::list(self.style, (page, pages), &shown, extra) {
-            Ok(text) => Answer::html(self.content_type(None), encode(self.style, &text)),
+            Ok(text) => Answer::ok(self.list_type(), encode(self.style, &text)),
             Err(error) => failed(&error),
         }
     }
@@ -171,9 +171,13 @@ impl Shop {
             .filter(|other| other.listing.id != item.listing.id)
             .collect();
         match page::listing(self.style, &self.base, item, &related) {
-            Ok(html) => Answer::html(self.content_type(item.page.charset), encode(self.style, &html)),
+            Ok(html) => Answer::ok(self.content_type(item.page.charset), encode(self.style, &html)),
             Err(error) => failed(&error),
         }
+    }
+
+    fn list_type(&self) -> &'static str {
+        if self.style == Style::Jianpu { "application/json" } else { self.content_type(None) }
     }
 
     fn content_type(&self, lie: Option<CharsetLie>) -> &'static str {
@@ -239,12 +243,6 @@ impl Answer {
 
     fn ok(content_type: &'static str, body: Vec<u8>) -> Self {
         Self::new(StatusCode::OK, content_type, body)
-    }
-
-    /// HTML, or the JSON of a list that is one: told by its first byte.
-    fn html(content_type: &'static str, body: Vec<u8>) -> Self {
-        let json = body.first() == Some(&b'{');
-        Self::ok(if json { "application/json" } else { content_type }, body)
     }
 
     fn plain(status: StatusCode, text: &str) -> Self {

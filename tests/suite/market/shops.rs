@@ -275,3 +275,13 @@ async fn addresses_that_mean_nothing_are_answered_with_404() {
     assert_eq!(get(&market, Style::Jianpu, "/api/goods?cursor=nine").await.status, 404);
     market.market.stop().await;
 }
+
+#[tokio::test]
+async fn a_closed_market_answers_nobody() {
+    let market = open().await;
+    let address = format!("{}/robots.txt", market.address(Style::Laojie));
+    assert!(market.browser.get(&address).send().await.is_ok());
+    let Visit { market, browser } = market;
+    market.stop().await;
+    assert!(browser.get(&address).send().await.is_err());
+}
