@@ -10,6 +10,7 @@ mod floors;
 mod market;
 mod matcher;
 mod real_pages;
+mod market_facts;
 mod robots;
 mod shop;
 mod store_kill;
