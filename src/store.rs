@@ -4,7 +4,9 @@
 //! says what they mean, [`SledStore`] keeps them on one machine, [`ContentStore`] keeps bodies.
 //! What a listing means, and who may decide, belongs to other rooms.
 
+mod backup;
 mod content;
+mod doctor;
 mod event;
 mod folder;
 mod journal;
@@ -14,7 +16,9 @@ mod settings;
 mod sled;
 
 pub use self::sled::SledStore;
+pub use backup::{BackupReport, Progress, backup, restore};
 pub use content::{ContentStore, MAX_BODY_BYTES};
+pub use doctor::{Ailment, Gravity, doctor, rebuild_index};
 pub use memory::MemoryStore;
 pub use port::{
     Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,

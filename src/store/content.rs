@@ -44,6 +44,16 @@ impl ContentStore {
         Ok(Self { root })
     }
 
+    /// The store in `dir` as it is: nothing is made.
+    pub(super) fn existing(dir: &Path) -> Self {
+        Self { root: dir.join("sha256") }
+    }
+
+    /// Whether there is a body with this hash; whether it is unharmed, only [`get`](Self::get) says.
+    pub(super) fn has(&self, hash: &str) -> bool {
+        self.path(hash).is_ok_and(|path| path.exists())
+    }
+
     /// Keeps `body`, durably, and returns its SHA-256 in hex; a body that is there already is left alone.
     ///
     /// # Errors

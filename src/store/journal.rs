@@ -14,6 +14,6 @@ mod scan;
 mod segment;
 
 pub(super) use append::Journal;
-pub(super) use record::{Hash, Head, hex};
-pub(super) use scan::{Verified, read, verify};
-pub(super) use segment::{Segment, segments};
+pub(super) use record::{Head, hex};
+pub(super) use scan::{Verified, hash_at, read, verify};
+pub(super) use segment::segments;

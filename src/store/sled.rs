@@ -28,7 +28,7 @@ use super::{
     content::ContentStore,
     event,
     folder::{Folder, content_dir, journal_dir},
-    journal::{self, Journal},
+    journal::{self, Head, Journal},
     port::{
         Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
         Receipt, Store, StoreError, StoredListing,
@@ -37,7 +37,7 @@ use super::{
 };
 use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
 
-pub(super) use index::Index;
+pub(super) use index::{Index, set_aside};
 
 /// Most changes handed out in one call, whatever is asked for.
 const MAX_CHANGES: usize = 10_000;
@@ -63,10 +63,11 @@ impl SledStore {
         let settings = settings.clamped();
         let folder = Folder::open(dir)?;
         let content = ContentStore::open(&content_dir(dir))?;
-        let mut index = Index::open(dir, content.clone(), &settings)?;
-        let (journal, marked) = Journal::open(&journal_dir(dir), settings.segment_bytes, index.applied()?.seq)?;
-        index = index.fit(dir, content, &settings, journal.head(), marked)?;
-        let index = Arc::new(index);
+        // Nothing is written before the journal is known to be whole, and none of it before the index agrees.
+        let verified = journal::verify(&journal_dir(dir), &mut |_, _| Ok(()))?;
+        let index =
+            Arc::new(Index::open(dir, content.clone(), &settings)?.fit(dir, content, &settings, verified.head)?);
+        let journal = Journal::resume(&journal_dir(dir), settings.segment_bytes, verified)?;
         let (sender, receiver) = mpsc::channel(settings.queue);
         let writer = Writer::new(journal, Arc::clone(&index), Arc::clone(&clock), &settings);
         let thread = std::thread::Builder::new()
@@ -84,6 +85,11 @@ impl SledStore {
     /// The data folder.
     pub fn root(&self) -> &Path {
         self.folder.root()
+    }
+
+    /// How far the index reaches, and its counters.
+    pub(super) fn standing(&self) -> Result<(Head, Counts), StoreError> {
+        Ok((self.index.applied()?, self.index.counts()?))
     }
 
     async fn ask(&self, command: Command) -> Result<Answer, StoreError> {

@@ -13,6 +13,7 @@ mod real_pages;
 mod market_facts;
 mod robots;
 mod shop;
+mod store_care;
 mod store_kill;
 mod store_model;
 mod store_shop;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    record::{Hash, Head, MAX_PAYLOAD_BYTES, encode},
-    scan::verify,
+    record::{Head, MAX_PAYLOAD_BYTES, encode},
+    scan::Verified,
     segment::{HEADER_BYTES, Segment, zero},
 };
 use crate::store::{folder::io, port::StoreError};
@@ -29,11 +29,8 @@ pub(in crate::store) struct Journal {
 }
 
 impl Journal {
-    /// Verifies all of the journal in `dir`, drops an unfinished tail, and opens it; makes it when it is new.
-    ///
-    /// Also returns the hash at sequence `mark`, if the journal reaches it.
-    pub fn open(dir: &Path, segment_bytes: u64, mark: u64) -> Result<(Self, Option<Hash>), StoreError> {
-        let verified = verify(dir, mark, &mut |_, _| Ok(()))?;
+    /// Opens the journal in `dir` behind its verified end, clearing an unfinished tail; makes it when it is new.
+    pub fn resume(dir: &Path, segment_bytes: u64, verified: Verified) -> Result<Self, StoreError> {
         let (segment, file, position, size) = match verified.last {
             None => {
                 let segment = Segment::new(dir, 1);
@@ -48,17 +45,16 @@ impl Journal {
                     .map_err(io(|| format!("opening {}", segment.path.display())))?;
                 let (end, size) = (verified.end as u64, verified.size as u64);
                 if verified.tail {
-                    tracing::warn!(segment = %segment.path.display(), seq = verified.head.seq, "dropped an unfinished tail");
-                    clear(&mut file, end, size)
-                        .map_err(io(|| format!("clearing the tail of {}", segment.path.display())))?;
+                    let seq = verified.head.seq;
+                    tracing::warn!(segment = %segment.path.display(), seq, "dropped an unfinished tail");
+                    let doing = || format!("clearing the tail of {}", segment.path.display());
+                    clear(&mut file, end, size).map_err(io(doing))?;
                 }
                 (segment, file, end, size)
             }
         };
         let (durable, dir) = (verified.head, dir.to_owned());
-        let journal =
-            Self { dir, segment_bytes, segment, file, position, size, durable, staged: durable, buffer: Vec::new() };
-        Ok((journal, verified.marked))
+        Ok(Self { dir, segment_bytes, segment, file, position, size, durable, staged: durable, buffer: Vec::new() })
     }
 
     /// The newest durable record.

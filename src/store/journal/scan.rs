@@ -15,8 +15,6 @@ use crate::store::port::StoreError;
 pub(in crate::store) struct Verified {
     /// Its end.
     pub head: Head,
-    /// The hash at the sequence that was asked for, if the journal reaches it.
-    pub marked: Option<Hash>,
     /// The newest segment; none in a new journal.
     pub last: Option<Segment>,
     /// Where the records of the newest segment end.
@@ -29,31 +27,25 @@ pub(in crate::store) struct Verified {
 
 /// Reads all of the journal in `dir`, checking every byte that matters, and hands each payload to `visit`.
 ///
-/// `mark` asks for the hash at that sequence. Nothing is written.
+/// Nothing is written.
 pub(in crate::store) fn verify(
     dir: &Path,
-    mark: u64,
     visit: &mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>,
 ) -> Result<Verified, StoreError> {
     let segments = segments(dir)?;
-    let mut marked = (mark == 0).then_some(Head::START.hash);
-    let mut verified = Verified { head: Head::START, marked, last: None, end: 0, size: 0, tail: false };
+    let mut verified = Verified { head: Head::START, last: None, end: 0, size: 0, tail: false };
     for (index, segment) in segments.iter().enumerate() {
         let bytes = segment.load(&verified.head)?;
         let last = index + 1 == segments.len();
         let mut at = HEADER_BYTES;
         while let Some(step) = next(segment, &bytes, at, &verified.head, last)? {
             (verified.head, at) = (step.head, step.end);
-            if step.head.seq == mark {
-                marked = Some(step.head.hash);
-            }
             visit(&step.head, step.payload)?;
         }
         verified.tail = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
         (verified.end, verified.size) = (at, bytes.len());
         verified.last = Some(segment.clone());
     }
-    verified.marked = marked;
     Ok(verified)
 }
 
@@ -81,6 +73,18 @@ pub(in crate::store) fn read(
         }
     }
     Ok(())
+}
+
+/// The hash of the record with sequence `seq`, if the journal reaches it.
+pub(in crate::store) fn hash_at(dir: &Path, seq: u64) -> Result<Option<Hash>, StoreError> {
+    let mut found = (seq == 0).then_some(Head::START.hash);
+    if seq > 0 {
+        read(dir, seq..=seq, &mut |head, _| {
+            found = Some(head.hash);
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 struct Step<'a> {

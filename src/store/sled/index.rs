@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{apply::apply, keys, view::View};
+use crate::model::{Capture, Hit};
 use crate::store::{
     content::ContentStore,
     event::Entry,
     folder::{index_dir, io, journal_dir, sync_dir},
-    journal::{self, Hash, Head},
-    port::StoreError,
+    journal::{self, Head},
+    port::{Counts, StoreError},
     settings::Settings,
 };
 
@@ -43,18 +44,15 @@ impl Index {
         }
     }
 
+    /// Opens the index below `root` if it can be opened; none is set aside.
+    pub fn open_existing(root: &Path, content: ContentStore, settings: &Settings) -> Option<Self> {
+        open_db(&index_dir(root), settings).ok().map(|db| Self { db, content })
+    }
+
     /// Makes the index fit a journal that ends at `head`: catches up, or is set aside and rebuilt.
     ///
-    /// `marked` is the journal's hash at the sequence the index says it reaches. An index that reaches further
-    /// than the journal is proof that acknowledged records are gone; that is damage, not something to rebuild from.
-    pub fn fit(
-        self,
-        root: &Path,
-        content: ContentStore,
-        settings: &Settings,
-        head: Head,
-        marked: Option<Hash>,
-    ) -> Result<Self, StoreError> {
+    /// An index that reaches further than the journal is proof that acknowledged records are gone; that is damage, not something to rebuild from.
+    pub fn fit(self, root: &Path, content: ContentStore, settings: &Settings, head: Head) -> Result<Self, StoreError> {
         let applied = self.applied()?;
         if applied.seq > head.seq {
             return Err(StoreError::Damaged {
@@ -68,7 +66,7 @@ impl Index {
             });
         }
         let mut index = self;
-        if marked != Some(applied.hash) {
+        if journal::hash_at(&journal_dir(root), applied.seq)? != Some(applied.hash) {
             let Self { db, .. } = index;
             drop(db);
             set_aside(root, "it does not belong to this journal")?;
@@ -77,7 +75,7 @@ impl Index {
         let from = index.applied()?.seq;
         if from < head.seq {
             tracing::info!(from, to = head.seq, "bringing the index up to the journal");
-            index.catch_up(root, head, settings)?;
+            index.catch_up(&journal_dir(root), head, settings)?;
         }
         Ok(index)
     }
@@ -90,6 +88,42 @@ impl Index {
             (Some(seq), Some(hash)) if value.len() == 40 => Ok(Head { seq: u64::from_be_bytes(*seq), hash: *hash }),
             _ => Err(StoreError::Damaged { path: "index".into(), what: "it does not say how far it reaches".into() }),
         }
+    }
+
+    /// The counters it keeps.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        Ok(self.view()?.meta().counts)
+    }
+
+    /// The first key, if any, at which this index is not as `other`.
+    pub fn first_difference(&self, other: &Self) -> Result<Option<Vec<u8>>, StoreError> {
+        let (mut own, mut others) = (self.db.iter(), other.db.iter());
+        loop {
+            let (mine, theirs) = (own.next().transpose().map_err(broken)?, others.next().transpose().map_err(broken)?);
+            match (mine, theirs) {
+                (None, None) => return Ok(None),
+                (mine, theirs) if mine == theirs => {}
+                (Some((mine, _)), Some((theirs, _))) => return Ok(Some(mine.min(theirs).to_vec())),
+                (Some((key, _)), None) | (None, Some((key, _))) => return Ok(Some(key.to_vec())),
+            }
+        }
+    }
+
+    /// Shows every hit.
+    pub fn each_hit(&self, show: &mut dyn FnMut(Hit)) -> Result<(), StoreError> {
+        let view = self.view()?;
+        view.scan(keys::HITS, None).try_for_each(|step| view.decode(&step?.1).map(&mut *show))
+    }
+
+    /// Shows every capture.
+    pub fn each_capture(&self, show: &mut dyn FnMut(Capture)) -> Result<(), StoreError> {
+        let view = self.view()?;
+        view.scan(keys::CAPTURES, None).try_for_each(|step| view.decode(&step?.1).map(&mut *show))
+    }
+
+    /// A view for reading alone; what is kept inline does not matter to it.
+    fn view(&self) -> Result<View<'_>, StoreError> {
+        View::new(self, 0)
     }
 
     pub fn tree(&self) -> &::sled::Tree {
@@ -117,11 +151,12 @@ impl Index {
         self.db.apply_batch(batch).map_err(broken)
     }
 
-    fn catch_up(&self, root: &Path, head: Head, settings: &Settings) -> Result<(), StoreError> {
+    /// Applies the journal in `journal` up to `head`, its end.
+    pub fn catch_up(&self, journal: &Path, head: Head, settings: &Settings) -> Result<(), StoreError> {
         let from = self.applied()?.seq;
         let mut view = View::new(self, settings.inline_bytes)?;
         let end = head.seq;
-        journal::read(&journal_dir(root), from + 1..=end, &mut |head, payload| {
+        journal::read(journal, from + 1..=end, &mut |head, payload| {
             apply(&mut view, &Entry::decode(head.seq, payload)?)?;
             if view.pending() >= REBUILD_CHANGES || head.seq == end { view.commit(*head) } else { Ok(()) }
         })?;

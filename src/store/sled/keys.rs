@@ -25,6 +25,8 @@ use crate::model::{AccountName, CaptureId, HitId, HitState, ListingId, MarkId, T
 pub(super) const APPLIED: &[u8] = b"meta/applied";
 pub(super) const STATE: &[u8] = b"meta/state";
 
+pub(super) const HITS: &[u8] = b"h";
+pub(super) const CAPTURES: &[u8] = b"c";
 pub(super) const OLDEST: &[u8] = b"o";
 pub(super) const LEASE_ENDS: &[u8] = b"x";
 pub(super) const GENERATIONS: &[u8] = b"g";

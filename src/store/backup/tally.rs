@@ -1,0 +1,75 @@
+//! Counting what a journal amounts to, without an index: a second way to the same numbers, so that the two can be
+//! held against each other.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{
+    model::{CaptureId, HitId, ListingId, MarkId, Verdict},
+    store::{
+        event::Event,
+        port::{Counts, Write},
+    },
+};
+
+/// Counts events.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Tally {
+    listings: HashSet<ListingId>,
+    captures: HashSet<CaptureId>,
+    marks: HashSet<MarkId>,
+    hits: HashMap<HitId, Verdict>,
+    seq: u64,
+}
+
+impl Tally {
+    /// Counts the event with sequence `seq`.
+    pub fn add(&mut self, seq: u64, event: &Event) {
+        self.seq = seq;
+        match event {
+            Event::Applied { writes, hits } => {
+                for write in writes {
+                    self.add_write(write);
+                }
+                for hit in hits.iter().filter(|hit| hit.new) {
+                    self.hits.insert(hit.id, Verdict::Reopen);
+                }
+            }
+            Event::Completed { hit, decision, .. } | Event::Reopened { hit, decision } => {
+                self.hits.insert(*hit, decision.verdict);
+            }
+            _ => {}
+        }
+    }
+
+    fn add_write(&mut self, write: &Write) {
+        match write {
+            Write::Listing { id, .. } => {
+                self.listings.insert(id.clone());
+            }
+            Write::Capture(capture) => {
+                self.captures.insert(capture.id.clone());
+            }
+            Write::Mark(mark) => {
+                self.marks.insert(mark.id.clone());
+            }
+            Write::RemoveMark { id } => {
+                self.marks.remove(id);
+            }
+            Write::Hit(_) | Write::Schedule { .. } | Write::Note { .. } => {}
+        }
+    }
+
+    /// What it amounts to.
+    pub fn counts(&self) -> Counts {
+        let hits = |verdict| self.hits.values().filter(|&&found| found == verdict).count() as u64;
+        Counts {
+            listings: self.listings.len() as u64,
+            captures: self.captures.len() as u64,
+            marks: self.marks.len() as u64,
+            open: hits(Verdict::Reopen),
+            confirmed: hits(Verdict::Confirm),
+            dismissed: hits(Verdict::Dismiss),
+            seq: self.seq,
+        }
+    }
+}
