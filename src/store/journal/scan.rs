@@ -10,6 +10,9 @@ use super::{
 };
 use crate::store::port::StoreError;
 
+/// Is shown each record: where it stands, and its payload.
+pub(in crate::store) type Visit<'v> = &'v mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>;
+
 /// What a whole journal looks like.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Verified {
@@ -28,10 +31,7 @@ pub(in crate::store) struct Verified {
 /// Reads all of the journal in `dir`, checking every byte that matters, and hands each payload to `visit`.
 ///
 /// Nothing is written.
-pub(in crate::store) fn verify(
-    dir: &Path,
-    visit: &mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>,
-) -> Result<Verified, StoreError> {
+pub(in crate::store) fn verify(dir: &Path, visit: Visit<'_>) -> Result<Verified, StoreError> {
     let segments = segments(dir)?;
     let mut verified = Verified { head: Head::START, last: None, end: 0, size: 0, tail: false };
     for (index, segment) in segments.iter().enumerate() {
@@ -52,11 +52,7 @@ pub(in crate::store) fn verify(
 /// Hands the payloads of the sequences in `range` to `visit`, reading only the segments that hold them.
 ///
 /// Stops at the journal's end. Records before the range are skipped by their length alone.
-pub(in crate::store) fn read(
-    dir: &Path,
-    range: RangeInclusive<u64>,
-    visit: &mut dyn FnMut(&Head, &[u8]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
+pub(in crate::store) fn read(dir: &Path, range: RangeInclusive<u64>, visit: Visit<'_>) -> Result<(), StoreError> {
     let segments = segments(dir)?;
     let begin = segments.partition_point(|segment| first_seq(segment).is_some_and(|first| first <= *range.start()));
     for segment in segments.iter().skip(begin.saturating_sub(1)) {

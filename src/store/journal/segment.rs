@@ -21,7 +21,7 @@ const MAGIC: [u8; 8] = *b"MWJOURNL";
 const FORMAT: u32 = 1;
 /// Larger files are not read: the largest setting, and room for one group.
 const MAX_SEGMENT_BYTES: u64 = 320 * 1024 * 1024;
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A segment's place.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -144,7 +144,7 @@ fn own(view: &View<'_>, spec: &ClaimSpec, bounds: &Bounds) -> Result<Vec<HitId>,
     let mut own = Vec::new();
     for step in view.scan(&keys::worker_of(&spec.worker), None) {
         let Some(id) = keys::id_of(&step?.0) else { continue };
-        if holder(view, id, bounds.now)?.is_none() {
+        if holder(view, id, bounds.now)?.is_none_or(|held| held.worker != spec.worker) {
             continue;
         }
         if let Some(hit) = view.get::<Hit>(&keys::hit(id))?
