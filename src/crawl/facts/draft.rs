@@ -21,6 +21,8 @@ pub(super) struct Draft {
     pub price: Option<Amount>,
     pub currency: Option<String>,
     pub sku: Option<String>,
+    /// Another number of the product (productID, MPN), for want of an article number.
+    pub number: Option<String>,
     pub brand: Option<String>,
     pub availability: Option<String>,
     pub seller: Seller,
@@ -39,6 +41,7 @@ impl Draft {
         fill(&mut self.price, weaker.price);
         fill(&mut self.currency, weaker.currency);
         fill(&mut self.sku, weaker.sku);
+        fill(&mut self.number, weaker.number);
         fill(&mut self.brand, weaker.brand);
         fill(&mut self.availability, weaker.availability);
         fill(&mut self.seller.id, weaker.seller.id);
@@ -85,7 +88,7 @@ impl Draft {
             description: self.description,
             attributes: self.attributes,
             price: self.price.map(|amount| Money { amount, currency }),
-            sku: self.sku,
+            sku: self.sku.or(self.number),
             brand: self.brand,
             availability: self.availability,
             seller,

@@ -210,11 +210,9 @@ fn facts(object: &Object, url: &Url) -> Draft {
     let mut draft = Draft {
         title: text(object, "name").or_else(|| text(object, "title")).or_else(|| text(object, "headline")),
         description: text(object, "description").map(|text| plain(&text)),
-        sku: ["sku", "productID", "identifier", "mpn"]
-            .iter()
-            .find_map(|key| text(object, key))
-            .map(|sku| identifier(&sku)),
-        brand: get(object, "brand").and_then(name).or_else(|| get(object, "manufacturer").and_then(name)),
+        sku: text(object, "sku").map(|sku| identifier(&sku)),
+        number: ["productID", "identifier", "mpn"].iter().find_map(|key| text(object, key)).map(|number| identifier(&number)),
+        brand: get(object, "brand").and_then(name).or_else(|| get(object, "manufacturer").and_then(name)).and_then(|text| words::brand(&text)),
         images: get(object, "image").map(images).unwrap_or_default(),
         category: text(object, "category").map(|path| words::category(&path)).unwrap_or_default(),
         reviews: get(object, "review").or_else(|| get(object, "reviews")).map(reviews).unwrap_or_default(),

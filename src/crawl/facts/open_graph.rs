@@ -18,8 +18,7 @@ const CURRENCY: &[&str] = &[
     "og:currency",
 ];
 const AVAILABILITY: &[&str] = &["product:availability", "og:availability", "og:product:availability"];
-const SKU: &[&str] =
-    &["product:sku", "product:retailer_item_id", "product:retailer_part_no", "product:mfr_part_no", "og:product:id"];
+const NUMBER: &[&str] = &["product:retailer_item_id", "product:retailer_part_no", "product:mfr_part_no", "og:product:id"];
 
 /// What the `meta` elements of a page say of its product.
 pub(super) fn read(page: &Page<'_>) -> Draft {
@@ -42,7 +41,8 @@ pub(super) fn read(page: &Page<'_>) -> Draft {
             .and_then(price::currency_code)
             .map(str::to_owned)
             .or_else(|| found.and_then(|found| found.currency)),
-        sku: first(SKU),
+        sku: get("product:sku"),
+        number: first(NUMBER),
         brand: first(&["product:brand", "og:brand"]),
         availability: first(AVAILABILITY)
             .or_else(|| labelled(&metas, "availability"))

@@ -5,12 +5,15 @@
 
 mod amount;
 mod labels;
+mod marks;
 mod number;
 mod stock;
 
 use url::Url;
 
-use super::{draft::Draft, page::Page, words};
+use super::{draft::Draft, page::{Page, clean}};
+
+use self::marks::{Mark, Marks};
 
 /// What is seen of a page that other places did not say; `known` is what they said.
 pub(super) fn read(page: &Page<'_>, url: &Url, known: &Draft) -> Draft {
@@ -24,7 +27,7 @@ pub(super) fn read(page: &Page<'_>, url: &Url, known: &Draft) -> Draft {
     }
     labels::read(&view, &mut draft);
     if known.sku.is_none() {
-        draft.sku = number::read(&view, url);
+        draft.sku = number::read(&view, url, known.number.as_deref());
     }
     if known.availability.is_none() {
         let offered = known.price.is_some() || draft.price.is_some();
@@ -33,34 +36,38 @@ pub(super) fn read(page: &Page<'_>, url: &Url, known: &Draft) -> Draft {
     draft
 }
 
-/// A page and where its main part lies.
+/// A page, where its main part lies, and what its elements say of themselves.
 pub(super) struct View<'p, 'a> {
     /// The page.
     pub page: &'p Page<'a>,
-    /// The headline element; none when the page has none.
-    pub headline: Option<usize>,
-    /// Which nodes stand in a part about something else.
-    elsewhere: Vec<bool>,
+    /// Short visible texts near the headline, in document order.
+    pub texts: Vec<ShortText>,
+    headline: Option<usize>,
+    marks: Vec<Marks>,
 }
+
+/// A short visible text of the main part.
+pub(super) struct ShortText {
+    /// Its node; a button's element, when the text is its value.
+    pub index: usize,
+    /// Cleaned.
+    pub text: String,
+    /// In small letters.
+    pub lower: String,
+}
+
+/// How far from the headline short texts are collected, in nodes.
+const REACH: usize = 3_000;
+/// Longest short text, in bytes.
+const SHORT_BYTES: usize = 400;
 
 impl<'p, 'a> View<'p, 'a> {
     fn new(page: &'p Page<'a>) -> Self {
-        let title = page
-            .nodes
-            .iter()
-            .position(|node| node.name == "title")
-            .map(|at| page.text(at))
-            .unwrap_or_default()
-            .to_lowercase();
-        let headlines = (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20);
-        let score = |at: &usize| {
-            let text = page.text(*at).to_lowercase();
-            let shared = text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count();
-            (text.chars().count() > 2, shared.min(6), std::cmp::Reverse(*at))
-        };
-        let headline = headlines.max_by_key(score).filter(|&at| page.text(at).chars().count() > 1);
-        let elsewhere = elsewhere(page, headline);
-        Self { page, headline, elsewhere }
+        let headline = headline(page);
+        let marks = marks::read(page, headline);
+        let mut view = Self { page, texts: Vec::new(), headline, marks };
+        view.texts = (0..page.nodes.len()).filter_map(|index| view.short_text(index)).collect();
+        view
     }
 
     fn title(&self) -> Option<String> {
@@ -75,9 +82,22 @@ impl<'p, 'a> View<'p, 'a> {
         })
     }
 
-    /// Whether a node stands in a part of the page about something else.
-    pub fn is_elsewhere(&self, index: usize) -> bool {
-        self.elsewhere.get(index).copied().unwrap_or(true)
+    fn short_text(&self, index: usize) -> Option<ShortText> {
+        let node = self.page.node(index)?;
+        let raw = if node.is_text() {
+            node.raw_text()
+        } else if node.name == "input" && matches!(node.raw_attribute("type"), Some("submit" | "button")) {
+            node.raw_attribute("value").unwrap_or("")
+        } else {
+            return None;
+        };
+        let is_short = (2..SHORT_BYTES).contains(&raw.len()) && !raw.trim().is_empty() && self.distance(index) < REACH;
+        if !is_short || self.has(index, Mark::Elsewhere) || self.has(index, Mark::Hidden) {
+            return None;
+        }
+        let text = clean(raw);
+        let lower = text.to_lowercase();
+        Some(ShortText { index, text, lower })
     }
 
     /// How far after the headline a node stands, in nodes; before it, counted four times.
@@ -89,65 +109,22 @@ impl<'p, 'a> View<'p, 'a> {
         }
     }
 
-    /// Class, id and the like of an element, lowercase.
-    pub fn marks(&self, index: usize) -> String {
-        marks(self.page, index)
+    /// What an element says of itself; a text, what its element says.
+    pub fn has(&self, index: usize, mark: Mark) -> bool {
+        self.marks.get(index).is_some_and(|marks| marks.has(mark))
     }
 
-    /// Whether an element or one around it, up to `levels`, carries one of `parts` in its class or id.
-    pub fn is_marked(&self, index: usize, levels: usize, parts: &[&str]) -> bool {
-        std::iter::once(index).chain(self.page.ancestors(index).take(levels)).any(|at| {
-            let marks = self.marks(at);
-            parts.iter().any(|part| marks.contains(part))
-        })
-    }
-
-    /// Whether an element is kept from sight by its own tag.
-    pub fn is_hidden(&self, index: usize) -> bool {
-        std::iter::once(index).chain(self.page.ancestors(index)).any(|at| {
-            let Some(node) = self.page.node(at) else { return false };
-            let style = node.raw_attribute("style").unwrap_or("").to_ascii_lowercase();
-            let hidden = node.attributes().any(|(name, _)| name.eq_ignore_ascii_case("hidden"));
-            hidden || node.name == "template" || style.contains("display:none") || style.contains("display: none")
-        })
+    /// Whether an element or one around it, up to `levels`, carries a mark.
+    pub fn is_marked(&self, index: usize, levels: usize, mark: Mark) -> bool {
+        std::iter::once(index).chain(self.page.ancestors(index).take(levels)).any(|at| self.has(at, mark))
     }
 }
 
-fn marks(page: &Page<'_>, index: usize) -> String {
-    let Some(node) = page.node(index) else { return String::new() };
-    let mut out = String::new();
-    for (name, value) in node.attributes() {
-        let telling =
-            ["class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-hook", "data-auto", "name"];
-        if telling.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-            out.push_str(value.get(..value.len().min(200)).unwrap_or(""));
-            out.push(' ');
-        }
-    }
-    out.make_ascii_lowercase();
-    out
-}
-
-/// For each node, whether it stands in a part about something else. An element around the headline never does.
-fn elsewhere(page: &Page<'_>, headline: Option<usize>) -> Vec<bool> {
-    let mut out = vec![false; page.nodes.len()];
-    for index in 0..page.nodes.len() {
-        let Some(node) = page.nodes.get(index) else { break };
-        let inherited = node.parent != index && out.get(node.parent).copied().unwrap_or(false);
-        let holds = headline.is_some_and(|at| at >= index && at < node.end);
-        let own = || {
-            matches!(node.name, "nav" | "footer" | "select" | "noscript")
-                || matches!(
-                    node.name,
-                    "div" | "section" | "ul" | "aside" | "table" | "li" | "article" | "header" | "unknown"
-                ) && {
-                    let marks = marks(page, index);
-                    words::ELSEWHERE.iter().any(|part| marks.contains(part))
-                }
-        };
-        if let Some(slot) = out.get_mut(index) {
-            *slot = !node.is_text() && !holds && (inherited || own()) || node.is_text() && inherited;
-        }
-    }
-    out
+/// The headline: of several, the one that shares most words with the page's title; the first of equals.
+fn headline(page: &Page<'_>) -> Option<usize> {
+    let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default().to_lowercase();
+    let score = |text: &str| text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count().min(6);
+    let headlines = (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20).map(|at| (at, page.text(at).to_lowercase()));
+    let named = headlines.filter(|(_, text)| text.chars().count() > 1);
+    named.map(|(at, text)| (score(&text), std::cmp::Reverse(at))).max().map(|(_, at)| at.0)
 }

@@ -80,55 +80,20 @@ pub(super) const NOT_PAID_CLASS: &[&str] = &[
 ];
 /// Parts of class names and ids of page parts that are about something else.
 pub(super) const ELSEWHERE: &[&str] = &[
-    "related",
-    "recommend",
-    "similar",
-    "carousel",
-    "upsell",
-    "up-sell",
-    "cross-sell",
-    "crosssell",
-    "also",
-    "recently",
-    "minicart",
-    "mini-cart",
-    "basket",
-    "cart-",
-    "breadcrumb",
-    "footer",
-    "navigation",
-    "navbar",
-    "sidebar",
-    "filter",
-    "accessor",
-    "bundle",
-    "popular",
-    "bestsell",
-    "best-sell",
-    "newsletter",
-    "comment",
-    "review",
-    "slider",
-    "suggest",
-    "compare",
-    "wishlist",
-    "modal",
-    "popup",
-    "menu",
-    "promo-banner",
-    "product-list",
-    "productlist",
-    "products-grid",
-    "listing-item",
-    "product-card",
-    "productcard",
-    "product-tile",
-    "complement",
-    "widget",
-    "viewed",
-    "sponsored",
-    "sims",
+    "related", "recommend", "similar", "carousel", "upsell", "up-sell", "cross-sell", "crosssell", "also", "recently", "minicart", "mini-cart", "basket", "cart-",
+    "breadcrumb", "footer", "navigation", "navbar", "sidebar", "filter", "accessor", "bundle", "popular", "bestsell", "best-sell", "newsletter", "comment", "review",
+    "suggest", "compare", "wishlist", "modal", "popup", "menu", "promo-banner", "product-list", "productlist", "products-grid", "listing-item", "product-card", "productcard", "product-tile", "complement", "viewed", "sponsored",
 ];
+/// Parts of class names of statements about stock.
+pub(super) const STOCK_CLASS: &[&str] =
+    &["availab", "stock", "dostupn", "dispon", "verfueg", "lager", "skladem", "inventory", "sold-out", "soldout", "kucun"];
+/// Parts of class names of article numbers.
+pub(super) const NUMBER_CLASS: &[&str] = &[
+    "sku", "product-code", "product_code", "productcode", "product-reference", "product_reference", "item-number", "itemnumber", "item-no", "article-number", "articlenumber",
+    "article-nr", "articlenr", "artnr", "product-number", "productnumber", "product-id", "productid", "model-number", "part-number", "prod-code", "prodcode", "ref-product", "adno", "ad-id",
+];
+/// Parts of class names of brands.
+pub(super) const BRAND_CLASS: &[&str] = &["brand", "byline", "manufacturer", "vendor", "marca", "marque", "znacka", "producent"];
 /// Buttons by which a thing is bought.
 pub(super) const BUY: &[&str] = &[
     "add to cart",
@@ -559,6 +524,20 @@ pub(super) const SKU_PARAMETERS: &[&str] = &[
     "id",
     "offerid",
 ];
+
+/// A brand as its label, link or placeholder leaves it; none when nothing is left.
+pub(super) fn brand(text: &str) -> Option<String> {
+    let labelled = text.rsplit_once([':', '：']).filter(|(label, _)| {
+        let label = label.trim().to_lowercase();
+        BRAND_LABELS.iter().any(|known| label.ends_with(known))
+    });
+    let text = labelled.map_or(text, |(_, rest)| rest).trim();
+    let text = text.strip_prefix("by ").or_else(|| text.strip_prefix("By ")).unwrap_or(text);
+    let text = text.strip_prefix("Visit the ").and_then(|rest| rest.strip_suffix(" Store")).unwrap_or(text);
+    let is_placeholder = text.starts_with('$') || text.contains("{{") || text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("n/a");
+    let fits = !text.is_empty() && text.chars().any(char::is_alphanumeric) && text.chars().count() <= 80;
+    (fits && !is_placeholder).then(|| text.to_owned())
+}
 
 /// schema.org's word for an availability, from its address, a code word or a phrase.
 pub(super) fn availability(text: &str) -> Option<&'static str> {

@@ -256,7 +256,7 @@ pub(super) struct Found {
 pub(super) fn at_start(text: &str) -> Option<Found> {
     let mut best: Option<Found> = None;
     for (form, code) in FORMS {
-        let longer = best.is_none_or(|found| form.len() > found.length);
+        let longer = same_letter(text.as_bytes().first(), form.as_bytes().first()) && best.is_none_or(|found| form.len() > found.length);
         if longer && starts_with(text, form) && !joins(form.chars().next_back(), text.get(form.len()..)) {
             best = Some(Found { code, length: form.len(), shared: is_shared(form) });
         }
@@ -273,6 +273,9 @@ pub(super) fn at_start(text: &str) -> Option<Found> {
 pub(super) fn at_end(text: &str) -> Option<Found> {
     let mut best: Option<Found> = None;
     for (form, code) in FORMS {
+        if !same_letter(text.as_bytes().last(), form.as_bytes().last()) {
+            continue;
+        }
         let Some(start) = text.len().checked_sub(form.len()).filter(|&at| text.is_char_boundary(at)) else { continue };
         let longer = best.is_none_or(|found| form.len() > found.length);
         if longer && starts_with(&text[start..], form) && !joined_before(form.chars().next(), text.get(..start)) {
@@ -354,6 +357,10 @@ pub(super) fn shares_sign(form_code: &str, code: &str) -> bool {
 
 fn is_shared(form: &str) -> bool {
     matches!(form, "$" | "¥" | "kr" | "kr." | "Kr" | "£" | "Rs" | "Rs." | "₨")
+}
+
+fn same_letter(left: Option<&u8>, right: Option<&u8>) -> bool {
+    left.zip(right).is_some_and(|(left, right)| left.eq_ignore_ascii_case(right))
 }
 
 /// Forms of three letters and more are known in any case; `Ft` and `ft` are different things.

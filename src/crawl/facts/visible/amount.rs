@@ -1,11 +1,8 @@
 //! The price that stands visibly on a page.
 
 use super::{
-    super::{
-        super::price::{self, Price},
-        words,
-    },
-    View,
+    super::super::price::{self, Price},
+    Mark, View,
 };
 
 /// Longest text that is taken for a price, in characters.
@@ -15,8 +12,14 @@ const CANDIDATES: usize = 2_000;
 
 /// The likeliest price.
 pub(super) fn read(view: &View<'_, '_>) -> Option<Price> {
+    let all = (0..view.page.nodes.len()).filter(|&index| may_be_price(view, index)).take(CANDIDATES);
+    let (far, near): (Vec<usize>, Vec<usize>) = all.partition(|&index| view.has(index, Mark::Elsewhere));
+    likeliest(view, &near).or_else(|| likeliest(view, &far))
+}
+
+fn likeliest(view: &View<'_, '_>, candidates: &[usize]) -> Option<Price> {
     let mut best: Option<(i64, Price)> = None;
-    for index in (0..view.page.nodes.len()).filter(|&index| may_be_price(view, index)).take(CANDIDATES) {
+    for &index in candidates {
         let Some((score, price)) = judge(view, index) else { continue };
         if best.as_ref().is_none_or(|(known, _)| score > *known) {
             best = Some((score, price));
@@ -30,10 +33,7 @@ fn may_be_price(view: &View<'_, '_>, index: usize) -> bool {
     let Some(node) = view.page.node(index) else { return false };
     if node.is_text() {
         let raw = node.raw_text();
-        let parent = view.page.node(node.parent).map_or("", |parent| parent.name);
-        return raw.len() < 400
-            && raw.bytes().any(|byte| byte.is_ascii_digit())
-            && !matches!(parent, "script" | "style" | "title" | "option" | "textarea" | "del" | "s" | "strike");
+        return raw.len() < 400 && raw.bytes().any(|byte| byte.is_ascii_digit()) && !view.has(index, Mark::Hidden);
     }
     node.raw_attribute("data-price").or_else(|| node.raw_attribute("data-price-amount")).is_some()
 }
@@ -50,27 +50,21 @@ fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
         let text = node.attribute("data-price").or_else(|| node.attribute("data-price-amount"))?;
         (index, price::parse_machine(&text, None)?, String::new())
     };
-    if found.amount.ten_thousandths() == 0 || view.is_hidden(element) && node.is_text() {
+    if found.amount.ten_thousandths() == 0 {
         return None;
     }
-    let priced = view.is_marked(element, 2, words::PRICE_CLASS);
+    let priced = view.is_marked(element, 2, Mark::Price);
     if !priced && found.currency.is_none() {
         return None;
     }
     let mut score = 10;
-    score += if view.is_marked(element, 0, words::PRICE_CLASS) {
-        8
-    } else if priced {
-        5
-    } else {
-        0
-    };
+    score += if view.has(element, Mark::Price) { 8 } else if priced { 5 } else { 0 };
     score += if found.currency.is_some() { 6 } else { 0 };
-    score += if view.is_marked(element, 1, words::PAID_CLASS) { 2 } else { 0 };
-    score -= if view.is_marked(element, 2, words::NOT_PAID_CLASS) { 9 } else { 0 };
-    score -= if is_struck(view, element) { 20 } else { 0 };
-    score -= if view.is_elsewhere(element) { 25 } else { 0 };
-    score -= if in_link(view, element) { 4 } else { 0 };
+    score += if view.is_marked(element, 1, Mark::Paid) { 2 } else { 0 };
+    score -= if view.is_marked(element, 2, Mark::NotPaid) { 9 } else { 0 };
+    score -= if view.has(element, Mark::Struck) { 20 } else { 0 };
+    score -= if view.has(element, Mark::Elsewhere) { 25 } else { 0 };
+    score -= if view.has(element, Mark::Link) { 4 } else { 0 };
     score -= i64::try_from(written.chars().filter(|c| c.is_alphabetic()).count() / 6).unwrap_or(9);
     score -= i64::try_from(view.distance(element) / 40).unwrap_or(i64::MAX).min(30);
     Some((score, found))
@@ -96,18 +90,4 @@ fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
         }
     }
     (parent, own)
-}
-
-fn is_struck(view: &View<'_, '_>, element: usize) -> bool {
-    let struck = |at: usize| {
-        view.page.node(at).is_some_and(|node| {
-            matches!(node.name, "del" | "s" | "strike")
-                || node.raw_attribute("style").is_some_and(|style| style.contains("line-through"))
-        })
-    };
-    std::iter::once(element).chain(view.page.ancestors(element).take(3)).any(struck)
-}
-
-fn in_link(view: &View<'_, '_>, element: usize) -> bool {
-    std::iter::once(element).chain(view.page.ancestors(element).take(4)).any(|at| view.page.is(at, "a"))
 }

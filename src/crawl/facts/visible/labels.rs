@@ -4,11 +4,13 @@ use serde_json::Value;
 
 use super::{
     super::{draft::Draft, words},
-    View,
+    Mark, View,
 };
 
 /// Longest name of a property, in characters.
 const NAME_CHARS: usize = 40;
+/// How far from the headline a brand may stand, in nodes.
+const BRAND_REACH: usize = 150;
 /// Longest value, in characters.
 const VALUE_CHARS: usize = 300;
 
@@ -22,6 +24,17 @@ pub(super) fn read(view: &View<'_, '_>, draft: &mut Draft) {
         }
         draft.attribute(&name, Value::String(value));
     }
+    if draft.brand.is_none() {
+        draft.brand = marked_brand(view);
+    }
+}
+
+/// A short text near the headline in an element whose class says brand.
+fn marked_brand(view: &View<'_, '_>) -> Option<String> {
+    let near = view.texts.iter().filter(|short| view.distance(short.index) < BRAND_REACH && short.text.chars().count() <= NAME_CHARS);
+    let marked = near.filter(|short| view.is_marked(short.index, 1, Mark::Brand));
+    let is_label = |text: &str| words::BRAND_LABELS.contains(&text.trim_end_matches([':', '：', ' ']).to_lowercase().as_str());
+    marked.filter(|short| !is_label(&short.text)).find_map(|short| words::brand(&short.text))
 }
 
 /// The name and value that a row of two cells, or a term and its description, state.
@@ -37,7 +50,7 @@ fn pair(view: &View<'_, '_>, index: usize) -> Option<(String, String)> {
         _ => return None,
     };
     let [name, value] = cells.as_slice() else { return None };
-    if view.is_elsewhere(index) {
+    if view.has(index, Mark::Elsewhere) {
         return None;
     }
     let name = view.page.text(*name);

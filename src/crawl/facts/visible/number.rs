@@ -2,34 +2,61 @@
 
 use url::Url;
 
-use super::{super::words, View};
+use super::{
+    super::{page::{Node, clean}, words},
+    Mark, ShortText, View,
+};
 
+/// Most numbers compared of one script.
+const SCRIPT_NUMBERS: usize = 200;
+/// The rank, among labels, of a class that names a number.
+const MARKED_RANK: usize = 20;
 /// Longest article number, in characters.
 const NUMBER_CHARS: usize = 40;
-/// How far from the headline a label is looked for, in nodes.
-const REACH: usize = 3_000;
 
-/// The article number.
-pub(super) fn read(view: &View<'_, '_>, url: &Url) -> Option<String> {
-    labelled(view).or_else(|| item_of_known_path(url)).or_else(|| attribute(view, url)).or_else(|| from_address(url))
+/// The article number; `other` is a product number the page states elsewhere, believed less than a label.
+pub(super) fn read(view: &View<'_, '_>, url: &Url, other: Option<&str>) -> Option<String> {
+    labelled(view)
+        .or_else(|| other.map(str::to_owned))
+        .or_else(|| item_of_known_path(url))
+        .or_else(|| in_script(view))
+        .or_else(|| attribute(view, url))
+        .or_else(|| from_address(url))
 }
 
-/// The value after the label nearest to the headline.
+/// The `sku` that the page's scripts name most often.
+fn in_script(view: &View<'_, '_>) -> Option<String> {
+    let mut seen: Vec<(String, usize)> = Vec::new();
+    let scripts = view.page.nodes.iter().filter(|node| view.page.is(node.parent, "script")).map(Node::raw_text);
+    for script in scripts {
+        for (at, key) in script.match_indices("sku").take(SCRIPT_NUMBERS) {
+            let Some(value) = script.get(at + key.len()..).and_then(after_key) else { continue };
+            if let Some((_, count)) = seen.iter_mut().find(|(known, _)| *known == value) {
+                *count += 1;
+            } else if seen.len() < SCRIPT_NUMBERS {
+                seen.push((value, 1));
+            }
+        }
+    }
+    seen.into_iter().rev().max_by_key(|(_, count)| *count).map(|(value, _)| value)
+}
+
+/// The text or number after `"sku` in a script.
+fn after_key(rest: &str) -> Option<String> {
+    let value = rest.strip_prefix(['"', '\''])?.trim_start().strip_prefix(':')?.trim_start();
+    let quoted = value.strip_prefix(['"', '\'']);
+    let end = quoted.unwrap_or(value).find(|c: char| matches!(c, '"' | '\'' | ',' | '}' | '\\')).filter(|end| *end <= NUMBER_CHARS)?;
+    plausible(quoted.unwrap_or(value).get(..end)?)
+}
+
+/// The value after the label, or in the element marked as a number, nearest to the headline.
 fn labelled(view: &View<'_, '_>) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
-    for (index, node) in view.page.nodes.iter().enumerate() {
-        let raw = node.raw_text();
-        if raw.is_empty() || raw.len() > 200 || view.is_elsewhere(index) || view.distance(index) > REACH {
+    for (at, short) in view.texts.iter().enumerate() {
+        let Some((rank, value)) = label(short).and_then(|(rank, rest)| Some((rank, value(view, at, rest)?))).or_else(|| marked(view, short)) else {
             continue;
-        }
-        let parent = view.page.node(node.parent).map_or("", |parent| parent.name);
-        if matches!(parent, "script" | "style" | "title" | "option") {
-            continue;
-        }
-        let text = super::super::page::clean(raw);
-        let Some((rank, rest)) = label(&text) else { continue };
-        let Some(value) = value(view, index, rest) else { continue };
-        let cost = view.distance(index) + rank * 20;
+        };
+        let cost = view.distance(short.index) + rank * 20;
         if best.as_ref().is_none_or(|(known, _)| cost < *known) {
             best = Some((cost, value));
         }
@@ -37,9 +64,16 @@ fn labelled(view: &View<'_, '_>) -> Option<String> {
     best.map(|(_, value)| value)
 }
 
+/// A text that is a number, in an element whose class says that it is one.
+fn marked(view: &View<'_, '_>, short: &ShortText) -> Option<(usize, String)> {
+    let text = strip(&short.text);
+    let is_number = view.is_marked(short.index, 1, Mark::Number) && !text.contains(' ');
+    is_number.then(|| plausible(text)).flatten().map(|value| (MARKED_RANK, value))
+}
+
 /// Which label a text begins with, longest first, and what follows it.
-fn label(text: &str) -> Option<(usize, &str)> {
-    let lower = text.to_lowercase();
+fn label(short: &ShortText) -> Option<(usize, &str)> {
+    let (text, lower) = (&short.text, &short.lower);
     if lower.len() != text.len() {
         return None;
     }
@@ -57,7 +91,7 @@ fn label(text: &str) -> Option<(usize, &str)> {
 }
 
 /// The value in `rest`, or in the texts that follow.
-fn value(view: &View<'_, '_>, index: usize, rest: &str) -> Option<String> {
+fn value(view: &View<'_, '_>, at: usize, rest: &str) -> Option<String> {
     let own = strip(rest);
     if !own.is_empty() {
         // After a label a sentence may go on; a value comes after a sign or stands alone.
@@ -65,11 +99,8 @@ fn value(view: &View<'_, '_>, index: usize, rest: &str) -> Option<String> {
         let single = !own.contains(' ');
         return if signed || single { plausible(own) } else { None };
     }
-    let next = (index + 1..view.page.nodes.len())
-        .take(12)
-        .filter(|&at| view.page.node(at).is_some_and(|node| node.raw_text().trim() != ""));
-    let texts = next.map(|at| view.page.text(at)).map(|text| strip(&text).to_owned()).filter(|text| !text.is_empty());
-    texts.take(1).find_map(|text| plausible(&text))
+    let next = view.texts.get(at + 1..)?.iter().take(3).map(|short| strip(&short.text)).find(|text| !text.is_empty())?;
+    plausible(next)
 }
 
 fn strip(text: &str) -> &str {
@@ -121,7 +152,7 @@ fn item_of_known_path(url: &Url) -> Option<String> {
 fn attribute(view: &View<'_, '_>, url: &Url) -> Option<String> {
     let mut first: Option<(usize, String)> = None;
     for (index, node) in view.page.nodes.iter().enumerate() {
-        if node.is_text() || view.is_elsewhere(index) {
+        if node.is_text() || view.has(index, Mark::Elsewhere) {
             continue;
         }
         let Some((rank, value)) = carried(node) else { continue };
@@ -134,7 +165,7 @@ fn attribute(view: &View<'_, '_>, url: &Url) -> Option<String> {
     first.map(|(_, value)| value)
 }
 
-fn carried(node: &super::super::page::Node<'_>) -> Option<(usize, String)> {
+fn carried(node: &Node<'_>) -> Option<(usize, String)> {
     if node.name == "input" {
         let name = node.attribute("name")?.to_lowercase();
         let rank = words::SKU_FIELDS.iter().position(|known| *known == name)?;
@@ -142,7 +173,7 @@ fn carried(node: &super::super::page::Node<'_>) -> Option<(usize, String)> {
     }
     let named = |(name, value): (&str, &str)| {
         let rank = words::SKU_ATTRIBUTES.iter().position(|known| name.eq_ignore_ascii_case(known))?;
-        Some((rank, plausible(&super::super::page::clean(value))?))
+        Some((rank, plausible(&clean(value))?))
     };
     node.attributes().filter(|(name, _)| name.len() > 7).filter_map(named).min_by_key(|(rank, _)| *rank)
 }

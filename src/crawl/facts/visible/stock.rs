@@ -1,93 +1,72 @@
 //! Whether a page says that its product can be bought.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::{
-    super::{page::clean, words},
-    View,
+    super::words,
+    Mark, View,
 };
 
-/// How far from the headline stock words are looked for, in nodes.
-const REACH: usize = 2_500;
 /// Longest text that is a statement about stock, in characters.
 const STOCK_CHARS: usize = 60;
-/// Parts of class names of statements about stock.
-const STOCK_CLASS: &[&str] = &[
-    "availab",
-    "stock",
-    "dostupn",
-    "dispon",
-    "verfueg",
-    "lager",
-    "skladem",
-    "inventory",
-    "sold-out",
-    "soldout",
-    "kucun",
-];
+
+/// What a phrase says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Out,
+    In,
+    Buy,
+}
+
+struct Known {
+    phrases: Option<AhoCorasick>,
+    says: Vec<Says>,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let tables = [(words::OUT, Says::Out), (words::IN, Says::In), (words::BUY, Says::Buy)];
+    let all: Vec<(&str, Says)> = tables.iter().flat_map(|(phrases, says)| phrases.iter().map(|phrase| (*phrase, *says))).collect();
+    Known { phrases: AhoCorasick::new(all.iter().map(|(phrase, _)| phrase)).ok(), says: all.into_iter().map(|(_, says)| says).collect() }
+});
 
 /// schema.org's word; `offered` says that the page names a price. A price with nothing said against it is an offer.
 pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
-    let mut stated: Option<&'static str> = None;
-    let mut out = false;
-    let mut buy = false;
-    for (index, node) in view.page.nodes.iter().enumerate() {
-        let Some(text) = statement(view, index, node) else { continue };
-        let at = node.parent;
-        let marked = view.is_marked(at, 2, STOCK_CLASS);
-        let word = says(&text, marked);
-        buy |= is_buy(&text) && !view.is_marked(at, 2, &["disabled"]);
-        if marked && stated.is_none() {
-            stated = word;
+    let mut stated = None;
+    let (mut out, mut buy) = (false, false);
+    for short in view.texts.iter().filter(|short| short.lower.chars().count() <= STOCK_CHARS) {
+        let marked = view.is_marked(short.index, 2, Mark::Stock);
+        match says(&short.lower, marked) {
+            Some(Says::Buy) => buy = true,
+            Some(says) => {
+                out |= says == Says::Out;
+                stated = stated.or(marked.then_some(says));
+            }
+            None => {}
         }
-        out |= word.is_some_and(|word| word != "InStock");
     }
-    if let Some(word) = stated {
-        return Some(word);
-    }
-    match (out, buy) {
-        (_, true) => Some("InStock"),
-        (true, false) => Some("OutOfStock"),
-        (false, false) => offered.then_some("InStock"),
+    match (stated, buy, out) {
+        (Some(Says::Out), ..) | (None, false, true) => Some("OutOfStock"),
+        (Some(_), ..) | (None, true, _) => Some("InStock"),
+        (None, false, false) => offered.then_some("InStock"),
     }
 }
 
-/// A short visible text near the headline, lowercase, or the value of a button.
-fn statement(view: &View<'_, '_>, index: usize, node: &super::super::page::Node<'_>) -> Option<String> {
-    if view.distance(index) > REACH || view.is_elsewhere(index) {
-        return None;
-    }
-    let raw = if node.is_text() {
-        node.raw_text()
-    } else if node.name == "input" && matches!(node.raw_attribute("type"), Some("submit" | "button")) {
-        node.raw_attribute("value").unwrap_or("")
-    } else {
-        return None;
-    };
-    if raw.trim().is_empty() || raw.len() > 400 {
-        return None;
-    }
-    let parent = view.page.node(node.parent).map_or("", |parent| parent.name);
-    if matches!(parent, "script" | "style" | "title" | "option" | "textarea") || view.is_hidden(node.parent) {
-        return None;
-    }
-    let text = clean(raw).to_lowercase();
-    (text.chars().count() <= STOCK_CHARS).then_some(text)
-}
-
-/// What a statement says: at its start, or anywhere where its place says it is about stock.
-fn says(text: &str, marked: bool) -> Option<&'static str> {
+/// What a statement says: at its start, or anywhere where its place says it is about stock. Out wins over in, as
+/// `not available` contains `available`.
+fn says(text: &str, marked: bool) -> Option<Says> {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let has = |phrase: &&str| {
-        if marked { text.contains(*phrase) } else { text.starts_with(*phrase) && text.len() <= phrase.len() + 12 }
-    };
-    if words::OUT.iter().any(|phrase| has(&phrase)) && !text.contains("not sold") {
-        Some("OutOfStock")
-    } else if words::IN.iter().any(|phrase| has(&phrase)) {
-        Some("InStock")
-    } else {
-        None
+    if text.contains("not sold") {
+        return Some(Says::In);
     }
-}
-
-fn is_buy(text: &str) -> bool {
-    words::BUY.iter().any(|phrase| text.starts_with(phrase) && text.len() <= phrase.len() + 16)
+    let fits = |start: usize, end: usize, says: Says| match says {
+        Says::Buy => start == 0 && text.len() <= end + 16,
+        _ => marked || start == 0 && text.len() <= end + 12,
+    };
+    let found = KNOWN.phrases.as_ref()?.find_overlapping_iter(text).filter_map(|found| {
+        let says = *KNOWN.says.get(found.pattern().as_usize())?;
+        fits(found.start(), found.end(), says).then_some(says)
+    });
+    found.min_by_key(|says| *says as u8)
 }
