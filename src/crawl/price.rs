@@ -85,7 +85,7 @@ const NOT_PAID: &[&str] = &[
 #[must_use]
 pub fn parse(text: &str, hint: Option<&str>) -> Option<Price> {
     let text = plain(text);
-    let hinted = hint.and_then(|hint| named(hint));
+    let hinted = hint.and_then(named);
     let found = numbers(&text);
     let Some((number, sign)) = choose(&text, &found) else { return free(&text, hinted) };
     let sign = sign.or_else(|| currency::anywhere(&text));
@@ -103,7 +103,7 @@ pub fn parse(text: &str, hint: Option<&str>) -> Option<Price> {
 #[must_use]
 pub fn parse_machine(text: &str, hint: Option<&str>) -> Option<Price> {
     let text = text.trim();
-    let code = hint.and_then(|hint| named(hint));
+    let code = hint.and_then(named);
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let thousands = fraction.len() == 3 && code.is_some_and(currency::has_no_decimals);

@@ -18,3 +18,4 @@ mod store_kill;
 mod store_model;
 mod store_shop;
 mod warc;
+mod facts;

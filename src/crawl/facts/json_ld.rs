@@ -157,7 +157,7 @@ impl<'v> Found<'v> {
 /// Whether two addresses are of one page, whatever follows the path.
 fn same_page(left: &Url, right: &Url) -> bool {
     let trim = |url: &Url| url.path().trim_end_matches('/').to_ascii_lowercase();
-    let paths = trim(left) == trim(right) && (trim(left) != "" || left.query() == right.query());
+    let paths = trim(left) == trim(right) && (!trim(left).is_empty() || left.query() == right.query());
     let queries = right.query().is_none() || left.query().is_none() || left.query() == right.query();
     paths && queries
 }
@@ -211,8 +211,14 @@ fn facts(object: &Object, url: &Url) -> Draft {
         title: text(object, "name").or_else(|| text(object, "title")).or_else(|| text(object, "headline")),
         description: text(object, "description").map(|text| plain(&text)),
         sku: text(object, "sku").map(|sku| identifier(&sku)),
-        number: ["productID", "identifier", "mpn"].iter().find_map(|key| text(object, key)).map(|number| identifier(&number)),
-        brand: get(object, "brand").and_then(name).or_else(|| get(object, "manufacturer").and_then(name)).and_then(|text| words::brand(&text)),
+        number: ["productID", "identifier", "mpn"]
+            .iter()
+            .find_map(|key| text(object, key))
+            .map(|number| identifier(&number)),
+        brand: get(object, "brand")
+            .and_then(name)
+            .or_else(|| get(object, "manufacturer").and_then(name))
+            .and_then(|text| words::brand(&text)),
         images: get(object, "image").map(images).unwrap_or_default(),
         category: text(object, "category").map(|path| words::category(&path)).unwrap_or_default(),
         reviews: get(object, "review").or_else(|| get(object, "reviews")).map(reviews).unwrap_or_default(),

@@ -33,6 +33,8 @@ struct Mender {
     open: Vec<char>,
     /// The last character that meant something, outside texts; `"` after a text.
     last: char,
+    /// Whether the last text was the name of a member.
+    named: bool,
 }
 
 impl Mender {
@@ -72,7 +74,7 @@ impl Mender {
             };
         }
         while let Some(closer) = self.open.pop() {
-            self.drop_comma();
+            self.end_member(closer);
             self.put(closer);
         }
         self.out
@@ -94,6 +96,19 @@ impl Mender {
         if self.last == ',' {
             let kept = self.out.trim_end().trim_end_matches(',').len();
             self.out.truncate(kept);
+            self.last = self.out.chars().next_back().unwrap_or(' ');
+        }
+    }
+
+    /// Ends what stands before `closer`: no comma, and no name without a value.
+    fn end_member(&mut self, closer: char) {
+        self.drop_comma();
+        let lonely = closer == '}' && self.named && self.last == '"';
+        if lonely {
+            self.out.push(':');
+        }
+        if lonely || self.last == ':' {
+            self.out.push_str("null");
         }
     }
 
@@ -102,8 +117,8 @@ impl Mender {
         if !self.open.contains(&closer) {
             return;
         }
-        self.drop_comma();
         while let Some(open) = self.open.pop() {
+            self.end_member(open);
             self.put(open);
             if open == closer {
                 break;
@@ -114,6 +129,7 @@ impl Mender {
     /// A text that began with `quote`; gives what follows it.
     fn text<'a>(&mut self, quote: char, text: &'a str) -> &'a str {
         self.separate();
+        self.named = self.open.last() == Some(&'}') && matches!(self.last, '{' | ',');
         self.out.push('"');
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
@@ -209,6 +225,8 @@ mod tests {
             ("{\"a\":[1,2}", r#"{"a":[1,2]}"#),
             ("{\"a\":{\"b\":\"cut o", r#"{"a":{"b":"cut o"}}"#),
             ("{\"a\":1}}", r#"{"a":1}"#),
+            ("{\"a\":1,\"b", r#"{"a":1,"b":null}"#),
+            ("{\"a\":{\"b\":", r#"{"a":{"b":null}}"#),
             ("{\"a\":\"1\"\n\"b\":2}", r#"{"a":"1","b":2}"#),
             ("{&quot;a&quot;:&quot;b&quot;}", r#"{"a":"b"}"#),
             ("{'a':'b'}", r#"{"a":"b"}"#),

@@ -141,7 +141,10 @@ fn facts(page: &Page<'_>, mine: &[&Property<'_>], product: Option<usize>) -> Dra
         price: found.as_ref().map(|found| found.amount),
         currency: currency.map(str::to_owned).or_else(|| found.and_then(|found| found.currency)),
         sku: first(any("sku")).map(|sku| identifier(&sku)),
-        number: ["productID", "identifier", "mpn"].into_iter().find_map(|name| first(any(name))).map(|number| identifier(&number)),
+        number: ["productID", "identifier", "mpn"]
+            .into_iter()
+            .find_map(|name| first(any(name)))
+            .map(|number| identifier(&number)),
         brand: first(own("brand")).map(|_| ()).and_then(|()| brand(page, mine, product)),
         availability: any("availability").into_iter().find_map(|at| stock(page, at)).map(str::to_owned),
         images: own("image").into_iter().map(|at| value(page, at)).filter(|at| !at.is_empty()).take(MANY).collect(),

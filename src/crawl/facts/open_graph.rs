@@ -18,7 +18,8 @@ const CURRENCY: &[&str] = &[
     "og:currency",
 ];
 const AVAILABILITY: &[&str] = &["product:availability", "og:availability", "og:product:availability"];
-const NUMBER: &[&str] = &["product:retailer_item_id", "product:retailer_part_no", "product:mfr_part_no", "og:product:id"];
+const NUMBER: &[&str] =
+    &["product:retailer_item_id", "product:retailer_part_no", "product:mfr_part_no", "og:product:id"];
 
 /// What the `meta` elements of a page say of its product.
 pub(super) fn read(page: &Page<'_>) -> Draft {

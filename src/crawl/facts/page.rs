@@ -143,6 +143,11 @@ impl<'a> Page<'a> {
 
     /// The visible text of a node, spaces collapsed and entities decoded.
     pub(super) fn text(&self, index: usize) -> String {
+        self.text_where(index, |_| true)
+    }
+
+    /// The same, of those texts inside that `keep` admits.
+    pub(super) fn text_where(&self, index: usize, keep: impl Fn(usize) -> bool) -> String {
         let mut raw = String::new();
         let Some(node) = self.nodes.get(index) else { return raw };
         let mut blocks: Vec<usize> = Vec::new();
@@ -152,7 +157,7 @@ impl<'a> Page<'a> {
                 raw.push(' ');
             }
             if node.is_text() {
-                if self.nodes.get(node.parent).is_none_or(|parent| !is_hidden_text(parent.name)) {
+                if keep(at) && self.nodes.get(node.parent).is_none_or(|parent| !is_hidden_text(parent.name)) {
                     raw.push_str(node.raw);
                 }
             } else if node.name == "sup" && raw.trim_end().ends_with(|c: char| c.is_ascii_digit()) {
@@ -254,7 +259,7 @@ impl<'a> Builder<'a> {
     fn text(&mut self, raw: &'a str) {
         if !raw.trim().is_empty() {
             self.push("", raw);
-        } else if !raw.is_empty() && self.page.nodes.last().is_some_and(|node| node.is_text() || node.name != "") {
+        } else if !raw.is_empty() && self.page.nodes.last().is_some_and(|node| node.is_text() || !node.name.is_empty()) {
             // White space between two inline elements separates words.
             self.push("", " ");
         }

@@ -11,7 +11,10 @@ mod stock;
 
 use url::Url;
 
-use super::{draft::Draft, page::{Page, clean}};
+use super::{
+    draft::Draft,
+    page::{Page, clean},
+};
 
 use self::marks::{Mark, Marks};
 
@@ -72,7 +75,7 @@ impl<'p, 'a> View<'p, 'a> {
 
     fn title(&self) -> Option<String> {
         let of = |at: usize| Some(self.page.text(at)).filter(|text| !text.is_empty());
-        self.headline.and_then(of).or_else(|| {
+        self.headline.and_then(|at| self.headline_text(at)).or_else(|| {
             let title = self.page.nodes.iter().position(|node| node.name == "title").and_then(of)?;
             let cut = [" | ", " - ", " – ", " — ", "_"]
                 .iter()
@@ -80,6 +83,15 @@ impl<'p, 'a> View<'p, 'a> {
                 .map(|(head, _)| head);
             Some(cut.filter(|head| head.chars().count() > 3).min_by_key(|head| head.len()).unwrap_or(&title).to_owned())
         })
+    }
+
+    /// The headline's text; where it was never closed, what stands before the next block.
+    fn headline_text(&self, headline: usize) -> Option<String> {
+        let inside = self.page.inside(headline);
+        let blocks = ["div", "p", "table", "ul", "form", "section"];
+        let block = inside.clone().find(|&at| blocks.iter().any(|name| self.page.is(at, name))).unwrap_or(inside.end);
+        let before = self.page.text_where(headline, |at| at < block);
+        Some(if before.is_empty() { self.page.text(headline) } else { before }).filter(|text| !text.is_empty())
     }
 
     fn short_text(&self, index: usize) -> Option<ShortText> {
@@ -122,9 +134,17 @@ impl<'p, 'a> View<'p, 'a> {
 
 /// The headline: of several, the one that shares most words with the page's title; the first of equals.
 fn headline(page: &Page<'_>) -> Option<usize> {
-    let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default().to_lowercase();
-    let score = |text: &str| text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count().min(6);
-    let headlines = (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20).map(|at| (at, page.text(at).to_lowercase()));
+    let title = page
+        .nodes
+        .iter()
+        .position(|node| node.name == "title")
+        .map(|at| page.text(at))
+        .unwrap_or_default()
+        .to_lowercase();
+    let score =
+        |text: &str| text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count().min(6);
+    let headlines =
+        (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20).map(|at| (at, page.text(at).to_lowercase()));
     let named = headlines.filter(|(_, text)| text.chars().count() > 1);
     named.map(|(at, text)| (score(&text), std::cmp::Reverse(at))).max().map(|(_, at)| at.0)
 }

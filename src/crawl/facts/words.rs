@@ -80,20 +80,97 @@ pub(super) const NOT_PAID_CLASS: &[&str] = &[
 ];
 /// Parts of class names and ids of page parts that are about something else.
 pub(super) const ELSEWHERE: &[&str] = &[
-    "related", "recommend", "similar", "carousel", "upsell", "up-sell", "cross-sell", "crosssell", "also", "recently", "minicart", "mini-cart", "basket", "cart-",
-    "breadcrumb", "footer", "navigation", "navbar", "sidebar", "filter", "accessor", "bundle", "popular", "bestsell", "best-sell", "newsletter", "comment", "review",
-    "suggest", "compare", "wishlist", "modal", "popup", "menu", "promo-banner", "product-list", "productlist", "products-grid", "listing-item", "product-card", "productcard", "product-tile", "complement", "viewed", "sponsored",
+    "related",
+    "recommend",
+    "similar",
+    "carousel",
+    "upsell",
+    "up-sell",
+    "cross-sell",
+    "crosssell",
+    "also",
+    "recently",
+    "minicart",
+    "mini-cart",
+    "basket",
+    "cart-",
+    "breadcrumb",
+    "footer",
+    "navigation",
+    "navbar",
+    "sidebar",
+    "filter",
+    "accessor",
+    "bundle",
+    "popular",
+    "bestsell",
+    "best-sell",
+    "newsletter",
+    "comment",
+    "review",
+    "suggest",
+    "compare",
+    "wishlist",
+    "modal",
+    "popup",
+    "menu",
+    "promo-banner",
+    "product-list",
+    "productlist",
+    "products-grid",
+    "listing-item",
+    "product-card",
+    "productcard",
+    "product-tile",
+    "complement",
+    "viewed",
+    "sponsored",
 ];
 /// Parts of class names of statements about stock.
-pub(super) const STOCK_CLASS: &[&str] =
-    &["availab", "stock", "dostupn", "dispon", "verfueg", "lager", "skladem", "inventory", "sold-out", "soldout", "kucun"];
+pub(super) const STOCK_CLASS: &[&str] = &[
+    "availab",
+    "stock",
+    "dostupn",
+    "dispon",
+    "verfueg",
+    "lager",
+    "skladem",
+    "inventory",
+    "sold-out",
+    "soldout",
+    "kucun",
+];
 /// Parts of class names of article numbers.
 pub(super) const NUMBER_CLASS: &[&str] = &[
-    "sku", "product-code", "product_code", "productcode", "product-reference", "product_reference", "item-number", "itemnumber", "item-no", "article-number", "articlenumber",
-    "article-nr", "articlenr", "artnr", "product-number", "productnumber", "product-id", "productid", "model-number", "part-number", "prod-code", "prodcode", "ref-product", "adno", "ad-id",
+    "sku",
+    "product-code",
+    "product_code",
+    "productcode",
+    "product-reference",
+    "product_reference",
+    "item-number",
+    "itemnumber",
+    "item-no",
+    "article-number",
+    "articlenumber",
+    "article-nr",
+    "articlenr",
+    "artnr",
+    "product-number",
+    "productnumber",
+    "product-id",
+    "productid",
+    "model-number",
+    "part-number",
+    "prod-code",
+    "prodcode",
+    "ref-product",
+    "adno",
+    "ad-id",
 ];
 /// Parts of class names of brands.
-pub(super) const BRAND_CLASS: &[&str] = &["brand", "byline", "manufacturer", "vendor", "marca", "marque", "znacka", "producent"];
+pub(super) const BRAND_CLASS: &[&str] =
+    &["brand", "byline", "manufacturer", "vendor", "marca", "marque", "znacka", "producent"];
 /// Buttons by which a thing is bought.
 pub(super) const BUY: &[&str] = &[
     "add to cart",
@@ -272,7 +349,6 @@ pub(super) const IN: &[&str] = &[
     "dostępny",
     "skladem",
     "skladom",
-    "na sklade",
     "na sklade",
     "raktáron",
     "în stoc",
@@ -534,7 +610,10 @@ pub(super) fn brand(text: &str) -> Option<String> {
     let text = labelled.map_or(text, |(_, rest)| rest).trim();
     let text = text.strip_prefix("by ").or_else(|| text.strip_prefix("By ")).unwrap_or(text);
     let text = text.strip_prefix("Visit the ").and_then(|rest| rest.strip_suffix(" Store")).unwrap_or(text);
-    let is_placeholder = text.starts_with('$') || text.contains("{{") || text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("n/a");
+    let is_placeholder = text.starts_with('$')
+        || text.contains("{{")
+        || text.eq_ignore_ascii_case("null")
+        || text.eq_ignore_ascii_case("n/a");
     let fits = !text.is_empty() && text.chars().any(char::is_alphanumeric) && text.chars().count() <= 80;
     (fits && !is_placeholder).then(|| text.to_owned())
 }

@@ -256,7 +256,8 @@ pub(super) struct Found {
 pub(super) fn at_start(text: &str) -> Option<Found> {
     let mut best: Option<Found> = None;
     for (form, code) in FORMS {
-        let longer = same_letter(text.as_bytes().first(), form.as_bytes().first()) && best.is_none_or(|found| form.len() > found.length);
+        let longer = same_letter(text.as_bytes().first(), form.as_bytes().first())
+            && best.is_none_or(|found| form.len() > found.length);
         if longer && starts_with(text, form) && !joins(form.chars().next_back(), text.get(form.len()..)) {
             best = Some(Found { code, length: form.len(), shared: is_shared(form) });
         }

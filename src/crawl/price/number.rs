@@ -159,7 +159,7 @@ impl Number {
         } else {
             true
         };
-        if decimal && !(repeated && !lone_point) { (whole, after) } else { (text, "") }
+        if decimal && (lone_point || !repeated) { (whole, after) } else { (text, "") }
     }
 }
 

@@ -7,6 +7,8 @@ use super::{
 
 /// Longest text that is taken for a price, in characters.
 const PRICE_CHARS: usize = 60;
+/// The highest score there is, at the headline.
+const BEST: i64 = 26;
 /// Most candidates judged.
 const CANDIDATES: usize = 2_000;
 
@@ -20,6 +22,11 @@ pub(super) fn read(view: &View<'_, '_>) -> Option<Price> {
 fn likeliest(view: &View<'_, '_>, candidates: &[usize]) -> Option<Price> {
     let mut best: Option<(i64, Price)> = None;
     for &index in candidates {
+        // Too far away to be better than what is known, whatever it says.
+        let reachable = BEST - far(view, index);
+        if best.as_ref().is_some_and(|(known, _)| *known >= reachable) {
+            continue;
+        }
         let Some((score, price)) = judge(view, index) else { continue };
         if best.as_ref().is_none_or(|(known, _)| score > *known) {
             best = Some((score, price));
@@ -58,21 +65,37 @@ fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
         return None;
     }
     let mut score = 10;
-    score += if view.has(element, Mark::Price) { 8 } else if priced { 5 } else { 0 };
+    score += if view.has(element, Mark::Price) {
+        8
+    } else if priced {
+        5
+    } else {
+        0
+    };
     score += if found.currency.is_some() { 6 } else { 0 };
     score += if view.is_marked(element, 1, Mark::Paid) { 2 } else { 0 };
     score -= if view.is_marked(element, 2, Mark::NotPaid) { 9 } else { 0 };
     score -= if view.has(element, Mark::Struck) { 20 } else { 0 };
     score -= if view.has(element, Mark::Elsewhere) { 25 } else { 0 };
     score -= if view.has(element, Mark::Link) { 4 } else { 0 };
-    score -= i64::try_from(written.chars().filter(|c| c.is_alphabetic()).count() / 6).unwrap_or(9);
-    score -= i64::try_from(view.distance(element) / 40).unwrap_or(i64::MAX).min(30);
+    score -= i64::try_from(written.chars().filter(|c| c.is_alphabetic()).count() / 10).unwrap_or(9);
+    score -= far(view, index);
     Some((score, found))
+}
+
+/// What distance from the headline takes from a score.
+fn far(view: &View<'_, '_>, index: usize) -> i64 {
+    i64::try_from(view.distance(index) / 40).unwrap_or(i64::MAX).min(30)
 }
 
 /// The element whose whole text is the price, when a price is split over several (`$`, `12`, `99`), and that text.
 fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
-    let own = view.page.text(parent);
+    // A price that stands beside the struck one is read without it.
+    let struck = view.has(parent, Mark::Struck);
+    let seen = |at: usize| {
+        view.page.text_where(at, |text| !view.has(text, Mark::Hidden) && view.has(text, Mark::Struck) == struck)
+    };
+    let own = seen(parent);
     let has_currency = |text: &str| price::parse(text, None).is_some_and(|found| found.currency.is_some());
     if own.chars().count() > PRICE_CHARS {
         return (parent, view.page.text(text));
@@ -81,7 +104,7 @@ fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
         return (parent, own);
     }
     for outer in view.page.ancestors(parent).take(2) {
-        let around = view.page.text(outer);
+        let around = seen(outer);
         if around.chars().count() > PRICE_CHARS / 2 {
             break;
         }

@@ -31,9 +31,13 @@ pub(super) fn read(view: &View<'_, '_>, draft: &mut Draft) {
 
 /// A short text near the headline in an element whose class says brand.
 fn marked_brand(view: &View<'_, '_>) -> Option<String> {
-    let near = view.texts.iter().filter(|short| view.distance(short.index) < BRAND_REACH && short.text.chars().count() <= NAME_CHARS);
+    let near = view
+        .texts
+        .iter()
+        .filter(|short| view.distance(short.index) < BRAND_REACH && short.text.chars().count() <= NAME_CHARS);
     let marked = near.filter(|short| view.is_marked(short.index, 1, Mark::Brand));
-    let is_label = |text: &str| words::BRAND_LABELS.contains(&text.trim_end_matches([':', '：', ' ']).to_lowercase().as_str());
+    let is_label =
+        |text: &str| words::BRAND_LABELS.contains(&text.trim_end_matches([':', '：', ' ']).to_lowercase().as_str());
     marked.filter(|short| !is_label(&short.text)).find_map(|short| words::brand(&short.text))
 }
 

@@ -3,7 +3,10 @@
 use url::Url;
 
 use super::{
-    super::{page::{Node, clean}, words},
+    super::{
+        page::{Node, clean},
+        words,
+    },
     Mark, ShortText, View,
 };
 
@@ -45,7 +48,10 @@ fn in_script(view: &View<'_, '_>) -> Option<String> {
 fn after_key(rest: &str) -> Option<String> {
     let value = rest.strip_prefix(['"', '\''])?.trim_start().strip_prefix(':')?.trim_start();
     let quoted = value.strip_prefix(['"', '\'']);
-    let end = quoted.unwrap_or(value).find(|c: char| matches!(c, '"' | '\'' | ',' | '}' | '\\')).filter(|end| *end <= NUMBER_CHARS)?;
+    let end = quoted
+        .unwrap_or(value)
+        .find(['"', '\'', ',', '}', '\\'])
+        .filter(|end| *end <= NUMBER_CHARS)?;
     plausible(quoted.unwrap_or(value).get(..end)?)
 }
 
@@ -53,7 +59,9 @@ fn after_key(rest: &str) -> Option<String> {
 fn labelled(view: &View<'_, '_>) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
     for (at, short) in view.texts.iter().enumerate() {
-        let Some((rank, value)) = label(short).and_then(|(rank, rest)| Some((rank, value(view, at, rest)?))).or_else(|| marked(view, short)) else {
+        let Some((rank, value)) =
+            label(short).and_then(|(rank, rest)| Some((rank, value(view, at, rest)?))).or_else(|| marked(view, short))
+        else {
             continue;
         };
         let cost = view.distance(short.index) + rank * 20;
@@ -99,7 +107,8 @@ fn value(view: &View<'_, '_>, at: usize, rest: &str) -> Option<String> {
         let single = !own.contains(' ');
         return if signed || single { plausible(own) } else { None };
     }
-    let next = view.texts.get(at + 1..)?.iter().take(3).map(|short| strip(&short.text)).find(|text| !text.is_empty())?;
+    let next =
+        view.texts.get(at + 1..)?.iter().take(3).map(|short| strip(&short.text)).find(|text| !text.is_empty())?;
     plausible(next)
 }
 
@@ -183,7 +192,7 @@ fn from_address(url: &Url) -> Option<String> {
     let parameter = |wanted: &&str| {
         url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| plausible(&value))
     };
-    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(|name| parameter(&name)) {
+    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(|name| parameter(name)) {
         return Some(found);
     }
     let mut last = None;

@@ -4,10 +4,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::{
-    super::words,
-    Mark, View,
-};
+use super::{super::words, Mark, View};
 
 /// Longest text that is a statement about stock, in characters.
 const STOCK_CHARS: usize = 60;
@@ -27,8 +24,12 @@ struct Known {
 
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let tables = [(words::OUT, Says::Out), (words::IN, Says::In), (words::BUY, Says::Buy)];
-    let all: Vec<(&str, Says)> = tables.iter().flat_map(|(phrases, says)| phrases.iter().map(|phrase| (*phrase, *says))).collect();
-    Known { phrases: AhoCorasick::new(all.iter().map(|(phrase, _)| phrase)).ok(), says: all.into_iter().map(|(_, says)| says).collect() }
+    let all: Vec<(&str, Says)> =
+        tables.iter().flat_map(|(phrases, says)| phrases.iter().map(|phrase| (*phrase, *says))).collect();
+    Known {
+        phrases: AhoCorasick::new(all.iter().map(|(phrase, _)| phrase)).ok(),
+        says: all.into_iter().map(|(_, says)| says).collect(),
+    }
 });
 
 /// schema.org's word; `offered` says that the page names a price. A price with nothing said against it is an offer.
