@@ -189,7 +189,8 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
 
 /// A hit's name in titles and lists.
 pub(super) fn heading(hit: &Hit) -> String {
-    format!("#{} {}", hit.id, hit.what.listing.title.chars().filter(|c| !c.is_control()).take(60).collect::<String>())
+    let title: String = hit.what.listing.title.chars().take(60).collect();
+    format!("#{} {}", hit.id, visible(&title))
 }
 
 /// The listing's texts, marked.
@@ -211,7 +212,7 @@ impl Shown {
             match surface.kind {
                 SurfaceKind::Title => shown.title = runs,
                 SurfaceKind::Attribute if shown.attributes.len() < MAX_ATTRIBUTES || found => {
-                    let name = surface.path.strip_prefix("attributes.").unwrap_or(&surface.path).to_owned();
+                    let name = visible(surface.path.strip_prefix("attributes.").unwrap_or(&surface.path));
                     shown.attributes.push(SurfaceView { name, note: String::new(), runs });
                 }
                 SurfaceKind::Attribute => shown.left_out += 1,
@@ -268,7 +269,7 @@ fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (Stri
     let note = match (entry, index) {
         (Some(entry), _) => {
             let second = entry.at_ms / 1000;
-            let speaker = entry.speaker.as_deref().unwrap_or("");
+            let speaker = visible(entry.speaker.as_deref().unwrap_or(""));
             format!("{:02}:{:02}:{:02} {speaker}", second / 3600, second / 60 % 60, second % 60)
         }
         (None, Some(index)) => format!("{}", index + 1),
@@ -301,7 +302,7 @@ fn facts(material: &Material<'_>) -> Vec<Fact> {
         .collect();
     if let Some(address) = &listing.url {
         let href = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let value = visible(&address.chars().take(300).collect::<String>());
+        let value = visible(address);
         facts.push(Fact { name: words.say("fact-link"), value, href: href.map(String::from) });
     }
     facts
@@ -309,7 +310,11 @@ fn facts(material: &Material<'_>) -> Vec<Fact> {
 
 /// A short text with everything invisible written out, at most 300 characters.
 pub(super) fn visible(text: &str) -> String {
-    let short: String = text.chars().take(300).collect();
+    visible_up_to(text, 300)
+}
+
+fn visible_up_to(text: &str, characters: usize) -> String {
+    let short: String = text.chars().take(characters).collect();
     let shown = spans::plain(&short).pieces.into_iter().map(|piece| match piece {
         Piece::Text(text) => text,
         Piece::Hidden(sign) => format!("[{}]", sign.glyph),
@@ -415,7 +420,7 @@ fn finding_view(finding: &Finding, words: Words) -> FindingView {
         channels: finding.channels.iter().map(|&channel| channel_view(channel, words)).collect(),
         suppressed: finding.suppressed.as_deref().map(visible),
         steps: finding.explanation.iter().enumerate().map(|(at, step)| step_view(step, at == last, words)).collect(),
-        citation: finding.citation.clone(),
+        citation: visible(&finding.citation),
     }
 }
 
@@ -458,7 +463,7 @@ fn evidence_view(capture: &Capture, found: Option<&Verification>, words: Words, 
     let rows = [
         ("evidence-fetched", time_words(capture.fetched_at, zone)),
         ("evidence-status", capture.status.to_string()),
-        ("evidence-address", capture.url.chars().take(300).collect()),
+        ("evidence-address", capture.url.clone()),
         ("evidence-file", capture.file.clone()),
         ("evidence-place", format!("{} + {}", capture.offset, capture.length)),
         ("evidence-record-hash", capture.record_sha256.clone()),
@@ -478,7 +483,7 @@ fn history_view(made: &Decision, words: Words, zone: &TimeZone) -> HistoryView {
         reason: reason_words(made.reason, words),
         by: made.by.to_string(),
         at: time_words(made.at, zone),
-        note: made.note.clone(),
+        note: visible_up_to(&made.note, review::MAX_NOTE_CHARS),
     }
 }
 

@@ -3,6 +3,8 @@ const $ = (selector, within = document) => within.querySelector(selector);
 const main = $('#main'), deckBox = $('#deck'), body = document.body;
 const said = main.dataset, csrf = body.dataset.csrf, filter = said.filter || '';
 let deck = [], at = 0, made = [], armed = false, prefix = '', shownAt = performance.now();
+// Decided or skipped here: the server may not know yet and lend them again.
+const gone = new Set();
 let line = Promise.resolve(), filling = null, leaving = false, toastTimer = 0;
 
 const card = () => $('#card');
@@ -70,6 +72,7 @@ async function fill() {
   filling = post(address('/review/claim')).then(items => {
     for (const item of items) {
       const known = deck.find(other => other.id === item.id);
+      if (gone.has(item.id)) continue;
       if (!known) deck.push(item);
       else known.fence = item.fence;
     }
@@ -91,6 +94,7 @@ async function settle() {
 function take(act, words) {
   const item = current();
   deck.splice(at, 1);
+  gone.add(item.id);
   made.push({ item, skipped: act.skipped });
   made = made.slice(-100);
   toast(words, true);
@@ -99,6 +103,7 @@ function take(act, words) {
     made = made.filter(entry => entry.item !== item);
     toast(`${said.saidFailed}: ${error.message}`, false);
     if (error.refused === 409) return;
+    gone.delete(item.id);
     deck.splice(at, 0, item);
     show();
   });
@@ -106,7 +111,7 @@ function take(act, words) {
 
 function decide(value) {
   const button = $(`button[name="reason"][value="${CSS.escape(value)}"]`, card());
-  if (!button) return;
+  if (!button || !current()) return;
   const { fence, seen } = card().dataset;
   const fields = { reason: value, fence, seen, note: $('#note').value, looked_ms: Math.round(performance.now() - shownAt) };
   const reason = button.lastChild.textContent.trim();
@@ -114,7 +119,7 @@ function decide(value) {
 }
 
 function skip() {
-  if (!$('#skip-hit')) return;
+  if (!$('#skip-hit') || !current()) return;
   const { fence, id } = card().dataset;
   take({ path: 'skip', fields: { fence }, skipped: true }, `#${id} ${said.saidSkipped}`);
 }
@@ -126,6 +131,7 @@ function undo() {
     return button ? button.click() : announce(said.saidNothing);
   }
   const { item, skipped } = entry;
+  gone.delete(item.id);
   deck.splice(at, 0, item);
   show();
   toast(`#${item.id} ${said.saidUndone}`, false);

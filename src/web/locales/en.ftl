@@ -93,7 +93,7 @@ idle-words = Everything that fits is decided or held by others. New hits appear 
 age-minutes = { $n } min
 age-hours = { $n } h
 age-days = { $n } d
-hit-number = Hit #{ NUMBER($n, useGrouping: "false") }
+hit-number = Hit #{ $n }
 part-strongest = strongest { $score }
 part-findings =
     { $n ->

@@ -1,0 +1,347 @@
+//! The desk in a real browser: by keyboard alone, without complaint, and accessible.
+//!
+//! Skipped with a visible line where Chromium is missing, unless `MARKWARDEN_REQUIRE_BROWSER=1`.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use markwarden::model::{HitState, Reason, Role, Verdict};
+use serde_json::{Value, json};
+use thirtyfour::{
+    ChromiumLikeCapabilities, Cookie, DesiredCapabilities, WebDriver, common::capabilities::chrome::ChromeCapabilities,
+};
+
+use crate::desk_shop::{Shop, hits};
+
+/// The key codes of WebDriver.
+const ENTER: &str = "\u{E007}";
+const ESCAPE: &str = "\u{E00C}";
+const FLAGS: &[&str] = &[
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+    "--window-size=1280,900",
+];
+
+/// A browser of its own, ended with the test.
+struct Browser {
+    driver: WebDriver,
+    server: String,
+    process: Child,
+    _profile: tempfile::TempDir,
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+impl Browser {
+    /// None, with a line that says so, where there is no Chromium.
+    async fn start(test: &str) -> Option<Self> {
+        let found = on_path("chromedriver").zip(on_path("chromium").or_else(|| on_path("google-chrome")));
+        let Some((chromedriver, chromium)) = found else {
+            assert!(
+                std::env::var_os("MARKWARDEN_REQUIRE_BROWSER").is_none(),
+                "chromium and chromedriver are not on PATH"
+            );
+            eprintln!("skipped: {test}: chromium and chromedriver are not on PATH");
+            return None;
+        };
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let (process, server) = start_driver(&chromedriver);
+        let profile = tempfile::tempdir().unwrap();
+        let driver = WebDriver::new(&server, capabilities(&chromium, profile.path())).await.unwrap();
+        Some(Self { driver, server, process, _profile: profile })
+    }
+
+    async fn cdp(&self, command: &str, params: Value) {
+        let url = format!("{}/session/{}/goog/cdp/execute", self.server, self.driver.session_id());
+        let body = json!({ "cmd": command, "params": params }).to_string();
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.post(url).body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap());
+    }
+
+    async fn look(&self, width: u32, height: u32, scheme: &str) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        self.cdp("Emulation.setDeviceMetricsOverride", size).await;
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.cdp("Emulation.setEmulatedMedia", media).await;
+    }
+
+    async fn open(&self, url: &str) {
+        self.driver.goto(url).await.unwrap();
+        self.until("document.documentElement.dataset.ready === 'true'").await;
+    }
+
+    /// Waits, frame by frame, until a condition holds in the page, also across a navigation.
+    async fn until(&self, condition: &str) {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; let left = 300;
+             const look = () => {{ let holds = false; try {{ holds = Boolean({condition}); }} catch {{}}
+               holds || !left-- ? done(holds) : requestAnimationFrame(look); }}; look();"
+        );
+        for _ in 0..10 {
+            if let Ok(answer) = self.driver.execute_async(&script, Vec::new()).await
+                && answer.json() == &Value::Bool(true)
+            {
+                return;
+            }
+        }
+        let page = self.driver.source().await.unwrap_or_default();
+        let at = self.driver.current_url().await.map(|url| url.to_string()).unwrap_or_default();
+        panic!("{condition} did not become true at {at}: {}", page.chars().take(3000).collect::<String>());
+    }
+
+    async fn press(&self, keys: &str) {
+        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    }
+
+    /// Presses keys and waits for the card of `hit`.
+    async fn press_for(&self, keys: &str, hit: u64) {
+        self.press(keys).await;
+        self.until(&format!("document.querySelector('#card').dataset.id === '{hit}'")).await;
+    }
+
+    /// No console error, no report, and nothing asked of another origin.
+    async fn nothing_amiss(&self, shop: &Shop) {
+        for entry in self.driver.browser_log().await.unwrap() {
+            assert!(format!("{:?}", entry.level) != "Severe", "{}", entry.message);
+        }
+        let asked = "return performance.getEntries().map(entry => entry.name).filter(name => name.includes('://'))";
+        for name in self.driver.execute(asked, Vec::new()).await.unwrap().json().as_array().unwrap() {
+            assert!(name.as_str().unwrap().starts_with(&shop.address), "{name} is another origin");
+        }
+    }
+
+    async fn picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    async fn close(self) {
+        // The process is ended by Drop even where the session does not answer.
+        drop(self.driver.clone().quit().await);
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn start_driver(chromedriver: &Path) -> (Child, String) {
+    let mut process =
+        Command::new(chromedriver).arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let started = lines.find_map(|line| line.ok().filter(|line| line.contains("successfully on port"))).unwrap();
+    let port: String = started.rsplit("port").next().unwrap().chars().filter(char::is_ascii_digit).collect();
+    // Whoever fills a pipe that nobody reads stands still.
+    std::thread::spawn(move || lines.for_each(drop));
+    (process, format!("http://127.0.0.1:{port}"))
+}
+
+fn capabilities(chromium: &Path, profile: &Path) -> ChromeCapabilities {
+    let mut capabilities = DesiredCapabilities::chrome();
+    capabilities.set_binary(chromium.to_str().unwrap()).unwrap();
+    for flag in FLAGS {
+        capabilities.add_arg(flag).unwrap();
+    }
+    capabilities.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
+    capabilities.set_browser_log_level(thirtyfour::LoggingPrefsLogLevel::All).unwrap();
+    capabilities
+}
+
+/// Waits until the store says so: each turn is one frame of the browser.
+async fn stored(browser: &Browser, shop: &Shop, id: u64, state: HitState) {
+    for _ in 0..600 {
+        if shop.hit(id).await.state == state {
+            return;
+        }
+        browser.until("true").await;
+    }
+    panic!("hit {id} is {:?}, not {state:?}", shop.hit(id).await.state);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reviewer_works_by_keyboard_alone() {
+    let Some(browser) = Browser::start("a_reviewer_works_by_keyboard_alone").await else { return };
+    let shop = Shop::open().await;
+    browser.open(&shop.link("lin", Role::Reviewer)).await;
+
+    browser.press("j").await;
+    browser.until("document.activeElement.matches('.row-link')").await;
+    browser.press(ENTER).await;
+    browser.until("document.querySelector('#card').dataset.id === '1' && document.documentElement.dataset.ready").await;
+
+    browser.press_for("3", 2).await;
+    stored(&browser, &shop, 1, HitState::Confirmed).await;
+    browser.until("!document.querySelector('#toast').hidden && document.querySelector('#live').textContent").await;
+    browser.picture("decided-toast").await;
+    let made = shop.hit(1).await.decisions.pop().unwrap();
+    assert_eq!((made.verdict, made.reason, made.by.as_str()), (Verdict::Confirm, Reason::Disguised, "lin"));
+
+    browser.press_for("z", 1).await;
+    stored(&browser, &shop, 1, HitState::Open).await;
+    browser.until("document.querySelector('#card').dataset.seen === '2'").await;
+
+    browser.press("x").await;
+    browser.until("document.querySelector('#card').classList.contains('armed')").await;
+    browser.picture("dismiss-armed").await;
+    browser.press_for("4", 2).await;
+    stored(&browser, &shop, 1, HitState::Dismissed).await;
+    assert_eq!(shop.hit(1).await.decisions.last().unwrap().reason, Reason::CommonWord);
+
+    browser.press_for("s", 3).await;
+    browser.press_for("j", 4).await;
+    browser.press_for("k", 3).await;
+    assert_eq!(shop.hit(3).await.state, HitState::Open);
+    browser.nothing_amiss(&shop).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_rest_while_somebody_types() {
+    let Some(browser) = Browser::start("keys_rest_while_somebody_types").await else { return };
+    let shop = Shop::open().await;
+    browser.open(&shop.link("lin", Role::Reviewer)).await;
+    browser.open(&format!("{}/hits/3", shop.address)).await;
+    browser.press("n").await;
+    browser.until("document.activeElement.id === 'note'").await;
+    browser.press("1xs2").await;
+    browser.until("document.querySelector('#note').value === '1xs2'").await;
+    browser.press(ESCAPE).await;
+    browser.until("document.activeElement.id !== 'note'").await;
+    for event in ["{key: '1', isComposing: true}", "{key: 'Process', code: 'Digit1'}", "{key: '1', ctrlKey: true}"] {
+        let script =
+            format!("document.body.dispatchEvent(new KeyboardEvent('keydown', {{bubbles: true, ...{event}}}))");
+        browser.driver.execute(&script, Vec::new()).await.unwrap();
+    }
+    browser.press("?").await;
+    browser.until("document.querySelector('#help').open").await;
+    browser.press("1").await;
+    browser.press(ESCAPE).await;
+    browser.until("!document.querySelector('#help').open && document.querySelector('#card').dataset.id === '3'").await;
+    assert_eq!(shop.hit(3).await.state, HitState::Open);
+    browser.press("1").await;
+    stored(&browser, &shop, 3, HitState::Confirmed).await;
+    assert_eq!(shop.hit(3).await.decisions[0].note, "1xs2");
+    browser.nothing_amiss(&shop).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_is_cleared_to_the_end_as_fast_as_keys_come() {
+    let Some(browser) = Browser::start("a_queue_is_cleared_to_the_end_as_fast_as_keys_come").await else { return };
+    let many: Vec<_> = (0..60_u32)
+        .map(|number| {
+            let mut hit = hits().swap_remove((number % 8) as usize);
+            hit.dedupe = format!("{:032x}", 100 + number);
+            hit
+        })
+        .collect();
+    let shop = Shop::open_with(many).await;
+    browser.open(&shop.link("lin", Role::Reviewer)).await;
+    browser.press("r").await;
+    browser.until("document.querySelector('#card') && document.documentElement.dataset.ready").await;
+    // A key that comes while the next cards are still on their way is lost, as a person would see.
+    let idle = "return Boolean(document.querySelector('[data-screen=idle]'))";
+    for _ in 0..300 {
+        browser.press("1").await;
+        browser.until("document.querySelector('#card, [data-screen=idle]')").await;
+        if browser.driver.execute(idle, Vec::new()).await.unwrap().json() == &json!(true) {
+            break;
+        }
+    }
+    browser.until("document.querySelector('[data-screen=idle]') && document.documentElement.dataset.ready").await;
+    for id in 1..=60 {
+        assert_eq!(
+            (shop.hit(id).await.state, shop.hit(id).await.decisions.len()),
+            (HitState::Confirmed, 1),
+            "hit {id}"
+        );
+    }
+    browser.picture("idle").await;
+    browser.press("gd").await;
+    browser.until("location.search === '?state=confirmed' && document.querySelectorAll('.row').length === 50").await;
+    browser.nothing_amiss(&shop).await;
+    browser.close().await;
+}
+
+/// Runs axe-core on the page as it stands.
+async fn accessible(browser: &Browser, axe: &str, place: &str) {
+    browser.driver.execute(axe, Vec::new()).await.unwrap();
+    let run = "const done = arguments[arguments.length - 1];
+        axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+          .then(found => done(found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join(' | '))),
+                error => done(['axe failed: ' + error]));";
+    let found = browser.driver.execute_async(run, Vec::new()).await.unwrap();
+    assert_eq!(found.json(), &json!([]), "{place}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_accessible_in_both_looks_languages_and_widths() {
+    let test = "every_page_is_accessible_in_both_looks_languages_and_widths";
+    let Some(browser) = Browser::start(test).await else { return };
+    let axe = std::env::var("MARKWARDEN_AXE").ok().map(|path| std::fs::read_to_string(path).unwrap());
+    if axe.is_none() {
+        assert!(std::env::var_os("MARKWARDEN_REQUIRE_BROWSER").is_none(), "MARKWARDEN_AXE does not name axe.min.js");
+        eprintln!("skipped: axe-core in {test}: MARKWARDEN_AXE does not name axe.min.js; taking pictures only");
+    }
+    let shop = Shop::open().await;
+    browser.open(&format!("{}/sign-in", shop.address)).await;
+    every_look(&browser, &shop, axe.as_deref(), &[("sign-in", "/sign-in")]).await;
+    browser.open(&shop.link("lin", Role::Reviewer)).await;
+    browser.open(&format!("{}/hits/8", shop.address)).await;
+    browser.press("x4").await;
+    stored(&browser, &shop, 8, HitState::Dismissed).await;
+    let pages = [
+        ("queue", "/queue"),
+        ("hit", "/hits/1"),
+        ("advertising", "/hits/3"),
+        ("hostile", "/hits/4"),
+        ("long", "/hits/5"),
+        ("decided", "/hits/8"),
+        ("history", "/queue?state=dismissed"),
+        ("empty", "/queue?text=nothing"),
+        ("help", "/help"),
+        ("not-found", "/nowhere"),
+    ];
+    every_look(&browser, &shop, axe.as_deref(), &pages).await;
+    browser.close().await;
+}
+
+async fn every_look(browser: &Browser, shop: &Shop, axe: Option<&str>, pages: &[(&str, &str)]) {
+    for (language, scheme, width) in
+        [("zh-CN", "light", 1280), ("en", "dark", 1280), ("zh-CN", "dark", 360), ("en", "light", 360)]
+    {
+        browser.look(width, 900, scheme).await;
+        let mut cookie = Cookie::new("lang", language);
+        cookie.set_path("/");
+        browser.driver.add_cookie(cookie).await.unwrap();
+        for (name, path) in pages {
+            browser.open(&format!("{}{path}", shop.address)).await;
+            let place = format!("{name}-{language}-{scheme}-{width}");
+            browser.picture(&place).await;
+            let wide = "return document.documentElement.scrollWidth - innerWidth";
+            let over = browser.driver.execute(wide, Vec::new()).await.unwrap();
+            assert!(over.json().as_i64().unwrap() <= 0, "{place} scrolls sideways by {}", over.json());
+            if let Some(axe) = axe {
+                accessible(browser, axe, &place).await;
+            }
+        }
+    }
+}
