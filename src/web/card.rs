@@ -20,9 +20,9 @@ use crate::{
     review,
 };
 
-/// Most surfaces printed besides title and attributes; those with findings first.
+/// Most surfaces without findings printed besides title and attributes.
 const MAX_SURFACES: usize = 40;
-/// Most attributes printed.
+/// Most attributes without findings printed.
 const MAX_ATTRIBUTES: usize = 100;
 /// Most findings printed.
 const MAX_FINDINGS: usize = 50;
@@ -174,7 +174,13 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         } else {
             String::new()
         },
-        findings: hit.what.findings.iter().take(MAX_FINDINGS).map(|finding| finding_view(finding, words)).collect(),
+        findings: hit
+            .what
+            .findings
+            .iter()
+            .take(MAX_FINDINGS)
+            .map(|finding| finding_view(finding, listing, words))
+            .collect(),
         evidence: material
             .evidence
             .as_ref()
@@ -204,32 +210,29 @@ struct Shown {
 impl Shown {
     fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
         let mut shown = Self { title: Vec::new(), surfaces: Vec::new(), attributes: Vec::new(), left_out: 0 };
-        let mut rest: Vec<(bool, SurfaceView)> = Vec::new();
-        for surface in listing.surfaces() {
-            let marks = marks_on(&surface.path, findings);
-            let found = !marks.is_empty();
-            let runs = spans::runs(surface.text, &marks, surface.kind != SurfaceKind::Title, words);
+        let surfaces = listing.surfaces();
+        let found = |surface: &Surface<'_>| findings.iter().any(|finding| finding.surface == surface.path);
+        let runs = |surface: &Surface<'_>| {
+            let fold = surface.kind != SurfaceKind::Title;
+            spans::runs(surface.text, &marks_on(&surface.path, findings), fold, words)
+        };
+        let (mut room, mut attribute_room) = (MAX_SURFACES, MAX_ATTRIBUTES);
+        for surface in &surfaces {
             match surface.kind {
-                SurfaceKind::Title => shown.title = runs,
-                SurfaceKind::Attribute if shown.attributes.len() < MAX_ATTRIBUTES || found => {
+                SurfaceKind::Title => shown.title = runs(surface),
+                SurfaceKind::Brand | SurfaceKind::SellerName if !found(surface) => {}
+                SurfaceKind::Attribute if attribute_room > 0 || found(surface) => {
+                    attribute_room = attribute_room.saturating_sub(1);
                     let name = visible(surface.path.strip_prefix("attributes.").unwrap_or(&surface.path));
-                    shown.attributes.push(SurfaceView { name, note: String::new(), runs });
+                    shown.attributes.push(SurfaceView { name, note: String::new(), runs: runs(surface) });
                 }
                 SurfaceKind::Attribute => shown.left_out += 1,
-                SurfaceKind::Brand | SurfaceKind::SellerName if !found => {}
-                _ => {
-                    let (name, note) = surface_name(&surface, listing, words);
-                    rest.push((found, SurfaceView { name, note, runs }));
+                _ if room > 0 || found(surface) => {
+                    room = room.saturating_sub(1);
+                    let (name, note) = surface_name(surface, listing, words);
+                    shown.surfaces.push(SurfaceView { name, note, runs: runs(surface) });
                 }
-            }
-        }
-        let mut room = MAX_SURFACES.saturating_sub(rest.iter().filter(|(found, _)| *found).count());
-        for (found, view) in rest {
-            if found || room > 0 {
-                room -= usize::from(!found);
-                shown.surfaces.push(view);
-            } else {
-                shown.left_out += 1;
+                _ => shown.left_out += 1,
             }
         }
         shown
@@ -276,6 +279,15 @@ fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (Stri
         _ => String::new(),
     };
     (name, note)
+}
+
+/// A surface path in words, such as `attribute 品牌`.
+pub(super) fn place_words(path: &str, listing: &Listing, words: Words) -> String {
+    let known = listing.surfaces().into_iter().find(|surface| surface.path == path);
+    let Some(surface) = known else { return visible(path) };
+    let (name, note) = surface_name(&surface, listing, words);
+    let note = path.strip_prefix("attributes.").map_or(note, visible);
+    if note.is_empty() { name } else { format!("{name} {note}") }
 }
 
 fn facts(material: &Material<'_>) -> Vec<Fact> {
@@ -400,7 +412,7 @@ pub(super) fn state_code(state: HitState) -> &'static str {
     }
 }
 
-fn finding_view(finding: &Finding, words: Words) -> FindingView {
+fn finding_view(finding: &Finding, listing: &Listing, words: Words) -> FindingView {
     let kind = match finding.kind {
         FindingKind::Mark => "kind-mark",
         FindingKind::Rule => "kind-rule",
@@ -412,7 +424,7 @@ fn finding_view(finding: &Finding, words: Words) -> FindingView {
         word: visible(word),
         family: visible(&finding.family),
         reference: visible(&finding.reference),
-        surface: visible(&finding.surface),
+        surface: place_words(&finding.surface, listing, words),
         severity: severity_words(finding.severity, words),
         severity_code: severity_code(finding.severity),
         severity_sign: severity_sign(finding.severity),
@@ -441,7 +453,7 @@ pub(super) fn channel_words(channel: crate::model::Channel, words: Words) -> Str
 fn step_view(step: &Step, is_last: bool, words: Words) -> StepView {
     let factor = (step.factor - 1.0).abs() > 1e-9;
     StepView {
-        changes: !(step.before.is_empty() && step.after.is_empty()),
+        changes: step.before != step.after,
         before: spans::plain(&step.before),
         after: visible(&step.after),
         words: match words.0 {

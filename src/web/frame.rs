@@ -2,8 +2,11 @@
 
 use super::{assets, visit::Visit};
 
+/// A sentence and the keys it stands for.
+type KeyWords = (&'static str, &'static [&'static str]);
+
 /// Keys by group, as the help shows them: words in the locale file, keys here.
-const KEYS: &[(&str, &[(&str, &[&str])])] = &[
+const KEYS: &[(&str, &[KeyWords])] = &[
     (
         "keys-decide",
         &[
@@ -121,7 +124,7 @@ impl Frame {
     }
 
     pub(super) fn key_groups(&self) -> Vec<KeyGroup> {
-        let row = |&(words, keys): &(&str, &'static [&'static str])| KeyRow { keys, words: self.t(words) };
+        let row = |&(words, keys): &KeyWords| KeyRow { keys, words: self.t(words) };
         KEYS.iter()
             .map(|(title, rows)| KeyGroup { title: self.t(title), keys: rows.iter().map(row).collect() })
             .collect()

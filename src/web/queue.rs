@@ -18,7 +18,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    model::{Channel, HitState, Severity, Timestamp},
+    model::{AccountName, Channel, Finding, HitState, Listing, Severity, Timestamp},
     store::{Counts, HitRow},
 };
 
@@ -77,6 +77,8 @@ struct Row {
     age: String,
     verdict: Option<String>,
     held_by: Option<String>,
+    /// The strongest finding, where it does not show in the title.
+    found: Option<String>,
 }
 
 /// The queue's page.
@@ -93,7 +95,7 @@ pub(super) async fn page(
     let decides = visit.account()?.role.decides();
     let at = |extra: String| join("/queue", &[format!("state={}", state_code(state)), kept.clone(), extra]);
     let (empty_title, empty_words) = empty(state, &query, counts, words);
-    let rows: Vec<Row> = page.rows.iter().map(|row| row_view(row, &kept, now, words)).collect();
+    let rows: Vec<Row> = page.rows.iter().map(|row| row_view(row, &kept, now, &visit)).collect();
     let page = QueuePage {
         heading: words.say(if state == HitState::Open { "queue-title" } else { "decided-title" }),
         can_review: decides && state == HitState::Open && !rows.is_empty(),
@@ -165,7 +167,9 @@ fn empty(state: HitState, query: &Query, counts: Counts, words: Words) -> (Strin
     (words.say(title), words.say(say))
 }
 
-fn row_view(row: &HitRow, kept: &str, now: Timestamp, words: Words) -> Row {
+fn row_view(row: &HitRow, kept: &str, now: Timestamp, visit: &Visit) -> Row {
+    let words = visit.words;
+    let other = |who: &&AccountName| visit.account().is_ok_and(|account| account.name != **who);
     let (hit, what) = (&row.hit, &row.hit.what);
     let listing = &what.listing;
     let title: String = listing.title.chars().take(TITLE_CHARS).collect();
@@ -189,9 +193,19 @@ fn row_view(row: &HitRow, kept: &str, now: Timestamp, words: Words) -> Row {
         seller: listing.seller.as_ref().and_then(|seller| seller.name.as_deref()).map(visible).unwrap_or_default(),
         platform: listing.platform.as_deref().map(visible).unwrap_or_default(),
         age: age_words(now.duration_since(what.found_at).as_mins(), words),
+        found: elsewhere(&what.findings, listing, words),
         verdict: hit.decisions.last().filter(|_| hit.state != HitState::Open).map(|made| {
             format!("{} · {} · {}", verdict_words(made.verdict, words), reason_words(made.reason, words), made.by)
         }),
-        held_by: row.held_by.as_ref().map(|who| words.with("held-by", &[("who", who.as_str())])),
+        held_by: row.held_by.as_ref().filter(other).map(|who| words.with("held-by", &[("who", who.as_str())])),
     }
+}
+
+/// The strongest finding's text and place, where the title shows none.
+fn elsewhere(findings: &[Finding], listing: &Listing, words: Words) -> Option<String> {
+    if findings.iter().any(|finding| finding.surface == "title") {
+        return None;
+    }
+    let first = findings.first()?;
+    Some(format!("{} · {}", visible(&first.text), card::place_words(&first.surface, listing, words)))
 }

@@ -113,7 +113,7 @@ fn class_of<'a>(marks: impl Iterator<Item = &'a MarkedSpan>) -> Option<String> {
         class.push_str(" several");
     }
     if here.iter().all(|mark| mark.quiet) {
-        class.push_str(" quiet");
+        class.push_str(" weak");
     }
     Some(class)
 }

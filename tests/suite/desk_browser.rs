@@ -14,7 +14,7 @@ use thirtyfour::{
     ChromiumLikeCapabilities, Cookie, DesiredCapabilities, WebDriver, common::capabilities::chrome::ChromeCapabilities,
 };
 
-use crate::desk_shop::{Shop, hits};
+use crate::desk_shop::{PASSWORD, Shop, hits};
 
 /// The key codes of WebDriver.
 const ENTER: &str = "\u{E007}";
@@ -209,6 +209,19 @@ async fn a_reviewer_works_by_keyboard_alone() {
     browser.press_for("j", 4).await;
     browser.press_for("k", 3).await;
     assert_eq!(shop.hit(3).await.state, HitState::Open);
+    browser.nothing_amiss(&shop).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signing_in_needs_no_mouse() {
+    let Some(browser) = Browser::start("signing_in_needs_no_mouse").await else { return };
+    let shop = Shop::open().await;
+    browser.open(&format!("{}/hits/2", shop.address)).await;
+    browser.press("lin\t").await;
+    browser.press(PASSWORD).await;
+    browser.press(ENTER).await;
+    browser.until("document.querySelector('#card').dataset.id === '2'").await;
     browser.nothing_amiss(&shop).await;
     browser.close().await;
 }
