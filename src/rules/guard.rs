@@ -17,6 +17,8 @@ pub(super) type Guard = Expression<Predicate>;
 pub(super) enum Predicate {
     /// In one of these sectors; a listing of unknown sector is in none.
     Category(Vec<String>),
+    /// No word places the listing in a sector.
+    UnknownCategory,
     /// One of these attributes is present and says something.
     HasAttribute(Vec<String>),
     /// The seller shows this.
@@ -81,6 +83,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
     tokens.next();
     match word.as_str() {
         "category" => category(tokens, known_sector),
+        "category.unknown" => Ok(Predicate::UnknownCategory),
         "price" => price(tokens),
         "attr.has" => {
             tokens.expect("(")?;
@@ -109,7 +112,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
             None => Err(Mistake::new(
                 span,
                 format!("a listing has no fact `{other}`"),
-                "use category, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
+                "use category, category.unknown, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
             )),
         },
     }
@@ -194,6 +197,7 @@ fn folded(texts: Vec<String>) -> Vec<String> {
 fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet) -> bool {
     match predicate {
         Predicate::Category(wanted) => wanted.iter().any(|sector| sectors.has(sector)),
+        Predicate::UnknownCategory => sectors.is_unknown(),
         Predicate::HasAttribute(names) => has_attribute(listing, names),
         Predicate::HasSeller(fact) => says_something(&fold(seller(listing, *fact))),
         Predicate::Price(comparison, number) => {
@@ -279,6 +283,7 @@ mod tests {
         assert!(asks("attr.has('批准文号') and not attr.has('产地')", tea), "`无` is no answer");
         assert!(asks("seller.has('name') and not seller.has('license')", tea));
         assert!(asks("seller.name contains '人家' and title != '绿茶' and attr('产地') == '无'", tea));
+        assert!(!asks("category.unknown", tea));
         assert!(!asks("price > 0", r#"{"title":"t"}"#), "no price answers no comparison");
     }
 

@@ -23,7 +23,7 @@ pub const MAX_NESTING: usize = 32;
 /// Bytes of a regex as written.
 pub const MAX_REGEX_BYTES: usize = 1 << 10;
 /// Bytes of a compiled regex.
-pub const MAX_REGEX_COMPILED: usize = 256 << 10;
+pub const MAX_REGEX_COMPILED: usize = 1 << 20;
 /// Characters between the two sides of a `near`.
 pub const MAX_WITHIN: usize = 64;
 /// Matches of one clause kept on one surface; further ones tell a reviewer nothing new.
