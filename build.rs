@@ -3,7 +3,7 @@
 //! Sources: unicode-normalization (NFKC, NFKD), unicode-security (UTS #39 confusables) and the
 //! OpenCC character table. They are slow one by one and keep no offsets; the table is neither.
 
-use std::{collections::HashMap, env, fs, path::Path};
+use std::{collections::HashMap, env, error::Error, fs, path::Path};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_security::confusable_detection::skeleton;
@@ -24,11 +24,10 @@ const CONFUSABLE: u32 = 4;
 
 const PAGE: usize = 256;
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    let Ok(out) = env::var("OUT_DIR") else { return };
-    let opencc = ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s)
-        .unwrap_or_else(|error| panic!("the OpenCC character table: {error}"));
+    let out = env::var("OUT_DIR")?;
+    let opencc = ferrous_opencc::OpenCC::from_config(ferrous_opencc::config::BuiltinConfig::T2s)?;
     let mut many: Vec<String> = Vec::new();
     let mut pages: Vec<u16> = Vec::new();
     let mut blocks: Vec<Vec<u32>> = Vec::new();
@@ -52,13 +51,10 @@ fn main() {
         table.extend(value.to_le_bytes());
     }
     let out = Path::new(&out);
-    write(&out.join("fold.bin"), &table);
+    fs::write(out.join("fold.bin"), &table)?;
     let lines: Vec<String> = many.iter().map(|text| format!("{text:?}")).collect();
-    write(&out.join("fold_many.rs"), format!("[{}]", lines.join(",")).as_bytes());
-}
-
-fn write(path: &Path, bytes: &[u8]) {
-    fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    fs::write(out.join("fold_many.rs"), format!("[{}]", lines.join(",")))?;
+    Ok(())
 }
 
 /// Low 21 bits: the folded character, the gap's kind, or an index; 2 bits: what it is; from bit 24: what was changed.

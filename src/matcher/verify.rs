@@ -90,5 +90,6 @@ fn alone_characters(folded: &Folded, start: usize) -> bool {
             && folded.gap_before(unit).has(Gap::SPACE)
             && (unit + 1 == folded.len() || folded.gap_before(unit + 1).has(Gap::SPACE))
     };
-    !(start > 0 && single(start - 1)) && !single(start + 2)
+    let before = start.checked_sub(1).is_some_and(single);
+    !before && !single(start + 2)
 }

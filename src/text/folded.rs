@@ -53,26 +53,34 @@ impl Folded {
         let mut gap = Gap::default();
         for (start_char, (start, c)) in original.char_indices().enumerate() {
             let (Ok(start), Ok(start_char)) = (u32::try_from(start), u32::try_from(start_char)) else { break };
+            let mut unit = Unit { byte: 0, start, start_char, width: c.len_utf8() as u8, flags: 0, gap };
             match table::entry(c) {
-                table::Entry::Gap(kind) => gap = gap.and(Gap(kind)),
-                table::Entry::Unit(unit, flags) => {
-                    folded.push(unit, start, start_char, c, flags, std::mem::take(&mut gap));
+                table::Entry::Gap(kind) => {
+                    gap = gap.and(Gap(kind));
+                    continue;
                 }
-                table::Entry::Many(units, flags) => {
-                    for unit in units.chars() {
-                        folded.push(unit, start, start_char, c, flags, std::mem::take(&mut gap));
+                table::Entry::Unit(one, flags) => {
+                    unit.flags = flags;
+                    folded.push(one, unit);
+                }
+                table::Entry::Many(many, flags) => {
+                    unit.flags = flags;
+                    for one in many.chars() {
+                        folded.push(one, unit);
+                        unit.gap = Gap::default();
                     }
                 }
             }
+            gap = Gap::default();
         }
         folded.tail = gap;
         folded
     }
 
-    fn push(&mut self, unit: char, start: u32, start_char: u32, c: char, flags: u8, gap: Gap) {
+    fn push(&mut self, c: char, unit: Unit) {
         let byte = u32::try_from(self.text.len()).unwrap_or(u32::MAX);
-        self.units.push(Unit { byte, start, start_char, width: c.len_utf8() as u8, flags, gap });
-        self.text.push(unit);
+        self.units.push(Unit { byte, ..unit });
+        self.text.push(c);
     }
 
     /// The units, joined: no separators at all.

@@ -1,5 +1,5 @@
 //! Every test that sees the program from outside, in one binary: it links once.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod cli;
 mod crawl_guards;
