@@ -5,6 +5,7 @@ mod cli;
 mod crawl_guards;
 mod crawl_run;
 mod desk;
+mod desk_account;
 mod desk_browser;
 mod desk_shop;
 mod floors;

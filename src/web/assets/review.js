@@ -236,6 +236,11 @@ function startDeck() {
   if (said.decides !== 'true') return;
   fill();
   setInterval(() => { if (!document.hidden) fill(); }, 180000);
+  addEventListener('pageshow', event => {
+    if (!event.persisted) return;
+    leaving = false;
+    fill();
+  });
   addEventListener('pagehide', () => {
     leaving = true;
     const leases = deck.filter(item => item.fence).map(item => `${item.id}:${item.fence}`).join(',');
