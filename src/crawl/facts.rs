@@ -15,6 +15,7 @@ mod offer;
 mod open_graph;
 mod page;
 mod selectors;
+mod sku;
 mod visible;
 mod words;
 
@@ -47,10 +48,19 @@ pub fn extract(page: &PageText<'_>, profile: Option<&CompiledProfile>) -> Option
     if let Some(profile) = profile {
         draft.complete(profile.read(text));
     }
+    let chosen_sku = draft.sku.is_some();
     if profile.is_none_or(CompiledProfile::reads_structured) {
         draft.complete(json_ld::read(text, page.url));
-        if !draft.is_complete() {
-            complete_from_markup(&mut draft, text, page.url);
+        let complete = draft.is_complete();
+        let doubtful = !chosen_sku && draft.sku.as_deref().is_some_and(|sku| sku::is_doubtful(text, sku));
+        if !complete || doubtful {
+            let flat = Page::read(text);
+            if !complete {
+                complete_from_markup(&mut draft, &flat, page.url);
+            }
+            if doubtful && let Some(sku) = visible::labelled_sku(&flat) {
+                draft.sku = Some(sku);
+            }
         }
     }
     match profile {
@@ -59,12 +69,11 @@ pub fn extract(page: &PageText<'_>, profile: Option<&CompiledProfile>) -> Option
     }
 }
 
-/// Microdata, OpenGraph and what stands visibly, from one flat reading of the page.
-fn complete_from_markup(draft: &mut Draft, text: &str, url: &Url) {
-    let page = Page::read(text);
-    draft.complete(microdata::read(&page));
-    draft.complete(open_graph::read(&page));
-    let seen = visible::read(&page, url, draft);
+/// Microdata, OpenGraph and what stands visibly.
+fn complete_from_markup(draft: &mut Draft, page: &Page<'_>, url: &Url) {
+    draft.complete(microdata::read(page));
+    draft.complete(open_graph::read(page));
+    let seen = visible::read(page, url, draft);
     draft.complete(seen);
 }
 

@@ -259,7 +259,8 @@ impl<'a> Builder<'a> {
     fn text(&mut self, raw: &'a str) {
         if !raw.trim().is_empty() {
             self.push("", raw);
-        } else if !raw.is_empty() && self.page.nodes.last().is_some_and(|node| node.is_text() || !node.name.is_empty()) {
+        } else if !raw.is_empty() && self.page.nodes.last().is_some_and(|node| node.is_text() || !node.name.is_empty())
+        {
             // White space between two inline elements separates words.
             self.push("", " ");
         }

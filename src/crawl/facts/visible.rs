@@ -39,6 +39,11 @@ pub(super) fn read(page: &Page<'_>, url: &Url, known: &Draft) -> Draft {
     draft
 }
 
+/// The article number that stands after its label, or in an element marked as one.
+pub(super) fn labelled_sku(page: &Page<'_>) -> Option<String> {
+    number::labelled(&View::new(page))
+}
+
 /// A page, where its main part lies, and what its elements say of themselves.
 pub(super) struct View<'p, 'a> {
     /// The page.

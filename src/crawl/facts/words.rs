@@ -496,8 +496,6 @@ pub(super) const SKU_LABELS: &[&str] = &[
     "mpn",
     "part number",
     "part no",
-    "isbn-13",
-    "isbn",
 ];
 /// Labels of brands.
 pub(super) const BRAND_LABELS: &[&str] = &[

@@ -94,7 +94,6 @@ const FORMS: &[(&str, &str)] = &[
     ("￡", "GBP"),
     ("₤", "GBP"),
     ("英镑", "GBP"),
-    ("pounds", "GBP"),
     ("pound", "GBP"),
     ("Fr.", "CHF"),
     ("SFr.", "CHF"),

@@ -5,7 +5,7 @@ use url::Url;
 use super::{
     super::{
         page::{Node, clean},
-        words,
+        sku, words,
     },
     Mark, ShortText, View,
 };
@@ -20,7 +20,7 @@ const NUMBER_CHARS: usize = 40;
 /// The article number; `other` is a product number the page states elsewhere, believed less than a label.
 pub(super) fn read(view: &View<'_, '_>, url: &Url, other: Option<&str>) -> Option<String> {
     labelled(view)
-        .or_else(|| other.map(str::to_owned))
+        .or_else(|| other.filter(|number| !sku::is_global(number)).map(str::to_owned))
         .or_else(|| item_of_known_path(url))
         .or_else(|| in_script(view))
         .or_else(|| attribute(view, url))
@@ -48,15 +48,12 @@ fn in_script(view: &View<'_, '_>) -> Option<String> {
 fn after_key(rest: &str) -> Option<String> {
     let value = rest.strip_prefix(['"', '\''])?.trim_start().strip_prefix(':')?.trim_start();
     let quoted = value.strip_prefix(['"', '\'']);
-    let end = quoted
-        .unwrap_or(value)
-        .find(['"', '\'', ',', '}', '\\'])
-        .filter(|end| *end <= NUMBER_CHARS)?;
+    let end = quoted.unwrap_or(value).find(['"', '\'', ',', '}', '\\']).filter(|end| *end <= NUMBER_CHARS)?;
     plausible(quoted.unwrap_or(value).get(..end)?)
 }
 
 /// The value after the label, or in the element marked as a number, nearest to the headline.
-fn labelled(view: &View<'_, '_>) -> Option<String> {
+pub(super) fn labelled(view: &View<'_, '_>) -> Option<String> {
     let mut best: Option<(usize, String)> = None;
     for (at, short) in view.texts.iter().enumerate() {
         let Some((rank, value)) =
@@ -192,7 +189,7 @@ fn from_address(url: &Url) -> Option<String> {
     let parameter = |wanted: &&str| {
         url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| plausible(&value))
     };
-    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(|name| parameter(name)) {
+    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(parameter) {
         return Some(found);
     }
     let mut last = None;
