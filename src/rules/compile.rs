@@ -297,11 +297,13 @@ impl One<'_, '_> {
             self.wrong(regex.span(), "rule.regex-size", message, "use words and near instead");
             return Look::Words;
         }
-        if file.atoms.is_empty() {
+        if file.atoms.iter().all(|atom| fold(atom.as_ref()).is_empty()) {
             let help = "add atoms = [\"…\"]: words one of which stands in every text the regex matches";
             self.wrong(regex.span(), "rule.no-literal", "a regex only confirms, and nothing calls it", help);
         }
-        let atoms = self.words(file.atoms);
+        // An atom only calls the regex, so a single character will do.
+        let atoms = file.atoms.iter().map(|atom| (atom.as_ref().clone(), fold(atom.as_ref())));
+        let atoms: Vec<_> = atoms.filter(|(_, folded)| !folded.is_empty()).collect();
         self.want(atoms, clause, 0);
         match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
             Ok(built) => Look::Regex { regex: built, on: file.on },

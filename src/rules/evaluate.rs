@@ -300,8 +300,19 @@ fn joins(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
     if !gaps.has(Gap::SPACE) {
         return true;
     }
-    let all_parted = (units.start + 1..units.end).all(|unit| !folded.gap_before(unit).is_empty());
+    let parted = |unit: usize| !folded.gap_before(unit).is_empty();
+    let mut inner = (units.start + 1..units.end).filter(|&unit| !is_script_border(surface, unit));
+    if !inner.clone().any(parted) {
+        // Only where Han meets Latin, as in A 货: people put a space there anyway.
+        return true;
+    }
+    let all_parted = inner.all(parted);
     all_parted && (units.len() > 2 || !is_cut_from_neighbours(surface, units))
+}
+
+fn is_script_border(surface: &FoldedSurface<'_>, unit: usize) -> bool {
+    let is_latin = |unit: usize| surface.folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric());
+    unit > 0 && is_latin(unit - 1) != is_latin(unit)
 }
 
 /// A pair such as 高 仿 in 提高 仿古: both characters belong to their neighbours.

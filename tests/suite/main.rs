@@ -21,3 +21,7 @@ mod store_model;
 mod store_shop;
 mod warc;
 mod facts;
+
+mod desk;
+mod desk_shop;
+mod rules;
