@@ -16,6 +16,7 @@ mod market_facts;
 mod robots;
 mod shop;
 mod store_care;
+mod store_crowd;
 mod store_kill;
 mod store_model;
 mod store_shop;

@@ -201,6 +201,7 @@ impl Pair {
             std::fs::remove_dir_all(self.dir.path().join("index")).unwrap();
         }
         self.store = Some(open(self.dir.path(), &self.clock));
+        assert!(!self.dir.path().join("index.bad.1").exists(), "an index that was closed well is not set aside");
         self.compare();
     }
 
