@@ -20,6 +20,10 @@ mod store_crowd;
 mod store_kill;
 mod store_model;
 mod store_shop;
+mod crawl_guards;
+mod crawl_run;
+mod robots;
+mod shop;
 mod warc;
 mod facts;
 
