@@ -7,12 +7,62 @@ use url::Url;
 
 /// Parameters that say how a visitor came, never what the page shows.
 const TRACKING: &[&str] = &[
-    "_branch_match_id", "_ga", "_gl", "_hsenc", "_hsmi", "_openstat", "_pos", "_psq", "_sid", "_ss", "_trkparms",
-    "_trksid", "aff_fcid", "aff_fsk", "aff_platform", "aff_trace_key", "algo_expid", "algo_pvid", "bxsign", "dclid",
-    "fbclid", "from", "gad_source", "gbraid", "gclid", "gclsrc", "igshid", "irclickid", "mc_cid", "mc_eid", "mkcid",
-    "mkevt", "mkrid", "msclkid", "obclid", "pvid", "s_kwcid", "scm", "scm_id", "share_crt_v", "shareurl", "sourcetype",
-    "spm", "spreadtype", "srsltid", "suid", "tbsocialpopkey", "terminal_id", "trk", "ttclid", "twclid", "un",
-    "ut_sk", "wbraid", "yclid", "ysclid",
+    "_branch_match_id",
+    "_ga",
+    "_gl",
+    "_hsenc",
+    "_hsmi",
+    "_openstat",
+    "_pos",
+    "_psq",
+    "_sid",
+    "_ss",
+    "_trkparms",
+    "_trksid",
+    "aff_fcid",
+    "aff_fsk",
+    "aff_platform",
+    "aff_trace_key",
+    "algo_expid",
+    "algo_pvid",
+    "bxsign",
+    "dclid",
+    "fbclid",
+    "from",
+    "gad_source",
+    "gbraid",
+    "gclid",
+    "gclsrc",
+    "igshid",
+    "irclickid",
+    "mc_cid",
+    "mc_eid",
+    "mkcid",
+    "mkevt",
+    "mkrid",
+    "msclkid",
+    "obclid",
+    "pvid",
+    "s_kwcid",
+    "scm",
+    "scm_id",
+    "share_crt_v",
+    "shareurl",
+    "sourcetype",
+    "spm",
+    "spreadtype",
+    "srsltid",
+    "suid",
+    "tbsocialpopkey",
+    "terminal_id",
+    "trk",
+    "ttclid",
+    "twclid",
+    "un",
+    "ut_sk",
+    "wbraid",
+    "yclid",
+    "ysclid",
 ];
 
 /// Beginnings of such parameters.
@@ -37,11 +87,8 @@ pub fn canonical(url: &Url) -> Url {
 }
 
 fn canonical_query(query: &str) -> String {
-    let mut pairs: Vec<String> = query
-        .split('&')
-        .map(normal_escapes)
-        .filter(|pair| !pair.is_empty() && !is_tracking(name(pair)))
-        .collect();
+    let mut pairs: Vec<String> =
+        query.split('&').map(normal_escapes).filter(|pair| !pair.is_empty() && !is_tracking(name(pair))).collect();
     // By name only: the order of equal names may mean something.
     pairs.sort_by(|left, right| name(left).cmp(name(right)));
     pairs.join("&")
@@ -120,7 +167,9 @@ mod tests {
 
     #[test]
     fn the_canonical_form_of_a_canonical_form_is_itself() {
-        for text in ["https://a.example/%25%37%4%31?b=%26&a=%3D#f", "http://a.example./?%75tm_source=1", "data:text/plain,x"] {
+        for text in
+            ["https://a.example/%25%37%4%31?b=%26&a=%3D#f", "http://a.example./?%75tm_source=1", "data:text/plain,x"]
+        {
             let once = of(text);
             assert_eq!(of(&once), once);
         }

@@ -181,7 +181,8 @@ fn looks_like_gbk(body: &[u8]) -> bool {
     let sample = body.get(..body.len().min(DETECTION_BYTES)).unwrap_or(body);
     let high = sample.iter().filter(|byte| !byte.is_ascii()).count();
     let (text, _) = GBK.decode_without_bom_handling(sample);
-    let is_chinese = |c: &char| matches!(*c, '\u{4E00}'..='\u{9FFF}' | '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF5E}');
+    let is_chinese =
+        |c: &char| matches!(*c, '\u{4E00}'..='\u{9FFF}' | '\u{3000}'..='\u{303F}' | '\u{FF01}'..='\u{FF5E}');
     let han = text.chars().filter(is_chinese).count();
     let wrong = text.chars().filter(|&c| c == '\u{FFFD}').count();
     high >= 8 && wrong == 0 && han * 2 * 10 >= high * 9 && guess(sample) != WINDOWS_1252
@@ -213,8 +214,7 @@ mod tests {
         body.extend(TEXT.as_bytes());
         let decoded = decode(&body, Some("text/html; charset=gbk"));
         assert_eq!((decoded.text.as_str(), decoded.how), (TEXT, CharsetSource::Bom));
-        let utf16: Vec<u8> =
-            [0xFEFF_u16].into_iter().chain(TEXT.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let utf16: Vec<u8> = [0xFEFF_u16].into_iter().chain(TEXT.encode_utf16()).flat_map(u16::to_le_bytes).collect();
         assert_eq!(decode(&utf16, None).text, TEXT);
     }
 

@@ -27,14 +27,57 @@ pub struct Price {
 
 /// Words before the price one really pays.
 const PAID: &[&str] = &[
-    "到手", "券后", "现价", "折后", "促销价", "活动价", "优惠价", "秒杀价", "实付", "特价", "now", "sale", "our price", "special",
-    "jetzt", "ahora", "maintenant", "adesso", "agora", "teraz", "сейчас",
+    "到手",
+    "券后",
+    "现价",
+    "折后",
+    "促销价",
+    "活动价",
+    "优惠价",
+    "秒杀价",
+    "实付",
+    "特价",
+    "now",
+    "sale",
+    "our price",
+    "special",
+    "jetzt",
+    "ahora",
+    "maintenant",
+    "adesso",
+    "agora",
+    "teraz",
+    "сейчас",
 ];
 
 /// Words before a price one does not pay.
 const NOT_PAID: &[&str] = &[
-    "原价", "市场价", "划线价", "吊牌价", "专柜价", "立减", "已省", "满", "运费", "定金", "was", "rrp", "msrp", "list price", "save",
-    "statt", "uvp", "instead of", "antes", "avant", "au lieu de", "prima", "shipping", "versand", "deposit", "x de",
+    "原价",
+    "市场价",
+    "划线价",
+    "吊牌价",
+    "专柜价",
+    "立减",
+    "已省",
+    "满",
+    "运费",
+    "定金",
+    "was",
+    "rrp",
+    "msrp",
+    "list price",
+    "save",
+    "statt",
+    "uvp",
+    "instead of",
+    "antes",
+    "avant",
+    "au lieu de",
+    "prima",
+    "shipping",
+    "versand",
+    "deposit",
+    "x de",
 ];
 
 /// Finds the price in `text`. `hint` is a currency or a text that names one, believed where `text` is silent or names
@@ -91,9 +134,9 @@ pub fn currency_may_be(sign: &str, code: &str) -> bool {
 fn named(hint: &str) -> Option<&'static str> {
     let text = plain(hint);
     let text = text.trim();
-    currency::code(text).or_else(|| currency::at_start(text).filter(|found| found.length == text.len()).map(|f| f.code)).or_else(
-        || currency::anywhere(text).map(|found| found.code),
-    )
+    currency::code(text)
+        .or_else(|| currency::at_start(text).filter(|found| found.length == text.len()).map(|f| f.code))
+        .or_else(|| currency::anywhere(text).map(|found| found.code))
 }
 
 /// Full-width forms and odd spaces made plain, bounded.
@@ -167,9 +210,13 @@ fn sign_at(text: &str, number: &Number) -> Option<Found> {
     let raw_after = text.get(number.end..)?.trim_start();
     let left = currency::at_end(raw_before).or_else(|| currency::at_end(before));
     let gap = text.get(number.end..)?.len() - after.len();
-    let right = currency::at_start(raw_after).or_else(|| currency::at_start(after)).or_else(|| after.strip_prefix('.').and_then(|a| currency::at_start(a.trim_start())));
+    let right = currency::at_start(raw_after)
+        .or_else(|| currency::at_start(after))
+        .or_else(|| after.strip_prefix('.').and_then(|a| currency::at_start(a.trim_start())));
     // In `2 for $3` and `满300减40 ¥269` the sign belongs to the number it touches.
-    let is_next = |found: &Found| gap > 0 && after.get(found.length..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let is_next = |found: &Found| {
+        gap > 0 && after.get(found.length..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
     let right = right.filter(|found| !is_next(found));
     match (left, right) {
         // `SGD $4.90`, `$1,190.00 AUD`: the code says which dollar.
@@ -188,7 +235,8 @@ fn code_before(before: &str, sign: Found) -> Option<Found> {
 
 fn free(text: &str, currency: Option<&str>) -> Option<Price> {
     let word = text.trim().trim_end_matches(['!', '.']).to_lowercase();
-    let is_free = ["free", "gratis", "免费", "kostenlos", "gratuit", "bezpłatnie", "бесплатно", "無料"].contains(&word.as_str());
+    let is_free =
+        ["free", "gratis", "免费", "kostenlos", "gratuit", "bezpłatnie", "бесплатно", "無料"].contains(&word.as_str());
     is_free.then(|| Price { amount: Amount::from_hundredths(0), currency: currency.map(str::to_owned) })
 }
 

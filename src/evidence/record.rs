@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, BufRead, BufReader, Read, Write as _},
+    io::{BufRead, BufReader, Read, Write as _},
     net::IpAddr,
 };
 

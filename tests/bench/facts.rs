@@ -81,12 +81,23 @@ fn pages(folder: &std::path::Path, verbose: bool) {
             }
         }
     }
-    println!("{} pages, {:.1} CPU ms a page (mean size as found, unpacking included)", truth.len(), millis(cpu() - start) / truth.len() as f64);
+    println!(
+        "{} pages, {:.1} CPU ms a page (mean size as found, unpacking included)",
+        truth.len(),
+        millis(cpu() - start) / truth.len() as f64
+    );
     println!("{:<14}{:>10}{:>8}{:>8}   extruct F1", "field", "precision", "recall", "F1");
-    for (field, peer) in [("price", ".685"), ("sku", ".537"), ("availability", ".626"), ("brand", ""), ("currency", "")] {
+    for (field, peer) in [("price", ".685"), ("sku", ".537"), ("availability", ".626"), ("brand", ""), ("currency", "")]
+    {
         let score = &scores[field];
-        let (precision, recall) = (score.right as f64 / (score.right + score.wrong) as f64, score.right as f64 / (score.right + score.missed) as f64);
-        println!("{field:<14}{precision:>10.3}{recall:>8.3}{:>8.3}   {peer}", 2.0 * precision * recall / (precision + recall));
+        let (precision, recall) = (
+            score.right as f64 / (score.right + score.wrong) as f64,
+            score.right as f64 / (score.right + score.missed) as f64,
+        );
+        println!(
+            "{field:<14}{precision:>10.3}{recall:>8.3}{:>8.3}   {peer}",
+            2.0 * precision * recall / (precision + recall)
+        );
     }
 }
 
@@ -103,7 +114,9 @@ fn fields<'t>(truth: &'t Truth, listing: &Listing) -> [(&'static str, &'t [Strin
 
 fn agrees(field: &str, known: &str, found: &str) -> bool {
     match field {
-        "price" => matches!((known.trim().parse::<f64>(), found.parse::<f64>()), (Ok(a), Ok(b)) if (a - b).abs() < 0.005),
+        "price" => {
+            matches!((known.trim().parse::<f64>(), found.parse::<f64>()), (Ok(a), Ok(b)) if (a - b).abs() < 0.005)
+        }
         "currency" => currency_code(known) == Some(found) || currency_may_be(known, found),
         "availability" => known == found || (known == "OutOfStock" && matches!(found, "SoldOut" | "Discontinued")),
         "brand" => known.eq_ignore_ascii_case(found),
@@ -159,9 +172,11 @@ fn prices(folder: &std::path::Path, verbose: bool) {
 /// The cost of a page of ordinary size whose JSON-LD says everything, and of the same page without it.
 fn cost() {
     let url = Url::parse("https://shop.example/p/1.html").unwrap();
-    let filler = "<div class=\"row\"><p>轻便透气的跑步鞋，四季可穿</p><a href=\"/p/2.html\">更多 ¥99</a></div>\n".repeat(330);
+    let filler =
+        "<div class=\"row\"><p>轻便透气的跑步鞋，四季可穿</p><a href=\"/p/2.html\">更多 ¥99</a></div>\n".repeat(330);
     let json = r#"<script type="application/ld+json">{"@graph":[{"@type":"Product","name":"云雀 跑鞋","sku":"YQ-1","offers":{"price":"199.00","priceCurrency":"CNY","availability":"https://schema.org/InStock"}}]}</script>"#;
-    let with = format!("<html><head><title>云雀 跑鞋</title>{json}</head><body><h1>云雀 跑鞋</h1>{filler}</body></html>");
+    let with =
+        format!("<html><head><title>云雀 跑鞋</title>{json}</head><body><h1>云雀 跑鞋</h1>{filler}</body></html>");
     let without = with.replace(json, "").replace("</h1>", "</h1><p class=price>¥199</p>");
     for (what, text, rounds) in [("JSON-LD path", &with, 2_000), ("markup path", &without, 100)] {
         let start = cpu();
@@ -175,7 +190,10 @@ fn cost() {
     for _ in 0..50 {
         assert!(scraper::Html::parse_document(&without).root_element().has_children());
     }
-    println!("full document (scraper) alone: {:.4} CPU s per 1000 pages", (cpu() - start).as_secs_f64() / 50.0 * 1000.0);
+    println!(
+        "full document (scraper) alone: {:.4} CPU s per 1000 pages",
+        (cpu() - start).as_secs_f64() / 50.0 * 1000.0
+    );
 }
 
 fn millis(time: Duration) -> f64 {

@@ -205,7 +205,7 @@ fn too_many_clauses_and_tests_are_refused() {
     let text = sound.replace("[review]", &format!("{clauses}[review]"));
     assert_eq!(codes(vec![source("sound.toml", text)]), ["rule.clauses"]);
     let tests = "[[test]]\nlisting = { title = \"x\" }\nexpect = \"miss\"\n".repeat(1_001);
-    assert!(codes(vec![source("sound.toml", sound + &tests)]).contains(&"rule.tests"));
+    assert!(codes(vec![source("sound.toml", format!("{sound}{tests}"))]).contains(&"rule.tests"));
 }
 
 #[test]

@@ -10,8 +10,7 @@ use url::Url;
 use super::{
     super::price,
     draft::{Draft, MANY},
-    lenient_json,
-    offer,
+    lenient_json, offer,
     page::clean,
     words,
 };
@@ -126,7 +125,8 @@ impl<'v> Found<'v> {
     fn fit(&self, object: &Object) -> i32 {
         let offers = get(object, "offers").is_some_and(|value| !value.is_null());
         let named = get(object, "name").is_some();
-        let here = ["url", "@id", "mainEntityOfPage"].iter().filter_map(|key| get(object, key)).any(|v| self.is_here(v));
+        let here =
+            ["url", "@id", "mainEntityOfPage"].iter().filter_map(|key| get(object, key)).any(|v| self.is_here(v));
         i32::from(offers) * 3 + i32::from(named) * 2 + i32::from(here) * 8
     }
 
@@ -195,7 +195,10 @@ fn product(object: &Object, url: &Url) -> Draft {
     let variants: Vec<&Object> = variants.into_iter().filter_map(Value::as_object).take(MANY).collect();
     let here = |variant: &&&Object| {
         let addresses = [text(variant, "url"), text(variant, "@id")];
-        addresses.into_iter().flatten().any(|at| url.join(&at).is_ok_and(|at| at.query() == url.query() && same_page(url, &at)))
+        addresses
+            .into_iter()
+            .flatten()
+            .any(|at| url.join(&at).is_ok_and(|at| at.query() == url.query() && same_page(url, &at)))
     };
     if let Some(variant) = variants.iter().find(here).or(variants.first()) {
         draft.complete(facts(variant, url));
@@ -207,8 +210,15 @@ fn facts(object: &Object, url: &Url) -> Draft {
     let mut draft = Draft {
         title: text(object, "name").or_else(|| text(object, "title")).or_else(|| text(object, "headline")),
         description: text(object, "description").map(|text| plain(&text)),
-        sku: ["sku", "productID", "identifier", "mpn"].iter().find_map(|key| text(object, key)).map(|sku| identifier(&sku)),
-        brand: get(object, "brand").and_then(name).or_else(|| get(object, "manufacturer").and_then(name)),
+        sku: text(object, "sku").map(|sku| identifier(&sku)),
+        number: ["productID", "identifier", "mpn"]
+            .iter()
+            .find_map(|key| text(object, key))
+            .map(|number| identifier(&number)),
+        brand: get(object, "brand")
+            .and_then(name)
+            .or_else(|| get(object, "manufacturer").and_then(name))
+            .and_then(|text| words::brand(&text)),
         images: get(object, "image").map(images).unwrap_or_default(),
         category: text(object, "category").map(|path| words::category(&path)).unwrap_or_default(),
         reviews: get(object, "review").or_else(|| get(object, "reviews")).map(reviews).unwrap_or_default(),
@@ -219,7 +229,9 @@ fn facts(object: &Object, url: &Url) -> Draft {
             draft.attribute(key, Value::String(value));
         }
     }
-    for property in get(object, "additionalProperty").map(list).unwrap_or_default().into_iter().filter_map(Value::as_object) {
+    for property in
+        get(object, "additionalProperty").map(list).unwrap_or_default().into_iter().filter_map(Value::as_object)
+    {
         if let (Some(name), Some(value)) = (text(property, "name"), text(property, "value")) {
             draft.attribute(&name, Value::String(value));
         }
@@ -283,7 +295,9 @@ pub(super) fn name(value: &Value) -> Option<String> {
 
 /// `sku:123` is 123.
 pub(super) fn identifier(text: &str) -> String {
-    let known = |prefix: &&str| ["sku", "mpn", "id", "isbn", "gtin", "upc", "ean"].contains(&prefix.to_ascii_lowercase().as_str());
+    let known = |prefix: &&str| {
+        ["sku", "mpn", "id", "isbn", "gtin", "upc", "ean"].contains(&prefix.to_ascii_lowercase().as_str())
+    };
     match text.split_once(':') {
         Some((prefix, rest)) if known(&prefix.trim()) && !rest.trim().is_empty() => rest.trim().to_owned(),
         _ => text.to_owned(),

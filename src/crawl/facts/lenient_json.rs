@@ -20,7 +20,8 @@ pub(super) fn read(raw: &str) -> Vec<Value> {
     if let Ok(value) = serde_json::from_str(raw) {
         return vec![value];
     }
-    let text = if raw.contains("&quot;") && raw.matches('"').count() < 2 { entities::decode(raw) } else { Cow::Borrowed(raw) };
+    let text =
+        if raw.contains("&quot;") && raw.matches('"').count() < 2 { entities::decode(raw) } else { Cow::Borrowed(raw) };
     let mended = Mender::default().mend(&text);
     let values = serde_json::Deserializer::from_str(&mended).into_iter::<Value>();
     values.take(VALUES).map_while(Result::ok).collect()
@@ -179,7 +180,9 @@ impl Mender {
 /// Whether a quote before `after` ends its text: a sign of structure follows.
 fn ends_text(after: &str) -> bool {
     let next = after.trim_start();
-    next.is_empty() || next.starts_with([',', ':', '}', ']']) || (next.len() < after.len() && after.contains('\n') && next.starts_with('"'))
+    next.is_empty()
+        || next.starts_with([',', ':', '}', ']'])
+        || (next.len() < after.len() && after.contains('\n') && next.starts_with('"'))
 }
 
 /// What follows the comment that `text` begins with.

@@ -55,7 +55,9 @@ fn from_html(text: &str, base: &Url, list: &ListPage) -> Links {
 }
 
 fn document_base(document: &Html, base: &Url) -> Url {
-    let href = Selector::parse("base[href]").ok().and_then(|selector| document.select(&selector).next()?.attr("href").map(str::to_owned));
+    let href = Selector::parse("base[href]")
+        .ok()
+        .and_then(|selector| document.select(&selector).next()?.attr("href").map(str::to_owned));
     href.and_then(|href| base.join(href.trim()).ok()).unwrap_or_else(|| base.clone())
 }
 
@@ -69,7 +71,9 @@ fn page_address(href: &str, base: &Url) -> Option<Url> {
 }
 
 fn from_json(text: &str, base: &Url, list: &JsonList) -> Links {
-    let Ok(document) = serde_json::from_str::<Value>(text.trim_start_matches('\u{FEFF}')) else { return Links::default() };
+    let Ok(document) = serde_json::from_str::<Value>(text.trim_start_matches('\u{FEFF}')) else {
+        return Links::default();
+    };
     let mut links = Links::default();
     let items = document.pointer(&list.items).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for item in items.iter().take(LINKS) {
@@ -77,7 +81,12 @@ fn from_json(text: &str, base: &Url, list: &JsonList) -> Links {
             links.item(url);
         }
     }
-    let next = list.next.as_deref().and_then(|pointer| document.pointer(pointer)).and_then(plain).filter(|next| !next.is_empty());
+    let next = list
+        .next
+        .as_deref()
+        .and_then(|pointer| document.pointer(pointer))
+        .and_then(plain)
+        .filter(|next| !next.is_empty());
     links.next = next.and_then(|next| {
         let address = match &list.next_link {
             Some(template) => template.replace("{}", &escape(&next)),
@@ -97,7 +106,11 @@ fn filled(template: &str, item: &Value) -> Option<String> {
         out.push_str(before);
         let value = item.pointer(pointer).and_then(plain)?;
         // A template that is nothing but a pointer stands for an address, not for a part of one.
-        if template.len() == pointer.len() + 2 { out.push_str(&value) } else { out.push_str(&escape(&value)) }
+        if template.len() == pointer.len() + 2 {
+            out.push_str(&value)
+        } else {
+            out.push_str(&escape(&value))
+        }
         rest = after;
     }
     out.push_str(rest);

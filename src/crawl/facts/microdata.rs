@@ -44,7 +44,8 @@ fn properties<'p>(page: &Page<'p>) -> Vec<Property<'p>> {
 }
 
 fn is_scope(page: &Page<'_>, index: usize) -> bool {
-    page.node(index).is_some_and(|node| node.raw_attribute("itemscope").is_some() || node.raw_attribute("itemtype").is_some())
+    page.node(index)
+        .is_some_and(|node| node.raw_attribute("itemscope").is_some() || node.raw_attribute("itemtype").is_some())
 }
 
 /// The last word of an `itemtype`, lowercase.
@@ -57,7 +58,12 @@ fn kind(page: &Page<'_>, index: usize) -> String {
 fn main_product(page: &Page<'_>, properties: &[Property<'_>]) -> Option<usize> {
     let headline = page.nodes.iter().position(|node| node.name == "h1");
     let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default();
-    let is_product = |index: usize| matches!(kind(page, index).as_str(), "product" | "individualproduct" | "productmodel" | "book" | "vehicle" | "car");
+    let is_product = |index: usize| {
+        matches!(
+            kind(page, index).as_str(),
+            "product" | "individualproduct" | "productmodel" | "book" | "vehicle" | "car"
+        )
+    };
     let products = (0..page.nodes.len()).filter(|&index| is_scope(page, index) && is_product(index)).take(MANY);
     let score = |scope: usize| {
         let inside = page.inside(scope);
@@ -75,14 +81,19 @@ fn main_product(page: &Page<'_>, properties: &[Property<'_>]) -> Option<usize> {
 /// Whether a property says something of `product`, directly or through its offer, brand or seller.
 fn belongs(page: &Page<'_>, property: &Property<'_>, product: Option<usize>) -> bool {
     let Some(scope) = property.scope else { return product.is_none() };
-    let Some(product) = product else { return matches!(kind(page, scope).as_str(), "offer" | "aggregateoffer" | "webpage" | "") };
+    let Some(product) = product else {
+        return matches!(kind(page, scope).as_str(), "offer" | "aggregateoffer" | "webpage" | "");
+    };
     if scope == product {
         return true;
     }
     let mut at = scope;
     // Up through offers and the like, until the product; another product or a review on the way is another matter.
     loop {
-        let foreign = matches!(kind(page, at).as_str(), "product" | "review" | "rating" | "aggregaterating" | "breadcrumblist" | "listitem" | "itemlist");
+        let foreign = matches!(
+            kind(page, at).as_str(),
+            "product" | "review" | "rating" | "aggregaterating" | "breadcrumblist" | "listitem" | "itemlist"
+        );
         if foreign {
             return false;
         }
@@ -112,8 +123,14 @@ fn value(page: &Page<'_>, index: usize) -> String {
 }
 
 fn facts(page: &Page<'_>, mine: &[&Property<'_>], product: Option<usize>) -> Draft {
-    let own = |name: &str| mine.iter().filter(|p| p.scope == product && p.name.eq_ignore_ascii_case(name)).map(|p| p.node).collect::<Vec<_>>();
-    let any = |name: &str| mine.iter().filter(|p| p.name.eq_ignore_ascii_case(name)).map(|p| p.node).collect::<Vec<_>>();
+    let own = |name: &str| {
+        mine.iter()
+            .filter(|p| p.scope == product && p.name.eq_ignore_ascii_case(name))
+            .map(|p| p.node)
+            .collect::<Vec<_>>()
+    };
+    let any =
+        |name: &str| mine.iter().filter(|p| p.name.eq_ignore_ascii_case(name)).map(|p| p.node).collect::<Vec<_>>();
     let first = |nodes: Vec<usize>| nodes.into_iter().map(|at| value(page, at)).find(|value| !value.is_empty());
     let currency_text = first(any("priceCurrency"));
     let currency = currency_text.as_deref().and_then(price::currency_code);
@@ -166,18 +183,26 @@ fn brand(page: &Page<'_>, mine: &[&Property<'_>], product: Option<usize>) -> Opt
 /// The `name` inside a scope, or the property's own value.
 fn named(page: &Page<'_>, index: usize) -> Option<String> {
     let inner = page.inside(index).find(|&at| {
-        page.node(at).and_then(|node| node.raw_attribute("itemprop")).is_some_and(|name| name.eq_ignore_ascii_case("name"))
+        page.node(at)
+            .and_then(|node| node.raw_attribute("itemprop"))
+            .is_some_and(|name| name.eq_ignore_ascii_case("name"))
     });
     let text = match inner {
         Some(at) => value(page, at),
         // A brand's link leads to its shop; its text is its name.
-        None => page.node(index).and_then(|node| node.attribute("content")).filter(|c| !c.is_empty()).unwrap_or_else(|| page.text(index)),
+        None => page
+            .node(index)
+            .and_then(|node| node.attribute("content"))
+            .filter(|c| !c.is_empty())
+            .unwrap_or_else(|| page.text(index)),
     };
     words::brand(&text)
 }
 
 fn reviews(page: &Page<'_>, product: Option<usize>) -> Vec<String> {
     let Some(product) = product else { return Vec::new() };
-    let is_body = |&at: &usize| page.node(at).and_then(|node| node.raw_attribute("itemprop")).is_some_and(|name| clean(name) == "reviewBody");
+    let is_body = |&at: &usize| {
+        page.node(at).and_then(|node| node.raw_attribute("itemprop")).is_some_and(|name| clean(name) == "reviewBody")
+    };
     page.inside(product).filter(is_body).map(|at| value(page, at)).filter(|text| !text.is_empty()).take(MANY).collect()
 }

@@ -51,7 +51,9 @@ fn flatten<'v>(value: &'v Value, depth: usize, out: &mut Vec<&'v Map<String, Val
 }
 
 fn is_here(offer: &Map<String, Value>, url: &Url) -> bool {
-    text(offer, "url").and_then(|text| url.join(&text).ok()).is_some_and(|at| at.path() == url.path() && at.query() == url.query())
+    text(offer, "url")
+        .and_then(|text| url.join(&text).ok())
+        .is_some_and(|at| at.path() == url.path() && at.query() == url.query())
 }
 
 fn one(offer: &Map<String, Value>) -> Draft {
@@ -80,7 +82,9 @@ fn amount(value: &Value, currency: Option<&str>, depth: usize) -> Option<Price> 
     }
     let object = value.as_object().filter(|_| depth < DEPTH)?;
     let currency = text(object, "currency").or_else(|| currency.map(str::to_owned));
-    ["price", "sales", "value", "amount", "min"].iter().find_map(|key| amount(get(object, key)?, currency.as_deref(), depth + 1))
+    ["price", "sales", "value", "amount", "min"]
+        .iter()
+        .find_map(|key| amount(get(object, key)?, currency.as_deref(), depth + 1))
 }
 
 /// The price in `priceSpecification`: one that is paid, not a list price.

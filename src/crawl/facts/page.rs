@@ -24,9 +24,41 @@ const RAW: &[&str] = &["script", "style", "textarea", "title", "xmp", "iframe", 
 const SCOPES: &[&str] = &["table", "td", "th", "caption", "template", "object", "marquee", "applet"];
 /// Elements that begin a line.
 const BLOCKS: &[&str] = &[
-    "address", "article", "aside", "blockquote", "br", "button", "dd", "div", "dl", "dt", "fieldset", "figure",
-    "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "label", "li", "main", "nav", "ol",
-    "option", "p", "section", "table", "td", "th", "tr", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "br",
+    "button",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figure",
+    "footer",
+    "form",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "header",
+    "hr",
+    "label",
+    "li",
+    "main",
+    "nav",
+    "ol",
+    "option",
+    "p",
+    "section",
+    "table",
+    "td",
+    "th",
+    "tr",
+    "ul",
 ];
 
 /// An element or a text of a page.
@@ -259,7 +291,8 @@ impl<'a> Builder<'a> {
         let end = tag_end(after);
         let tag = after.get(..end).unwrap_or(after);
         let rest = after.get(end + 1..).unwrap_or("");
-        let (written, attributes) = tag.split_at(tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len()));
+        let (written, attributes) =
+            tag.split_at(tag.find(|c: char| c.is_ascii_whitespace() || c == '/').unwrap_or(tag.len()));
         let name = element_name(written);
         self.close_implied(name);
         let index = self.push(if name.is_empty() { "unknown" } else { name }, attributes);
@@ -271,7 +304,11 @@ impl<'a> Builder<'a> {
         }
         self.page.deepest = self.page.deepest.max(self.open.len() + self.too_deep);
         self.page.open_formatting += usize::from(is_formatting(name));
-        if self.open.len() < DEPTH { self.open.push(index) } else { self.too_deep += 1 }
+        if self.open.len() < DEPTH {
+            self.open.push(index)
+        } else {
+            self.too_deep += 1
+        }
         rest
     }
 
@@ -280,9 +317,12 @@ impl<'a> Builder<'a> {
         let bytes = rest.as_bytes();
         let mut from = 0;
         let (text, after) = loop {
-            let Some(at) = bytes.get(from..).and_then(|tail| memchr::memmem::find(tail, b"</")) else { break (rest, "") };
+            let Some(at) = bytes.get(from..).and_then(|tail| memchr::memmem::find(tail, b"</")) else {
+                break (rest, "");
+            };
             let close = from + at;
-            let named = rest.get(close + 2..close + 2 + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
+            let named =
+                rest.get(close + 2..close + 2 + name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name));
             if named {
                 let tail = rest.get(close..).unwrap_or("");
                 break (rest.get(..close).unwrap_or(""), tail.split_once('>').map_or("", |(_, rest)| rest));
@@ -311,7 +351,11 @@ impl<'a> Builder<'a> {
             "p" | "div" | "ul" | "ol" | "table" | "h1" | "h2" | "h3" | "section" | "form" | "dl" => &["p"],
             _ => return,
         };
-        while self.open.last().is_some_and(|&at| self.page.nodes.get(at).is_some_and(|node| closes.contains(&node.name))) {
+        while self
+            .open
+            .last()
+            .is_some_and(|&at| self.page.nodes.get(at).is_some_and(|node| closes.contains(&node.name)))
+        {
             self.pop();
         }
     }
@@ -383,7 +427,12 @@ fn tag_end(tag: &str) -> usize {
             match bytes.get(at..).and_then(|rest| memchr::memchr(byte, rest)) {
                 Some(close) => at += close + 1,
                 // The quote is never closed: the tag ends at the next `>`.
-                None => return bytes.get(at..).and_then(|rest| memchr::memchr(b'>', rest)).map_or(tag.len(), |end| at + end),
+                None => {
+                    return bytes
+                        .get(at..)
+                        .and_then(|rest| memchr::memchr(b'>', rest))
+                        .map_or(tag.len(), |end| at + end);
+                }
             }
         }
     }
@@ -393,15 +442,122 @@ fn tag_end(tag: &str) -> usize {
 /// A known lowercase name for a tag's name, without allocating.
 fn element_name(written: &str) -> &'static str {
     const NAMES: &[&str] = &[
-        "a", "abbr", "address", "applet", "area", "article", "aside", "b", "base", "bdi", "bdo", "big", "blockquote", "body",
-        "br", "button", "canvas", "caption", "center", "cite", "code", "col", "colgroup", "data", "dd", "del", "details",
-        "dfn", "dialog", "div", "dl", "dt", "em", "embed", "fieldset", "figcaption", "figure", "font", "footer", "form", "frame",
-        "g", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header", "hr", "html", "i", "iframe", "img", "input", "ins", "label",
-        "legend", "li", "link", "main", "map", "mark", "marquee", "menu", "meta", "nav", "nobr", "noembed", "noframes",
-        "noscript", "object", "ol", "optgroup", "option", "p", "param", "path", "picture", "pre", "s", "samp", "script",
-        "section", "select", "small", "source", "span", "strike", "strong", "style", "sub", "summary", "sup", "svg", "table",
-        "tbody", "td", "template", "textarea", "tfoot", "th", "thead", "time", "title", "tr", "track", "tt", "u", "ul", "use",
-        "var", "video", "wbr", "xmp",
+        "a",
+        "abbr",
+        "address",
+        "applet",
+        "area",
+        "article",
+        "aside",
+        "b",
+        "base",
+        "bdi",
+        "bdo",
+        "big",
+        "blockquote",
+        "body",
+        "br",
+        "button",
+        "canvas",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "data",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "embed",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "font",
+        "footer",
+        "form",
+        "frame",
+        "g",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "head",
+        "header",
+        "hr",
+        "html",
+        "i",
+        "iframe",
+        "img",
+        "input",
+        "ins",
+        "label",
+        "legend",
+        "li",
+        "link",
+        "main",
+        "map",
+        "mark",
+        "marquee",
+        "menu",
+        "meta",
+        "nav",
+        "nobr",
+        "noembed",
+        "noframes",
+        "noscript",
+        "object",
+        "ol",
+        "optgroup",
+        "option",
+        "p",
+        "param",
+        "path",
+        "picture",
+        "pre",
+        "s",
+        "samp",
+        "script",
+        "section",
+        "select",
+        "small",
+        "source",
+        "span",
+        "strike",
+        "strong",
+        "style",
+        "sub",
+        "summary",
+        "sup",
+        "svg",
+        "table",
+        "tbody",
+        "td",
+        "template",
+        "textarea",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "title",
+        "tr",
+        "track",
+        "tt",
+        "u",
+        "ul",
+        "use",
+        "var",
+        "video",
+        "wbr",
+        "xmp",
     ];
     let written = written.trim();
     let mut buffer = [0_u8; 12];
@@ -409,7 +565,12 @@ fn element_name(written: &str) -> &'static str {
     lower.copy_from_slice(written.as_bytes());
     lower.make_ascii_lowercase();
     let lower: &[u8] = lower;
-    NAMES.binary_search_by(|name| name.as_bytes().cmp(lower)).ok().and_then(|at| NAMES.get(at)).copied().unwrap_or("unknown")
+    NAMES
+        .binary_search_by(|name| name.as_bytes().cmp(lower))
+        .ok()
+        .and_then(|at| NAMES.get(at))
+        .copied()
+        .unwrap_or("unknown")
 }
 
 fn is_foreign(name: &str) -> bool {

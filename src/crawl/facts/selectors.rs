@@ -8,7 +8,10 @@ use url::Url;
 use crate::model::{Amount, Listing};
 
 use super::{
-    super::{price, profile::{Profile, Select, Selectors}},
+    super::{
+        price,
+        profile::{Profile, Select, Selectors},
+    },
     draft::{Draft, MANY},
     page::{DEPTH, Page, TEXT_BYTES, clean},
     words,
@@ -209,7 +212,10 @@ impl Place {
     fn addresses(&self, document: &Html) -> Vec<String> {
         let address = |element: ElementRef<'_>| match &self.attribute {
             Some(name) => element.attr(name).map(str::to_owned),
-            None => ["data-src", "data-original", "src", "href", "content"].iter().find_map(|name| element.attr(name)).map(str::to_owned),
+            None => ["data-src", "data-original", "src", "href", "content"]
+                .iter()
+                .find_map(|name| element.attr(name))
+                .map(str::to_owned),
         };
         document.select(&self.selector).filter_map(address).filter(|at| !at.trim().is_empty()).take(MANY).collect()
     }
@@ -232,12 +238,20 @@ impl Rows {
 pub(super) fn visible_text(element: ElementRef<'_>) -> String {
     let mut raw = String::new();
     for node in element.descendants() {
-        let hidden = || node.parent().and_then(|parent| parent.value().as_element().map(|e| matches!(e.name(), "script" | "style"))).unwrap_or(false);
+        let hidden = || {
+            node.parent()
+                .and_then(|parent| parent.value().as_element().map(|e| matches!(e.name(), "script" | "style")))
+                .unwrap_or(false)
+        };
         if let Some(text) = node.value().as_text()
             && !hidden()
         {
             raw.push_str(text);
-        } else if node.value().as_element().is_some_and(|element| matches!(element.name(), "br" | "p" | "div" | "li" | "td" | "tr")) {
+        } else if node
+            .value()
+            .as_element()
+            .is_some_and(|element| matches!(element.name(), "br" | "p" | "div" | "li" | "td" | "tr"))
+        {
             raw.push(' ');
         }
         if raw.len() > TEXT_BYTES {
@@ -245,7 +259,10 @@ pub(super) fn visible_text(element: ElementRef<'_>) -> String {
         }
     }
     // The document's builder has decoded the entities already.
-    raw.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    raw.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether a full document may be built of `text` at a cost near its length.

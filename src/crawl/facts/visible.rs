@@ -71,23 +71,21 @@ const SHORT_BYTES: usize = 400;
 
 impl<'p, 'a> View<'p, 'a> {
     fn new(page: &'p Page<'a>) -> Self {
-        let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default().to_lowercase();
-        let headlines = (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20);
-        let score = |at: &usize| {
-            let text = page.text(*at).to_lowercase();
-            let shared = text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count();
-            (text.chars().count() > 2, shared.min(6), std::cmp::Reverse(*at))
-        };
-        let headline = headlines.max_by_key(score).filter(|&at| page.text(at).chars().count() > 1);
-        let elsewhere = elsewhere(page, headline);
-        Self { page, headline, elsewhere }
+        let headline = headline(page);
+        let marks = marks::read(page, headline);
+        let mut view = Self { page, texts: Vec::new(), headline, marks };
+        view.texts = (0..page.nodes.len()).filter_map(|index| view.short_text(index)).collect();
+        view
     }
 
     fn title(&self) -> Option<String> {
         let of = |at: usize| Some(self.page.text(at)).filter(|text| !text.is_empty());
         self.headline.and_then(|at| self.headline_text(at)).or_else(|| {
             let title = self.page.nodes.iter().position(|node| node.name == "title").and_then(of)?;
-            let cut = [" | ", " - ", " – ", " — ", "_"].iter().filter_map(|sign| title.split_once(sign)).map(|(head, _)| head);
+            let cut = [" | ", " - ", " – ", " — ", "_"]
+                .iter()
+                .filter_map(|sign| title.split_once(sign))
+                .map(|(head, _)| head);
             Some(cut.filter(|head| head.chars().count() > 3).min_by_key(|head| head.len()).unwrap_or(&title).to_owned())
         })
     }
@@ -139,38 +137,19 @@ impl<'p, 'a> View<'p, 'a> {
     }
 }
 
-fn marks(page: &Page<'_>, index: usize) -> String {
-    let Some(node) = page.node(index) else { return String::new() };
-    let mut out = String::new();
-    for (name, value) in node.attributes() {
-        let telling = ["class", "id", "itemprop", "data-testid", "data-test", "data-qa", "data-hook", "data-auto", "name"];
-        if telling.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-            out.push_str(value.get(..value.len().min(200)).unwrap_or(""));
-            out.push(' ');
-        }
-    }
-    out.make_ascii_lowercase();
-    out
-}
-
-/// For each node, whether it stands in a part about something else. An element around the headline never does.
-fn elsewhere(page: &Page<'_>, headline: Option<usize>) -> Vec<bool> {
-    let mut out = vec![false; page.nodes.len()];
-    for index in 0..page.nodes.len() {
-        let Some(node) = page.nodes.get(index) else { break };
-        let inherited = node.parent != index && out.get(node.parent).copied().unwrap_or(false);
-        let holds = headline.is_some_and(|at| at >= index && at < node.end);
-        let own = || {
-            matches!(node.name, "nav" | "footer" | "select" | "noscript")
-                || matches!(node.name, "div" | "section" | "ul" | "aside" | "table" | "li" | "article" | "header" | "unknown")
-                    && {
-                        let marks = marks(page, index);
-                        words::ELSEWHERE.iter().any(|part| marks.contains(part))
-                    }
-        };
-        if let Some(slot) = out.get_mut(index) {
-            *slot = !node.is_text() && !holds && (inherited || own()) || node.is_text() && inherited;
-        }
-    }
-    out
+/// The headline: of several, the one that shares most words with the page's title; the first of equals.
+fn headline(page: &Page<'_>) -> Option<usize> {
+    let title = page
+        .nodes
+        .iter()
+        .position(|node| node.name == "title")
+        .map(|at| page.text(at))
+        .unwrap_or_default()
+        .to_lowercase();
+    let score =
+        |text: &str| text.split(' ').filter(|word| word.chars().count() > 2 && title.contains(word)).count().min(6);
+    let headlines =
+        (0..page.nodes.len()).filter(|&at| page.is(at, "h1")).take(20).map(|at| (at, page.text(at).to_lowercase()));
+    let named = headlines.filter(|(_, text)| text.chars().count() > 1);
+    named.map(|(at, text)| (score(&text), std::cmp::Reverse(at))).max().map(|(_, at)| at.0)
 }

@@ -50,9 +50,12 @@ fn prices_are_read_as_people_write_them() {
 
 #[test]
 fn a_range_means_its_lowest_price() {
-    for (text, expected) in
-        [("From 26 to 50 €", "26 EUR"), ("841,00 zł – 995,00 zł", "841.00 PLN"), ("¥99-199", "99 CNY"), ("99~199元", "99 CNY")]
-    {
+    for (text, expected) in [
+        ("From 26 to 50 €", "26 EUR"),
+        ("841,00 zł – 995,00 zł", "841.00 PLN"),
+        ("¥99-199", "99 CNY"),
+        ("99~199元", "99 CNY"),
+    ] {
         assert_eq!(read(text), expected, "{text}");
     }
 }

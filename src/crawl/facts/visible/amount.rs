@@ -1,8 +1,8 @@
 //! The price that stands visibly on a page.
 
 use super::{
-    super::{super::price::{self, Price}, words},
-    View,
+    super::super::price::{self, Price},
+    Mark, View,
 };
 
 /// Longest text that is taken for a price, in characters.
@@ -65,7 +65,13 @@ fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
         return None;
     }
     let mut score = 10;
-    score += if view.is_marked(element, 0, words::PRICE_CLASS) { 8 } else if priced { 5 } else { 0 };
+    score += if view.has(element, Mark::Price) {
+        8
+    } else if priced {
+        5
+    } else {
+        0
+    };
     score += if found.currency.is_some() { 6 } else { 0 };
     score += if view.is_marked(element, 1, Mark::Paid) { 2 } else { 0 };
     score -= if view.is_marked(element, 2, Mark::NotPaid) { 9 } else { 0 };
@@ -107,15 +113,4 @@ fn whole(view: &View<'_, '_>, parent: usize, text: usize) -> (usize, String) {
         }
     }
     (parent, own)
-}
-
-fn is_struck(view: &View<'_, '_>, element: usize) -> bool {
-    let struck = |at: usize| view.page.node(at).is_some_and(|node| {
-        matches!(node.name, "del" | "s" | "strike") || node.raw_attribute("style").is_some_and(|style| style.contains("line-through"))
-    });
-    std::iter::once(element).chain(view.page.ancestors(element).take(3)).any(struck)
-}
-
-fn in_link(view: &View<'_, '_>, element: usize) -> bool {
-    std::iter::once(element).chain(view.page.ancestors(element).take(4)).any(|at| view.page.is(at, "a"))
 }

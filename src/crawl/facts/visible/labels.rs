@@ -58,20 +58,28 @@ fn pair(view: &View<'_, '_>, index: usize) -> Option<(String, String)> {
         return None;
     }
     let name = view.page.text(*name);
-    let value = if node.name == "li" { view.page.text(index).strip_prefix(&name)?.trim().to_owned() } else { view.page.text(*value) };
+    let value = if node.name == "li" {
+        view.page.text(index).strip_prefix(&name)?.trim().to_owned()
+    } else {
+        view.page.text(*value)
+    };
     let name = name.trim_end_matches([':', '：', ' ']).to_owned();
     let fits = (1..=NAME_CHARS).contains(&name.chars().count()) && (1..=VALUE_CHARS).contains(&value.chars().count());
     (fits && name.chars().any(char::is_alphabetic)).then_some((name, value))
 }
 
 fn children(view: &View<'_, '_>, index: usize, names: &[&str]) -> Vec<usize> {
-    let is_child = |&at: &usize| view.page.node(at).is_some_and(|node| node.parent == index && names.contains(&node.name));
+    let is_child =
+        |&at: &usize| view.page.node(at).is_some_and(|node| node.parent == index && names.contains(&node.name));
     view.page.inside(index).filter(is_child).take(3).collect()
 }
 
 /// `<li><strong>Brand:</strong> Acme</li>`
 fn labelled_item(view: &View<'_, '_>, index: usize) -> Option<Vec<usize>> {
-    let first = view.page.inside(index).find(|&at| view.page.node(at).is_some_and(|node| node.raw_text().trim() != "" || !node.is_text()))?;
+    let first = view
+        .page
+        .inside(index)
+        .find(|&at| view.page.node(at).is_some_and(|node| node.raw_text().trim() != "" || !node.is_text()))?;
     let node = view.page.node(first)?;
     let is_label = matches!(node.name, "strong" | "b" | "span" | "label" | "em") && node.parent == index;
     (is_label && view.page.text(first).trim_end().ends_with([':', '：'])).then(|| vec![first, index])

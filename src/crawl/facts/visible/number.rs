@@ -3,8 +3,11 @@
 use url::Url;
 
 use super::{
-    super::words,
-    View,
+    super::{
+        page::{Node, clean},
+        sku, words,
+    },
+    Mark, ShortText, View,
 };
 
 /// Most numbers compared of one script.
@@ -79,10 +82,16 @@ fn label(short: &ShortText) -> Option<(usize, &str)> {
     if lower.len() != text.len() {
         return None;
     }
-    let found = words::SKU_LABELS.iter().enumerate().filter(|(_, label)| lower.starts_with(**label)).max_by_key(|(_, label)| label.len())?;
+    let found = words::SKU_LABELS
+        .iter()
+        .enumerate()
+        .filter(|(_, label)| lower.starts_with(**label))
+        .max_by_key(|(_, label)| label.len())?;
     let (rank, label) = found;
     let rest = text.get(label.len()..)?;
-    let ended = label.ends_with(|c: char| !c.is_alphanumeric()) || !rest.starts_with(char::is_alphanumeric) || !label.is_ascii() && label.chars().all(|c| c > '\u{2E80}');
+    let ended = label.ends_with(|c: char| !c.is_alphanumeric())
+        || !rest.starts_with(char::is_alphanumeric)
+        || !label.is_ascii() && label.chars().all(|c| c > '\u{2E80}');
     ended.then_some((rank, rest))
 }
 
@@ -95,24 +104,37 @@ fn value(view: &View<'_, '_>, at: usize, rest: &str) -> Option<String> {
         let single = !own.contains(' ');
         return if signed || single { plausible(own) } else { None };
     }
-    let next = (index + 1..view.page.nodes.len()).take(12).filter(|&at| view.page.node(at).is_some_and(|node| node.raw_text().trim() != ""));
-    let texts = next.map(|at| view.page.text(at)).map(|text| strip(&text).to_owned()).filter(|text| !text.is_empty());
-    texts.take(1).find_map(|text| plausible(&text))
+    let next =
+        view.texts.get(at + 1..)?.iter().take(3).map(|short| strip(&short.text)).find(|text| !text.is_empty())?;
+    plausible(next)
 }
 
 fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '：' | '#' | '№' | '(' | ')' | '=' | '.' | ',' | '-' | '–' | '|' | '\u{200E}' | '\u{200F}'))
+    text.trim_matches(|c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                ':' | '：' | '#' | '№' | '(' | ')' | '=' | '.' | ',' | '-' | '–' | '|' | '\u{200E}' | '\u{200F}'
+            )
+    })
 }
 
 /// A number has a digit, no sentence, no price and no date.
 fn plausible(text: &str) -> Option<String> {
     let first = text.split([' ', '|', ',', ';', '(']).next().unwrap_or("");
-    let chosen = if first.chars().any(|c| c.is_ascii_digit()) && first.len() >= 3 || text.chars().count() > 24 { first } else { text };
+    let chosen = if first.chars().any(|c| c.is_ascii_digit()) && first.len() >= 3 || text.chars().count() > 24 {
+        first
+    } else {
+        text
+    };
     let chosen = strip(chosen);
     let length = chosen.chars().count();
     let digits = chosen.chars().filter(char::is_ascii_digit).count();
-    let fits = (3..=NUMBER_CHARS).contains(&length) && digits > 0 && digits * 4 >= length && chosen.matches(' ').count() <= 3;
-    let is_other = chosen.contains(['€', '$', '£', '¥', '%', '@', '?', '&']) || chosen.starts_with("http") || chosen.contains("://");
+    let fits =
+        (3..=NUMBER_CHARS).contains(&length) && digits > 0 && digits * 4 >= length && chosen.matches(' ').count() <= 3;
+    let is_other = chosen.contains(['€', '$', '£', '¥', '%', '@', '?', '&'])
+        || chosen.starts_with("http")
+        || chosen.contains("://");
     (fits && !is_other).then(|| chosen.to_owned())
 }
 
@@ -121,7 +143,15 @@ fn item_of_known_path(url: &Url) -> Option<String> {
     let segments: Vec<&str> = url.path_segments()?.collect();
     let at = segments.iter().position(|segment| matches!(*segment, "dp" | "itm" | "listing"))?;
     let after = segments.get(at + 1..)?;
-    after.iter().rev().find(|segment| segment.len() >= 5 && segment.bytes().any(|b| b.is_ascii_digit()) && segment.bytes().all(|b| b.is_ascii_alphanumeric())).map(|s| (*s).to_owned())
+    after
+        .iter()
+        .rev()
+        .find(|segment| {
+            segment.len() >= 5
+                && segment.bytes().any(|b| b.is_ascii_digit())
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric())
+        })
+        .map(|s| (*s).to_owned())
 }
 
 /// A number in an attribute or form field; one that the address names too is believed first.
@@ -156,8 +186,10 @@ fn carried(node: &Node<'_>) -> Option<(usize, String)> {
 
 /// The number in the address: a parameter that carries one, or the last long number of the path.
 fn from_address(url: &Url) -> Option<String> {
-    let parameter = |wanted: &&str| url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| plausible(&value));
-    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(|name| parameter(&name)) {
+    let parameter = |wanted: &&str| {
+        url.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).and_then(|(_, value)| plausible(&value))
+    };
+    if let Some(found) = words::SKU_PARAMETERS.iter().find_map(parameter) {
         return Some(found);
     }
     let mut last = None;

@@ -8,8 +8,29 @@ use super::{super::words, Mark, View};
 
 /// Longest text that is a statement about stock, in characters.
 const STOCK_CHARS: usize = 60;
-/// Parts of class names of statements about stock.
-const STOCK_CLASS: &[&str] = &["availab", "stock", "dostupn", "dispon", "verfueg", "lager", "skladem", "inventory", "sold-out", "soldout", "kucun"];
+
+/// What a phrase says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Out,
+    In,
+    Buy,
+}
+
+struct Known {
+    phrases: Option<AhoCorasick>,
+    says: Vec<Says>,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let tables = [(words::OUT, Says::Out), (words::IN, Says::In), (words::BUY, Says::Buy)];
+    let all: Vec<(&str, Says)> =
+        tables.iter().flat_map(|(phrases, says)| phrases.iter().map(|phrase| (*phrase, *says))).collect();
+    Known {
+        phrases: AhoCorasick::new(all.iter().map(|(phrase, _)| phrase)).ok(),
+        says: all.into_iter().map(|(_, says)| says).collect(),
+    }
+});
 
 /// schema.org's word; `offered` says that the page names a price. A price with nothing said against it is an offer.
 pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
@@ -37,13 +58,8 @@ pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
 /// `not available` contains `available`.
 fn says(text: &str, marked: bool) -> Option<Says> {
     let text = text.trim_matches(|c: char| !c.is_alphanumeric());
-    let has = |phrase: &&str| if marked { text.contains(*phrase) } else { text.starts_with(*phrase) && text.len() <= phrase.len() + 12 };
-    if words::OUT.iter().any(|phrase| has(&phrase)) && !text.contains("not sold") {
-        Some("OutOfStock")
-    } else if words::IN.iter().any(|phrase| has(&phrase)) {
-        Some("InStock")
-    } else {
-        None
+    if text.contains("not sold") {
+        return Some(Says::In);
     }
     let fits = |start: usize, end: usize, says: Says| match says {
         Says::Buy => start == 0 && text.len() <= end + 16,
