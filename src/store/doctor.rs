@@ -81,12 +81,12 @@ pub fn doctor(
                 "name the data folder with --data, or start `markwarden serve` once",
             )]);
         }
-        Err(error) => return Ok(vec![Ailment::error(error.to_string(), WAYS_OUT)]),
+        Err(error) => return Ok(vec![unreadable(&error)]),
     }
     look_around(data, &mut found)?;
     match examine_journal(data, &mut found) {
         Ok(counts) => index::examine(data, &settings, counts, &mut found)?,
-        Err(error) => found.push(Ailment::error(error.to_string(), WAYS_OUT)),
+        Err(error) => found.push(unreadable(&error)),
     }
     examine_content(data, progress, &mut found)?;
     found.sort_by_key(|ailment| std::cmp::Reverse(ailment.gravity));
@@ -106,6 +106,14 @@ pub fn rebuild_index(data: &Path, settings: &Settings) -> Result<Counts, StoreEr
     set_aside(data, "a repair was asked for")?;
     drop(held);
     Ok(SledStore::open(data, settings, Arc::new(SystemClock))?.standing()?.1)
+}
+
+fn unreadable(error: &StoreError) -> Ailment {
+    let advice = match error {
+        StoreError::Newer { .. } => "use the program that wrote it; nothing says that the folder is damaged",
+        _ => WAYS_OUT,
+    };
+    Ailment::error(error.to_string(), advice)
 }
 
 /// What lies in the folder that is no part of the store.
