@@ -17,6 +17,7 @@ mod real_pages;
 mod robots;
 mod rules;
 mod shop;
+mod store_backup;
 mod store_care;
 mod store_crowd;
 mod store_kill;

@@ -1,79 +1,16 @@
-//! Caring for a store: journals that were tampered with, indexes that broke, backups, the doctor, old formats.
+//! Caring for a store: journals that were tampered with, indexes that broke, the doctor, old and newer formats.
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::Arc,
 };
 
-use markwarden::{
-    model::Verdict,
-    store::{
-        Ailment, Counts, Gravity, Outcome, Settings, SledStore, Store, StoreError, Write, backup, doctor,
-        rebuild_index, restore,
-    },
-};
+use markwarden::store::{Counts, Gravity, Settings, SledStore, Store, StoreError, Write, rebuild_index};
 
 use crate::store_shop::{
-    account, batch, capture, claim, clock, decision, hit_id, listing_write, mark, new_hit, noon, open, small, wait,
+    account, batch, capture, claim, clock, examine, furnished, hit_id, markwarden, new_hit, noon, open, picture,
+    reopened, segments, small, wait, wrong,
 };
-
-/// A store with a bit of everything, over several segments.
-fn furnished(dir: &Path) -> Counts {
-    let clock = clock();
-    let store = open(dir, &clock);
-    for n in 0..12 {
-        let writes = vec![listing_write(n), Write::Hit(new_hit(n)), Write::Mark(mark(n, "云雀"))];
-        wait(store.apply(batch(writes))).unwrap();
-    }
-    let leases = wait(store.claim(&claim("lin", 5))).unwrap();
-    for lease in leases.iter().skip(1) {
-        let decision = decision(Verdict::Confirm, "lin", noon());
-        assert_eq!(wait(store.complete(&lease.lease, decision)).unwrap(), Outcome::Done);
-    }
-    wait(store.reopen(leases[1].hit.id, decision(Verdict::Reopen, "lin", noon()))).unwrap();
-    wait(store.counts()).unwrap()
-}
-
-fn reopened(dir: &Path) -> Result<SledStore, StoreError> {
-    SledStore::open(dir, &small(), clock())
-}
-
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
-
-/// Every file below `dir` with its bytes.
-fn picture(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut files = Vec::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            if entry.file_type().unwrap().is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.push((entry.path(), fs::read(entry.path()).unwrap()));
-            }
-        }
-    }
-    files.sort();
-    files
-}
-
-fn examine(dir: &Path) -> Vec<Ailment> {
-    doctor(dir, &small(), &mut |_, _| ()).unwrap()
-}
-
-fn wrong(ailments: &[Ailment]) -> Vec<&str> {
-    ailments.iter().filter(|ailment| ailment.gravity > Gravity::Note).map(|ailment| ailment.what.as_str()).collect()
-}
-
-fn markwarden(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_markwarden")).args(arguments).output().unwrap()
-}
 
 /// Changes a journal in many ways. Each must be refused, or leave everything acknowledged in place; with the index beside it
 /// that holds even where the newest records are wiped out.
@@ -296,83 +233,6 @@ fn a_newer_store_is_refused_and_nothing_is_changed() {
 }
 
 #[test]
-fn a_backup_taken_while_writing_comes_back_proved() {
-    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let acknowledged = furnished(dir.path());
-    let store = Arc::new(open(dir.path(), &clock()));
-    store.content().put("一页".repeat(900).as_bytes()).unwrap();
-    fs::create_dir(dir.path().join("evidence")).unwrap();
-    fs::write(dir.path().join("evidence/a.warc.gz"), b"record").unwrap();
-    let (saved, fresh) = (spare.path().join("saved"), spare.path().join("fresh"));
-    let report = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| {
-            for n in 100..140 {
-                wait(store.apply(batch(vec![Write::Hit(new_hit(n))]))).unwrap();
-            }
-        });
-        let report = backup(dir.path(), &saved, &mut |_, _| ()).unwrap();
-        writing.join().unwrap();
-        report
-    });
-    assert!(report.seq >= acknowledged.seq && report.counts.open >= acknowledged.open);
-    assert_eq!(restore(&saved, &fresh, &small(), &mut |_, _| ()).unwrap(), report);
-    let restored = reopened(&fresh).unwrap();
-    assert_eq!(wait(restored.counts()).unwrap(), report.counts);
-    assert_eq!(wait(restored.hit(hit_id(3))).unwrap(), wait(store.hit(hit_id(3))).unwrap());
-    assert_eq!(fs::read(fresh.join("evidence/a.warc.gz")).unwrap(), b"record");
-    drop(restored);
-    assert!(wrong(&examine(&fresh)).is_empty());
-    // Neither goes over something that is there.
-    assert!(matches!(backup(dir.path(), &saved, &mut |_, _| ()), Err(StoreError::Refused(_))));
-    assert!(matches!(restore(&saved, &fresh, &small(), &mut |_, _| ()), Err(StoreError::Refused(_))));
-}
-
-#[test]
-fn a_backup_with_a_changed_file_is_not_restored() {
-    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    furnished(dir.path());
-    let saved = spare.path().join("saved");
-    backup(dir.path(), &saved, &mut |_, _| ()).unwrap();
-    for (round, (path, bytes)) in picture(&saved).into_iter().enumerate() {
-        let mut changed = bytes.clone();
-        let at = fastrand::usize(..bytes.len());
-        changed[at] ^= 0x20;
-        let target = spare.path().join(round.to_string());
-        fs::write(&path, &changed).unwrap();
-        let result = restore(&saved, &target, &small(), &mut |_, _| ());
-        // White space and letter case in the manifest are not all meaning; what is restored is still the whole.
-        if let Err(error) = result {
-            assert!(
-                matches!(error, StoreError::Damaged { .. } | StoreError::Newer { .. } | StoreError::Io { .. }),
-                "{error}"
-            );
-            assert!(!target.join("journal").exists() || reopened(&target).is_err(), "{path:?} byte {at}");
-        } else {
-            assert!(path.ends_with("manifest.json"), "{path:?} byte {at}");
-        }
-        fs::write(&path, &bytes).unwrap();
-    }
-}
-
-#[test]
-fn a_manifest_that_leads_out_of_the_folder_is_refused() {
-    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    furnished(dir.path());
-    let saved = spare.path().join("saved");
-    backup(dir.path(), &saved, &mut |_, _| ()).unwrap();
-    let manifest = fs::read_to_string(saved.join("manifest.json")).unwrap();
-    for path in ["../escaped", "/tmp/escaped", "journal/../../escaped", "index/db", "FORMAT"] {
-        fs::write(saved.join("manifest.json"), manifest.replacen("journal/00000001.seg", path, 1)).unwrap();
-        let target = spare.path().join("target");
-        assert!(
-            matches!(restore(&saved, &target, &small(), &mut |_, _| ()), Err(StoreError::Damaged { .. })),
-            "{path}"
-        );
-        assert!(!target.exists() && !spare.path().join("escaped").exists());
-    }
-}
-
-#[test]
 fn the_doctor_changes_nothing_and_finds_what_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     furnished(dir.path());
@@ -422,25 +282,6 @@ fn the_doctor_mends_an_index_and_never_touches_the_journal() {
     assert_eq!(note["gravity"], "note");
     assert_eq!(picture(&dir.path().join("journal")), journal);
     assert_eq!(wait(reopened(dir.path()).unwrap().counts()).unwrap(), counts);
-}
-
-#[test]
-fn backup_and_restore_work_from_the_command_line() {
-    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let counts = furnished(dir.path());
-    let data = dir.path().to_str().unwrap();
-    let (saved, fresh) = (spare.path().join("saved"), spare.path().join("fresh"));
-    let (saved, fresh) = (saved.to_str().unwrap(), fresh.to_str().unwrap());
-    let told = markwarden(&["backup", "--data", data, "--to", saved, "--format", "json"]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
-    let report: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
-    assert_eq!(report["seq"], counts.seq);
-    assert_eq!(markwarden(&["restore", "--from", saved, "--to", fresh]).status.code(), Some(0));
-    assert_eq!(markwarden(&["restore", "--from", saved, "--to", fresh]).status.code(), Some(2));
-    let nothing = spare.path().join("nothing");
-    let told = markwarden(&["doctor", "--data", nothing.to_str().unwrap()]);
-    assert_eq!(told.status.code(), Some(1));
-    assert!(!nothing.exists());
 }
 
 /// The stored form of today stays readable: this folder was written by the first version of format 1.

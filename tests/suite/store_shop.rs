@@ -1,13 +1,22 @@
 //! A small shop of values for the store's tests: hits, marks, decisions, a folder that outlives a store.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Arc,
+    time::Duration,
+};
 
 use markwarden::{
     model::{
         AccountName, Capture, CaptureId, Clock, Decision, Finding, FindingKind, HitId, Listing, ListingId, ManualClock,
         Mark, MarkId, NewHit, Reason, Severity, Step, Timestamp, Verdict,
     },
-    store::{Batch, ClaimSpec, Filter, Order, Settings, SledStore, Write},
+    store::{
+        Ailment, Batch, ClaimSpec, Counts, Filter, Gravity, Order, Outcome, Settings, SledStore, Store, StoreError,
+        Write, doctor,
+    },
 };
 
 /// Runs one question to its end.
@@ -136,4 +145,60 @@ pub fn decision(verdict: Verdict, by: &str, at: Timestamp) -> Decision {
 
 pub fn hit_id(n: u64) -> HitId {
     HitId(n)
+}
+
+/// A store with a bit of everything, over several segments.
+pub fn furnished(dir: &Path) -> Counts {
+    let clock = clock();
+    let store = open(dir, &clock);
+    for n in 0..12 {
+        let writes = vec![listing_write(n), Write::Hit(new_hit(n)), Write::Mark(mark(n, "云雀"))];
+        wait(store.apply(batch(writes))).unwrap();
+    }
+    let leases = wait(store.claim(&claim("lin", 5))).unwrap();
+    for lease in leases.iter().skip(1) {
+        let decision = decision(Verdict::Confirm, "lin", noon());
+        assert_eq!(wait(store.complete(&lease.lease, decision)).unwrap(), Outcome::Done);
+    }
+    wait(store.reopen(leases[1].hit.id, decision(Verdict::Reopen, "lin", noon()))).unwrap();
+    wait(store.counts()).unwrap()
+}
+
+pub fn reopened(dir: &Path) -> Result<SledStore, StoreError> {
+    SledStore::open(dir, &small(), clock())
+}
+
+pub fn segments(dir: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Every file below `dir` with its bytes.
+pub fn picture(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push((entry.path(), fs::read(entry.path()).unwrap()));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+pub fn examine(dir: &Path) -> Vec<Ailment> {
+    doctor(dir, &small(), &mut |_, _| ()).unwrap()
+}
+
+pub fn wrong(ailments: &[Ailment]) -> Vec<&str> {
+    ailments.iter().filter(|ailment| ailment.gravity > Gravity::Note).map(|ailment| ailment.what.as_str()).collect()
+}
+
+pub fn markwarden(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_markwarden")).args(arguments).output().unwrap()
 }
