@@ -24,6 +24,8 @@ use crate::{
 
 /// Folder of WARC files inside the data folder.
 pub const EVIDENCE: &str = "evidence";
+/// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
+pub const ACCOUNTS: &str = "accounts.json";
 
 /// The rooms over one data folder, and the runtime they wait on.
 pub struct App {
@@ -154,7 +156,7 @@ impl App {
     /// # Errors
     /// When the accounts cannot be read or the settings name no known time zone.
     pub fn desk(&self) -> Result<Desk> {
-        let accounts = Accounts::open(&self.config.data.join("accounts.json"))?;
+        let accounts = Accounts::open(&self.config.data.join(ACCOUNTS))?;
         Ok(Desk::new(Parts {
             store: Arc::clone(&self.store),
             accounts: Arc::new(accounts),

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufRead, IsTerminal, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -10,6 +10,7 @@ use clap::{Subcommand, ValueEnum};
 
 use super::{Context, Done};
 use crate::{
+    app::ACCOUNTS,
     model::{Account, AccountName, Role},
     web::{Accounts, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, generate_password},
 };
@@ -21,9 +22,9 @@ use crate::{
                   or made up and printed once:\n  markwarden account add lin --role reviewer --generate"
 )]
 pub struct Args {
-    /// The data folder.
-    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    /// The data folder; the settings' when absent.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
     #[command(subcommand)]
     act: Act,
 }
@@ -75,16 +76,13 @@ impl From<RoleName> for Role {
 /// # Errors
 /// When the accounts file cannot be read or written, or the name or password does not do.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    let accounts = Accounts::open(&file_in(&args.data))?;
+    let data = args.data.map_or_else(|| context.settings().map(|settings| settings.data), Ok)?;
+    let accounts = Accounts::open(&data.join(ACCOUNTS))?;
     match args.act {
         Act::Add { name, role, generate } => add(&accounts, &name, role.into(), generate, context),
         Act::List => list(&accounts, context),
         Act::Remove { name } => remove(&accounts, &name, context),
     }
-}
-
-fn file_in(data: &Path) -> PathBuf {
-    data.join("accounts.json")
 }
 
 fn add(accounts: &Accounts, name: &str, role: Role, generate: bool, context: &Context) -> Result<Done> {

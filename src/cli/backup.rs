@@ -18,7 +18,7 @@ pub struct Args {
     /// Where the backup goes: a folder that is new or empty.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// The data folder; `data` when absent.
+    /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
 }
@@ -28,7 +28,7 @@ pub struct Args {
 /// # Errors
 /// When there is no store, its journal is damaged, the target is not empty, or the disk says no.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    let data = args.data.unwrap_or_else(|| PathBuf::from("data"));
+    let data = args.data.map_or_else(|| context.settings().map(|settings| settings.data), Ok)?;
     let bar = context.progress(1, "backup");
     let report = backup(&data, &args.to, &mut |done, total| {
         bar.set_length(total);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Context, Done};
-use crate::store::{Ailment, Gravity, Settings, doctor, rebuild_index};
+use crate::store::{Ailment, Gravity, doctor, rebuild_index};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ use crate::store::{Ailment, Gravity, Settings, doctor, rebuild_index};
                         Exit codes: 0 nothing wrong · 1 something is wrong · 2 usage or I/O."
 )]
 pub struct Args {
-    /// The data folder; `data` when absent.
+    /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Set the index aside and rebuild it from the journal, then examine again.
@@ -28,8 +28,8 @@ pub struct Args {
 /// # Errors
 /// When the folder cannot be examined, or not repaired.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    let data = args.data.unwrap_or_else(|| PathBuf::from("data"));
-    let settings = Settings::default();
+    let config = context.settings()?;
+    let (data, settings) = (args.data.unwrap_or(config.data), config.store);
     if args.repair {
         let counts = rebuild_index(&data, &settings)?;
         context.say(&format!("the index was rebuilt from the journal up to sequence {}", counts.seq));

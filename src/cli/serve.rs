@@ -61,7 +61,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
     let desk = app.desk()?;
-    let no_account = Accounts::open(&app.config().data.join("accounts.json"))?.list()?.is_empty();
+    let no_account = Accounts::open(&app.config().data.join(app::ACCOUNTS))?.list()?.is_empty();
     app.wait(async {
         let listener = TcpListener::bind(listen)
             .await
