@@ -66,6 +66,7 @@ struct Card<'a> {
     surfaces: Vec<SurfaceView>,
     attributes: Vec<SurfaceView>,
     left_out_words: String,
+    finding_count: usize,
     findings: Vec<FindingView>,
     evidence: Option<EvidenceView>,
     history: Vec<HistoryView>,
@@ -100,6 +101,8 @@ struct FindingView {
     suppressed: Option<String>,
     steps: Vec<StepView>,
     citation: String,
+    /// Other places of the same, in words.
+    also: Vec<String>,
 }
 
 struct ChannelView {
@@ -174,13 +177,8 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         } else {
             String::new()
         },
-        findings: hit
-            .what
-            .findings
-            .iter()
-            .take(MAX_FINDINGS)
-            .map(|finding| finding_view(finding, listing, words))
-            .collect(),
+        finding_count: hit.what.findings.len(),
+        findings: finding_views(&hit.what.findings, listing, words),
         evidence: material
             .evidence
             .as_ref()
@@ -412,6 +410,30 @@ pub(super) fn state_code(state: HitState) -> &'static str {
     }
 }
 
+/// Findings as they came, strongest first; the same mark or rule written the same way is told once, with its places.
+fn finding_views(findings: &[Finding], listing: &Listing, words: Words) -> Vec<FindingView> {
+    let mut told: Vec<(&Finding, FindingView)> = Vec::new();
+    for finding in findings.iter().take(MAX_FINDINGS) {
+        match told.iter_mut().find(|(first, _)| same_story(first, finding)) {
+            Some((_, view)) => {
+                let place = place_words(&finding.surface, listing, words);
+                view.also.push(format!("{place} {}", percent(finding.score)));
+            }
+            None => told.push((finding, finding_view(finding, listing, words))),
+        }
+    }
+    told.into_iter().map(|(_, view)| view).collect()
+}
+
+fn same_story(one: &Finding, other: &Finding) -> bool {
+    one.kind == other.kind
+        && one.reference == other.reference
+        && one.word == other.word
+        && one.text == other.text
+        && one.channels == other.channels
+        && one.suppressed == other.suppressed
+}
+
 fn finding_view(finding: &Finding, listing: &Listing, words: Words) -> FindingView {
     let kind = match finding.kind {
         FindingKind::Mark => "kind-mark",
@@ -433,6 +455,7 @@ fn finding_view(finding: &Finding, listing: &Listing, words: Words) -> FindingVi
         suppressed: finding.suppressed.as_deref().map(visible),
         steps: finding.explanation.iter().enumerate().map(|(at, step)| step_view(step, at == last, words)).collect(),
         citation: visible(&finding.citation),
+        also: Vec::new(),
     }
 }
 
@@ -453,7 +476,7 @@ pub(super) fn channel_words(channel: crate::model::Channel, words: Words) -> Str
 fn step_view(step: &Step, is_last: bool, words: Words) -> StepView {
     let factor = (step.factor - 1.0).abs() > 1e-9;
     StepView {
-        changes: step.before != step.after,
+        changes: step.before != step.after && !step.before.is_empty() && !step.after.is_empty(),
         before: spans::plain(&step.before),
         after: visible(&step.after),
         words: match words.0 {
@@ -534,4 +557,43 @@ fn choices(verdict: Verdict, words: Words) -> Vec<Choice> {
         .enumerate()
         .map(|(at, reason)| Choice { code: reason.code(), key: at + 1, words: reason_words(*reason, words) })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(surface: &str, text: &str) -> Finding {
+        serde_json::from_value(serde_json::json!({
+            "kind": "mark", "ref": "m", "family": "f", "surface": surface, "start": 0, "end": 2, "text": text, "word": "云雀",
+            "channels": [], "score": 0.9, "severity": "high", "citation": "", "explanation": []
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_same_finding_in_several_places_is_told_once() {
+        let listing: Listing = serde_json::from_str(r#"{"title":"云雀","brand":"云雀","description":"雲雀"}"#).unwrap();
+        let findings = [finding("title", "云雀"), finding("brand", "云雀"), finding("description", "雲雀")];
+        let views = finding_views(&findings, &listing, Words(Language::English));
+        assert_eq!(views.len(), 2);
+        assert_eq!(views[0].also, ["Brand 90%"]);
+        assert!(views[1].also.is_empty());
+    }
+
+    #[test]
+    fn an_endless_listing_makes_a_card_of_bounded_length() {
+        let reviews: Vec<_> = (0..2_000).map(|_| serde_json::json!({"text": "好"})).collect();
+        let attributes: serde_json::Map<String, serde_json::Value> =
+            (0..500).map(|number| (number.to_string(), "x".into())).collect();
+        let listing: Listing =
+            serde_json::from_value(serde_json::json!({"title": "云雀", "reviews": reviews, "attributes": attributes}))
+                .unwrap();
+        let findings = vec![finding("reviews[1999].text", "好"); 80];
+        let shown = Shown::of(&listing, &findings, Words(Language::English));
+        assert_eq!((shown.surfaces.len(), shown.attributes.len()), (MAX_SURFACES + 1, MAX_ATTRIBUTES));
+        assert_eq!(shown.left_out, 2_500 - (MAX_SURFACES + 1 + MAX_ATTRIBUTES) as u64);
+        let told = finding_views(&findings, &listing, Words(Language::English));
+        assert_eq!(told[0].also.len(), MAX_FINDINGS - 1);
+    }
 }

@@ -161,7 +161,7 @@ fn disguised() -> NewHit {
     let title = json!({"channels": ["invisible"], "score": 0.97, "severity": "critical", "explanation": steps});
     let attribute = json!({"channels": ["separator"], "score": 0.9, "explanation": [
         {"code": "fold.separator", "before": "云 雀", "after": "云雀", "zh": "去掉词中的空格", "en": "Dropped the space inside the word"}]});
-    let skylark = json!({"ref": "m-skylark-25", "word": "Skylark", "channels": ["width"], "score": 0.88});
+    let skylark = json!({"ref": "m-skylark-25", "word": "Skylark", "score": 0.88});
     let findings = vec![
         finding(&listing, "title", "云\u{200B}雀", title),
         finding(&listing, "title", "雀·Skylark", skylark),
