@@ -95,6 +95,9 @@ fn one<L>(tokens: &mut Tokens, leaf: Leaf<'_, L>, depth: usize) -> Result<Expres
         tokens.expect(")")?;
         return Ok(inner);
     }
+    if matches!(tokens.peek(), Some(Token::Word(word)) if word == "and" || word == "or") {
+        return Err(tokens.unexpected("a name"));
+    }
     leaf(tokens).map(Expression::Leaf)
 }
 
@@ -256,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_mistake_points_at_its_place() {
-        assert_eq!(names("a and and").unwrap_err().span.start, 9);
+        assert_eq!(names("a and and").unwrap_err().span.start, 6);
         assert_eq!(names("a b").unwrap_err().span, 2..3);
         assert_eq!(names("a & b").unwrap_err().span, 2..3);
         assert_eq!(names("(a").unwrap_err().span, 2..2);

@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn short_forms_become_a_listing() {
         let table: toml::Table = toml::from_str(
-            "title = \"茶\"\ncategory = \"食品\"\nprice = 9.5\nspoken = \"说\"\nreview = \"好\"\nseller_name = \"店\"\nattributes = { 产地 = \"云南\" }\n",
+            "title = \"茶\"\ncategory = \"食品\"\nprice = 9.5\nspoken = \"说\"\nreview = \"好\"\nseller_name = \"店\"\nattributes = { \"产地\" = \"云南\" }\n",
         )
         .unwrap();
         let listing = listing(&table).unwrap();
