@@ -19,6 +19,9 @@ use super::{
     rule::{Clause, Look, Near, Rule},
 };
 
+/// Han characters from which a word is so long that spaces inside it cannot be chance.
+const PHRASE_UNITS: usize = 4;
+
 /// A word of the automaton seen on a surface, for one side of one clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hit {
@@ -282,9 +285,9 @@ fn stands(rule: &Rule, edges: Edges, surface: &FoldedSurface<'_>, units: &Range<
 /// Latin letters and digits need a border; Han characters do not.
 fn has_edges(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
     let folded = &surface.folded;
-    let is_latin = |unit: usize| folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric());
-    let glued =
-        |right: usize| right > 0 && folded.gap_before(right).is_empty() && is_latin(right - 1) && is_latin(right);
+    let glued = |right: usize| {
+        right > 0 && folded.gap_before(right).is_empty() && is_latin(surface, right - 1) && is_latin(surface, right)
+    };
     !glued(units.start) && !glued(units.end)
 }
 
@@ -306,13 +309,17 @@ fn joins(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
         // Only where Han meets Latin, as in A 货: people put a space there anyway.
         return true;
     }
-    let all_parted = inner.all(parted);
+    let is_phrase = units.len() >= PHRASE_UNITS && !units.clone().any(|unit| is_latin(surface, unit));
+    let all_parted = is_phrase || inner.all(parted);
     all_parted && (units.len() > 2 || !is_cut_from_neighbours(surface, units))
 }
 
 fn is_script_border(surface: &FoldedSurface<'_>, unit: usize) -> bool {
-    let is_latin = |unit: usize| surface.folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric());
-    unit > 0 && is_latin(unit - 1) != is_latin(unit)
+    unit > 0 && is_latin(surface, unit - 1) != is_latin(surface, unit)
+}
+
+fn is_latin(surface: &FoldedSurface<'_>, unit: usize) -> bool {
+    surface.folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric())
 }
 
 /// A pair such as 高 仿 in 提高 仿古: both characters belong to their neighbours.
