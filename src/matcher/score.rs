@@ -113,17 +113,26 @@ fn plain_step(code: &str, factor: f64, zh: &str, en: &str) -> Step {
 
 fn recognised(occurrence: &Occurrence<'_>) -> Step {
     let mark = occurrence.mark;
-    let classes: Vec<String> = mark.nice_classes.iter().map(u8::to_string).collect();
-    let classes = if classes.is_empty() { "?".to_owned() } else { classes.join(", ") };
     let (what_zh, what_en) =
-        if occurrence.spelling.alias { ("别名", "alias of the mark") } else { ("注册商标", "mark") };
+        if occurrence.spelling.alias { ("商标别名", "alias of a mark") } else { ("注册商标", "mark") };
+    let (mut zh, mut en) = (vec![mark.holder.clone()], vec![mark.holder.clone()]);
+    if !mark.nice_classes.is_empty() {
+        let classes: Vec<String> = mark.nice_classes.iter().map(u8::to_string).collect();
+        zh.push(format!("第 {} 类", classes.join("、")));
+        en.push(format!("class {}", classes.join(" and ")));
+    }
+    if !mark.number.is_empty() {
+        zh.push(format!("注册号 {}", mark.number));
+        en.push(format!("registration {}", mark.number));
+    }
+    let word = &occurrence.spelling.text;
     Step {
         code: "mark.word".into(),
         before: String::new(),
-        after: occurrence.spelling.text.clone(),
+        after: word.clone(),
         factor: 1.0,
-        zh: format!("{what_zh}“{}”（{}，第 {classes} 类，{}）", occurrence.spelling.text, mark.holder, mark.number),
-        en: format!("{what_en} “{}” ({}, class {classes}, {})", occurrence.spelling.text, mark.holder, mark.number),
+        zh: format!("{what_zh}“{word}”（{}）", zh.join("，")),
+        en: format!("{what_en} “{word}” ({})", en.join(", ")),
     }
 }
 
