@@ -152,7 +152,9 @@ pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result
         return Ok(run.into_report(begun.elapsed(), true)?);
     };
     for (lane, rest) in run.lanes.iter().zip(leases.rests(crawl.clock.now())) {
-        lane.pace.hold(rest);
+        // A run that was killed could not say when it asked last.
+        let unknown = if run.frontier().resumed() > 0 { profile.pace.delay } else { Duration::ZERO };
+        lane.pace.hold(rest.max(unknown));
     }
     let kept = {
         let work = std::pin::pin!(run.work());

@@ -232,6 +232,8 @@ async fn read(response: &mut Response, url: &Url, limit: u64) -> Result<Bytes, F
     }
     let broken = |error| FetchError::network(url, &error);
     let Some(first) = response.chunk().await.map_err(broken)? else { return Ok(Bytes::new()) };
+    // The length a host states is a hint, not a promise: it saves copies and reserves no more than the limit.
+    let likely = usize::try_from(response.content_length().unwrap_or(0).min(limit)).unwrap_or(0);
     let mut all: Option<BytesMut> = None;
     let mut length = first.len() as u64;
     while let Some(more) = response.chunk().await.map_err(broken)? {
@@ -239,7 +241,12 @@ async fn read(response: &mut Response, url: &Url, limit: u64) -> Result<Bytes, F
         if length > limit {
             return Err(too_large());
         }
-        all.get_or_insert_with(|| BytesMut::from(&*first)).extend_from_slice(&more);
+        let all = all.get_or_insert_with(|| {
+            let mut all = BytesMut::with_capacity(likely.max(first.len() + more.len()));
+            all.extend_from_slice(&first);
+            all
+        });
+        all.extend_from_slice(&more);
     }
     if length > limit {
         return Err(too_large());

@@ -27,7 +27,8 @@ const MAX_SHOWN_CHARS: usize = 200;
 pub struct Robots {
     groups: Vec<Group>,
     sitemaps: Vec<String>,
-    whole: Option<(bool, String)>,
+    /// Why the file could not be had, where everything waits for it.
+    missing: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -101,7 +102,7 @@ impl Robots {
 
     /// The file could not be had: nothing may be fetched for now, because of `why`.
     pub fn deny_all(why: &str) -> Self {
-        Self { whole: Some((false, why.to_owned())), ..Self::default() }
+        Self { missing: Some(why.to_owned()), ..Self::default() }
     }
 
     fn add_rule(&mut self, allow: bool, line: &line::Line) {
@@ -142,7 +143,7 @@ impl Robots {
         AgentRules {
             rules: groups.iter().flat_map(|group| group.rules.iter().cloned()).collect(),
             delay: groups.iter().filter_map(|group| group.delay).max(),
-            whole: self.whole.clone(),
+            missing: self.missing.clone(),
         }
     }
 
@@ -168,7 +169,8 @@ impl Robots {
 pub struct AgentRules {
     rules: Vec<Rule>,
     delay: Option<Duration>,
-    whole: Option<(bool, String)>,
+    /// Why the file could not be had, where everything waits for it.
+    missing: Option<String>,
 }
 
 impl AgentRules {
@@ -179,7 +181,7 @@ impl AgentRules {
 
     /// Whether the file could not be had, so that everything waits.
     pub fn unreachable(&self) -> bool {
-        matches!(self.whole, Some((false, _)))
+        self.missing.is_some()
     }
 
     /// May `url` be fetched, and why. The longest pattern decides; between equals, `Allow`.
@@ -189,8 +191,8 @@ impl AgentRules {
         if target == "/robots.txt" {
             return Ruling { allowed: true, line: None };
         }
-        if let Some((allowed, why)) = &self.whole {
-            return Ruling { allowed: *allowed, line: Some((0, why.clone())) };
+        if let Some(why) = &self.missing {
+            return Ruling { allowed: false, line: Some((0, why.clone())) };
         }
         if self.rules.is_empty() {
             return Ruling { allowed: true, line: None };

@@ -55,3 +55,16 @@ impl Settings {
         Duration::from_secs(self.max_retry_after_seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_names_product_version_and_contact() {
+        let settings = Settings { contact: "https://desk.example/crawl".into(), ..Settings::default() };
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(settings.user_agent(), format!("Markwarden/{version} (+https://desk.example/crawl)"));
+        assert!(toml::from_str::<Settings>("contakt = \"x\"").is_err());
+    }
+}

@@ -107,7 +107,8 @@ fn made(
         hex(&digest.finalize())
     );
     let mut encoder = GzEncoder::new(Vec::with_capacity(length / 3 + 512), LEVEL);
-    let mut parts = std::iter::once(head.as_bytes()).chain(block.iter().copied()).chain(std::iter::once(&b"\r\n\r\n"[..]));
+    let mut parts =
+        std::iter::once(head.as_bytes()).chain(block.iter().copied()).chain(std::iter::once(&b"\r\n\r\n"[..]));
     let written = parts.try_for_each(|part| encoder.write_all(part));
     let member = written.and_then(|()| encoder.finish()).map_err(|error| EvidenceError::NoRecord(error.to_string()))?;
     Ok(Made { id, member, payload_sha256: payload.unwrap_or_default() })

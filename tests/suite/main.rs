@@ -3,6 +3,7 @@
 
 mod cli;
 mod crawl_guards;
+mod crawl_kill;
 mod crawl_run;
 mod desk;
 mod desk_account;

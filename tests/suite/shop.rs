@@ -70,6 +70,7 @@ type Answers = dyn Fn(&str, usize) -> Reply + Send + Sync;
 struct Counter {
     answers: Box<Answers>,
     log: Mutex<Vec<Asked>>,
+    came: Notify,
 }
 
 /// The shop.
@@ -81,7 +82,7 @@ pub struct Shop {
 impl Shop {
     /// Opens the shop; `answers` gets the path with its query, and how often it was asked for before.
     pub async fn open(answers: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
-        let counter = Arc::new(Counter { answers: Box::new(answers), log: Mutex::default() });
+        let counter = Arc::new(Counter { answers: Box::new(answers), log: Mutex::default(), came: Notify::new() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = listener.local_addr().unwrap().to_string();
         let router = Router::new().fallback(serve).with_state(Arc::clone(&counter));
@@ -102,6 +103,13 @@ impl Shop {
         self.asked().iter().filter(|asked| *asked == path).count()
     }
 
+    /// Returns when so many requests have come.
+    pub async fn has_served(&self, count: usize) {
+        while self.asked().len() < count {
+            self.counter.came.notified().await;
+        }
+    }
+
     /// Shortest time between two requests.
     pub fn shortest_gap(&self) -> Duration {
         let log = self.counter.log.lock().unwrap();
@@ -116,6 +124,11 @@ impl Shop {
 
     /// A profile of this shop: lists under `/list`, listings under `/p/`; `more` are further lines of its file.
     pub fn profile(&self, start: &str, pace: &str, more: &str) -> Profile {
+        Profile::parse("shop.toml", &self.profile_file(start, pace, more)).unwrap()
+    }
+
+    /// The same as a file.
+    pub fn profile_file(&self, start: &str, pace: &str, more: &str) -> String {
         let text = format!(
             "format = 1\nid = \"shop\"\nname = \"shop\"\nplatform = \"shop\"\nstart = [{start:?}]\n\
              allow_loopback = true\n{more}\n[pace]\ndelay = 0\nbackoff = \"10ms\"\ntimeout = \"5s\"\n{pace}\n\
@@ -124,8 +137,7 @@ impl Shop {
             start = self.url(start)
         );
         let text = if pace.contains("delay =") { text.replacen("delay = 0\n", "", 1) } else { text };
-        let text = if pace.contains("timeout =") { text.replacen("timeout = \"5s\"\n", "", 1) } else { text };
-        Profile::parse("shop.toml", &text).unwrap()
+        if pace.contains("timeout =") { text.replacen("timeout = \"5s\"\n", "", 1) } else { text }
     }
 }
 
@@ -137,6 +149,7 @@ async fn serve(State(counter): State<Arc<Counter>>, request: Request) -> Respons
         log.push(Asked { path: path.clone(), at: Instant::now(), headers: request.headers().clone() });
         before
     };
+    counter.came.notify_one();
     match (counter.answers)(&path, before) {
         Reply::Never => std::future::pending().await,
         Reply::Page(status, headers, body) => {

@@ -87,9 +87,9 @@ impl Run<'_> {
         let page = &answer.last;
         let written = record(self.crawl, page).await?;
         self.tally().fetched(page.raw.len(), page.body.len());
-        let moved = !answer.hops.is_empty();
-        let key = canonical(&page.url);
-        if moved && key != canonical(asked) && self.frontier().knows(key.as_str()) {
+        // Where a redirect leads, if that is another page than the one asked for.
+        let moved = (!answer.hops.is_empty()).then(|| canonical(&page.url)).filter(|key| *key != canonical(asked));
+        if moved.as_ref().is_some_and(|key| self.frontier().knows(key.as_str())) {
             // Where it leads is visited under its own address.
             self.hand_over(page, None, written).await?;
             self.tally().moved_to_known += 1;
@@ -109,7 +109,7 @@ impl Run<'_> {
         self.hand_over(page, listing, written).await?;
         let added = self.queue(entry, &pages, &sitemaps);
         let mut frontier = self.frontier();
-        if moved {
+        if let Some(key) = moved {
             frontier.add_done(page.url.as_str(), key.as_str());
         }
         frontier.done(entry.id);
