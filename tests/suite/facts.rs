@@ -3,7 +3,12 @@
 //! The `.json` has `url`, `listing` (null for a page without a product), and where needed `content_type`
 //! and `profile` (the name of a profile in the same folder).
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
 
 use markwarden::crawl::{CompiledProfile, ListPage, PageText, Profile, decode, extract, links};
 use serde::Deserialize;
@@ -104,4 +109,77 @@ fn a_page_made_to_exhaust_a_document_builder_is_read_without_one() {
         let listing = extract(&PageText { url: &url, text: &hostile }, Some(&compiled)).unwrap();
         assert_eq!(listing.title, "云雀");
     }
+}
+
+/// Runs `extract` with `input` on stdin.
+fn extracted(arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_markwarden"))
+        .args(["--format", "json", "extract"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that refuses its arguments does not read.
+    drop(child.stdin.take().unwrap().write_all(input));
+    child.wait_with_output().unwrap()
+}
+
+fn packed(text: &[u8]) -> Vec<u8> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(text).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn a_page_from_stdin_plain_or_packed_is_printed_as_one_line_of_json() {
+    let page = "<h1>云雀 跑鞋</h1><p class=price>￥199</p>".as_bytes();
+    for input in [page.to_vec(), packed(page)] {
+        let output = extracted(&["--url", "https://x.example/p/1?utm_source=a", "-"], &input);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.lines().count(), 1);
+        let listing: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((listing["title"].as_str(), listing["price"]["amount"].as_str()), (Some("云雀 跑鞋"), Some("199")));
+        assert_eq!(listing["url"], "https://x.example/p/1");
+    }
+}
+
+#[test]
+fn a_named_charset_is_used_whatever_the_page_says() {
+    let page = encoding_rs::GBK.encode("<meta charset=utf-8><h1>云雀</h1>").0.into_owned();
+    let output = extracted(&["--charset", "gbk", "-"], &page);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("云雀"));
+    let output = extracted(&["--charset", "klingon", "-"], &page);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("`klingon` is no encoding"));
+}
+
+#[test]
+fn exit_codes_tell_a_page_without_a_product_from_one_that_cannot_be_read() {
+    let output = extracted(&["-"], b"<p>nothing</p>");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    let output = extracted(&["/nowhere/page.html"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("/nowhere/page.html"));
+}
+
+#[test]
+fn a_page_that_unpacks_past_the_bound_is_refused() {
+    let bomb = packed(&vec![b' '; markwarden::crawl::PAGE_BYTES + 1]);
+    assert!(bomb.len() < 100_000);
+    let output = extracted(&["-"], &bomb);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("longer than 8 MiB"));
+}
+
+#[test]
+fn a_profile_with_a_mistake_is_shown_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.toml");
+    fs::write(&path, "format = 1\nid = \n").unwrap();
+    let output = extracted(&["--profile", path.to_str().unwrap(), "-"], b"<h1>x</h1>");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("broken.toml:2:"));
 }

@@ -17,6 +17,10 @@ use super::{
 
 /// Most scripts read of one page.
 pub(super) const SCRIPTS: usize = 64;
+/// Most places looked at where JSON-LD is mentioned.
+const MENTIONS: usize = 256;
+/// How far before its type a script's tag may begin, in bytes.
+const TAG_BYTES: usize = 2_048;
 /// Longest script read, in bytes.
 pub(super) const SCRIPT_BYTES: usize = 1024 * 1024;
 /// Most objects looked at.
@@ -42,26 +46,32 @@ pub(super) fn read(html: &str, url: &Url) -> Draft {
 
 /// The contents of the page's JSON-LD scripts.
 fn scripts(html: &str) -> impl Iterator<Item = &str> {
-    let bytes = html.as_bytes();
     let mut from = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let at = from + memmem::find(bytes.get(from..)?, b"ld+json").or_else(|| escaped(bytes.get(from..)?))?;
-            from = at + 7;
-            let open = memchr::memrchr(b'<', bytes.get(..at)?)?;
-            let is_script = bytes.get(open + 1..open + 7).is_some_and(|name| name.eq_ignore_ascii_case(b"script"));
-            if !is_script {
-                continue;
-            }
-            let start = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
-            let end = start + end_of_script(bytes.get(start..)?);
-            from = end;
-            if end - start <= SCRIPT_BYTES {
-                return html.get(start..end);
-            }
-        }
-    })
-    .take(SCRIPTS)
+    let found = std::iter::from_fn(move || {
+        let rest = html.as_bytes().get(from..)?;
+        let at = from + memmem::find(rest, b"ld+json").or_else(|| escaped(rest))?;
+        let script = script_at(html, at);
+        from = script.as_ref().map_or(at + 7, |script| script.end);
+        Some(script)
+    });
+    found
+        .take(MENTIONS)
+        .flatten()
+        .filter(|script| script.len() <= SCRIPT_BYTES)
+        .take(SCRIPTS)
+        .filter_map(|script| html.get(script))
+}
+
+/// The content of the script in whose tag `at` stands, if it stands in one.
+fn script_at(html: &str, at: usize) -> Option<std::ops::Range<usize>> {
+    let bytes = html.as_bytes();
+    let tag = bytes.get(at.saturating_sub(TAG_BYTES)..at)?;
+    let name = tag.get(memchr::memrchr(b'<', tag)? + 1..)?;
+    if !name.get(..6)?.eq_ignore_ascii_case(b"script") {
+        return None;
+    }
+    let start = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
+    Some(start..start + end_of_script(bytes.get(start..)?))
 }
 
 /// `application/ld&#x2B;json`, as some servers escape it.

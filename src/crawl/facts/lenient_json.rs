@@ -172,17 +172,15 @@ impl Mender {
                 self.out.push(c);
             }
         }
-        // A lone half of a surrogate pair would spoil the whole value.
         rest
     }
 }
 
-/// Whether a quote before `after` ends its text: a sign of structure follows.
+/// Whether a quote before `after` ends its text: a sign of structure follows, or another text on a line of its own.
 fn ends_text(after: &str) -> bool {
     let next = after.trim_start();
-    next.is_empty()
-        || next.starts_with([',', ':', '}', ']'])
-        || (next.len() < after.len() && after.contains('\n') && next.starts_with('"'))
+    let space = after.get(..after.len() - next.len()).unwrap_or("");
+    next.is_empty() || next.starts_with([',', ':', '}', ']']) || next.starts_with('"') && space.contains('\n')
 }
 
 /// What follows the comment that `text` begins with.

@@ -13,96 +13,111 @@ use super::{
     words,
 };
 
-/// One property: its name, the element, the element of the scope it belongs to.
-struct Property<'p> {
-    name: &'p str,
+/// Most properties read of one page.
+const PROPERTIES: usize = 5_000;
+/// Types that are products.
+const PRODUCTS: &[&str] = &["product", "individualproduct", "productmodel", "book", "vehicle", "car"];
+/// Types inside a product whose properties are not its own.
+const FOREIGN: &[&str] = &["product", "review", "rating", "aggregaterating", "breadcrumblist", "listitem", "itemlist"];
+
+/// One property: its name, its element, and the element of the scope it belongs to.
+struct Property<'a> {
+    name: &'a str,
     node: usize,
     scope: Option<usize>,
 }
 
+/// The microdata of a page.
+struct Items<'p, 'a> {
+    page: &'p Page<'a>,
+    /// For each node, the scope around it, itself left out.
+    around: Vec<Option<usize>>,
+    properties: Vec<Property<'a>>,
+    products: Vec<usize>,
+}
+
 /// What the microdata of a page says of its product.
 pub(super) fn read(page: &Page<'_>) -> Draft {
-    let properties = properties(page);
-    if properties.is_empty() {
+    let items = Items::find(page);
+    if items.properties.is_empty() {
         return Draft::default();
     }
-    let product = main_product(page, &properties);
-    let mine: Vec<&Property<'_>> = properties.iter().filter(|property| belongs(page, property, product)).collect();
-    facts(page, &mine, product)
+    let product = items.main_product();
+    let mine: Vec<&Property<'_>> =
+        items.properties.iter().filter(|property| items.belongs(property, product)).collect();
+    Mine { page, properties: &mine, product }.facts()
 }
 
-fn properties<'p>(page: &Page<'p>) -> Vec<Property<'p>> {
-    let mut out = Vec::new();
-    for (index, node) in page.nodes.iter().enumerate() {
-        let Some(names) = node.raw_attribute("itemprop") else { continue };
-        let scope = page.ancestors(index).find(|&at| is_scope(page, at));
-        for name in names.split_ascii_whitespace().take(4) {
-            out.push(Property { name, node: index, scope });
+impl<'p, 'a> Items<'p, 'a> {
+    fn find(page: &'p Page<'a>) -> Self {
+        let mut items =
+            Self { page, around: vec![None; page.nodes.len()], properties: Vec::new(), products: Vec::new() };
+        let mut is_scope = vec![false; page.nodes.len()];
+        for (index, node) in page.nodes.iter().enumerate() {
+            let outer = |known: &[Option<usize>]| known.get(node.parent).copied().flatten();
+            let scope = match is_scope.get(node.parent) {
+                Some(true) if node.parent != index => Some(node.parent),
+                _ => outer(&items.around),
+            };
+            if let Some(slot) = items.around.get_mut(index) {
+                *slot = scope;
+            }
+            if let Some(slot) = is_scope.get_mut(index) {
+                *slot = node.raw_attribute("itemscope").is_some() || node.raw_attribute("itemtype").is_some();
+                if *slot && items.products.len() < MANY && PRODUCTS.contains(&kind(page, index).as_str()) {
+                    items.products.push(index);
+                }
+            }
+            let names = node.raw_attribute("itemprop").unwrap_or("").split_ascii_whitespace().take(4);
+            let room = PROPERTIES.saturating_sub(items.properties.len());
+            items.properties.extend(names.take(room).map(|name| Property { name, node: index, scope }));
         }
+        items
     }
-    out
-}
 
-fn is_scope(page: &Page<'_>, index: usize) -> bool {
-    page.node(index)
-        .is_some_and(|node| node.raw_attribute("itemscope").is_some() || node.raw_attribute("itemtype").is_some())
+    /// The scope the page is about: the product that names the headline, holds it, or has a price; the first of equals.
+    fn main_product(&self) -> Option<usize> {
+        let page = self.page;
+        let headline = page.nodes.iter().position(|node| node.name == "h1");
+        let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default();
+        let score = |scope: usize| {
+            let inside = page.inside(scope);
+            let own = |p: &&Property<'_>| p.name.eq_ignore_ascii_case("name") && p.scope == Some(scope);
+            let name = self.properties.iter().find(own).map(|property| value(page, property.node)).unwrap_or_default();
+            let named = name.chars().count() > 3 && title.contains(&name);
+            let holds = headline.is_some_and(|at| inside.contains(&at));
+            let is_price = |p: &Property<'_>| inside.contains(&p.node) && p.name.eq_ignore_ascii_case("price");
+            let priced = self.properties.iter().any(is_price);
+            let nested = self.products.iter().any(|&outer| outer != scope && page.inside(outer).contains(&scope));
+            i32::from(named) * 4 + i32::from(holds) * 4 + i32::from(priced) * 2 - i32::from(nested) * 5
+        };
+        self.products.iter().map(|&scope| (score(scope), std::cmp::Reverse(scope))).max().map(|(_, scope)| scope.0)
+    }
+
+    /// Whether a property says something of `product`, directly or through its offer, brand or seller.
+    fn belongs(&self, property: &Property<'_>, product: Option<usize>) -> bool {
+        let Some(product) = product else {
+            let free = |scope| matches!(kind(self.page, scope).as_str(), "offer" | "aggregateoffer" | "webpage" | "");
+            return property.scope.is_none_or(free);
+        };
+        let mut scope = property.scope;
+        while let Some(at) = scope {
+            if at == product {
+                return true;
+            }
+            if FOREIGN.contains(&kind(self.page, at).as_str()) {
+                return false;
+            }
+            scope = self.around.get(at).copied().flatten();
+        }
+        false
+    }
 }
 
 /// The last word of an `itemtype`, lowercase.
 fn kind(page: &Page<'_>, index: usize) -> String {
     let written = page.node(index).and_then(|node| node.raw_attribute("itemtype")).unwrap_or("");
     written.trim().rsplit(['/', '#']).next().unwrap_or("").to_ascii_lowercase()
-}
-
-/// The scope the page is about: the product that names the headline, holds it, or has a price; the first of equals.
-fn main_product(page: &Page<'_>, properties: &[Property<'_>]) -> Option<usize> {
-    let headline = page.nodes.iter().position(|node| node.name == "h1");
-    let title = page.nodes.iter().position(|node| node.name == "title").map(|at| page.text(at)).unwrap_or_default();
-    let is_product = |index: usize| {
-        matches!(
-            kind(page, index).as_str(),
-            "product" | "individualproduct" | "productmodel" | "book" | "vehicle" | "car"
-        )
-    };
-    let products = (0..page.nodes.len()).filter(|&index| is_scope(page, index) && is_product(index)).take(MANY);
-    let score = |scope: usize| {
-        let inside = page.inside(scope);
-        let mine = |name: &str| properties.iter().find(|p| p.name.eq_ignore_ascii_case(name) && p.scope == Some(scope));
-        let name = mine("name").map(|property| value(page, property.node)).unwrap_or_default();
-        let named = name.chars().count() > 3 && title.contains(&name);
-        let holds = headline.is_some_and(|at| inside.contains(&at));
-        let priced = properties.iter().any(|p| inside.contains(&p.node) && p.name.eq_ignore_ascii_case("price"));
-        let nested = page.ancestors(scope).any(|at| is_scope(page, at) && is_product(at));
-        i32::from(named) * 4 + i32::from(holds) * 4 + i32::from(priced) * 2 - i32::from(nested) * 5
-    };
-    products.map(|scope| (score(scope), std::cmp::Reverse(scope))).max().map(|(_, scope)| scope.0)
-}
-
-/// Whether a property says something of `product`, directly or through its offer, brand or seller.
-fn belongs(page: &Page<'_>, property: &Property<'_>, product: Option<usize>) -> bool {
-    let Some(scope) = property.scope else { return product.is_none() };
-    let Some(product) = product else {
-        return matches!(kind(page, scope).as_str(), "offer" | "aggregateoffer" | "webpage" | "");
-    };
-    if scope == product {
-        return true;
-    }
-    let mut at = scope;
-    // Up through offers and the like, until the product; another product or a review on the way is another matter.
-    loop {
-        let foreign = matches!(
-            kind(page, at).as_str(),
-            "product" | "review" | "rating" | "aggregaterating" | "breadcrumblist" | "listitem" | "itemlist"
-        );
-        if foreign {
-            return false;
-        }
-        match page.ancestors(at).find(|&outer| is_scope(page, outer)) {
-            Some(outer) if outer == product => return true,
-            Some(outer) => at = outer,
-            None => return false,
-        }
-    }
 }
 
 /// A property's value: `content`, an address, or its text.
@@ -122,43 +137,56 @@ fn value(page: &Page<'_>, index: usize) -> String {
     address.unwrap_or_else(|| page.text(index))
 }
 
-fn facts(page: &Page<'_>, mine: &[&Property<'_>], product: Option<usize>) -> Draft {
-    let own = |name: &str| {
-        mine.iter()
-            .filter(|p| p.scope == product && p.name.eq_ignore_ascii_case(name))
-            .map(|p| p.node)
-            .collect::<Vec<_>>()
-    };
-    let any =
-        |name: &str| mine.iter().filter(|p| p.name.eq_ignore_ascii_case(name)).map(|p| p.node).collect::<Vec<_>>();
-    let first = |nodes: Vec<usize>| nodes.into_iter().map(|at| value(page, at)).find(|value| !value.is_empty());
-    let currency_text = first(any("priceCurrency"));
-    let currency = currency_text.as_deref().and_then(price::currency_code);
-    let found = any("price").into_iter().chain(any("lowPrice")).find_map(|at| priced(page, at, currency));
-    let mut draft = Draft {
-        title: first(own("name")),
-        description: first(own("description")),
-        price: found.as_ref().map(|found| found.amount),
-        currency: currency.map(str::to_owned).or_else(|| found.and_then(|found| found.currency)),
-        sku: first(any("sku")).map(|sku| identifier(&sku)),
-        number: ["productID", "identifier", "mpn"]
-            .into_iter()
-            .find_map(|name| first(any(name)))
-            .map(|number| identifier(&number)),
-        brand: first(own("brand")).map(|_| ()).and_then(|()| brand(page, mine, product)),
-        availability: any("availability").into_iter().find_map(|at| stock(page, at)).map(str::to_owned),
-        images: own("image").into_iter().map(|at| value(page, at)).filter(|at| !at.is_empty()).take(MANY).collect(),
-        category: first(own("category")).map(|path| words::category(&path)).unwrap_or_default(),
-        ..Draft::default()
-    };
-    draft.seller.name = any("seller").into_iter().find_map(|at| named(page, at));
-    for name in ["color", "material", "model", "gtin13"] {
-        if let Some(value) = first(own(name)) {
-            draft.attribute(name, Value::String(value));
-        }
+/// The properties of the product the page is about.
+struct Mine<'m, 'p, 'a> {
+    page: &'p Page<'a>,
+    properties: &'m [&'m Property<'a>],
+    product: Option<usize>,
+}
+
+impl Mine<'_, '_, '_> {
+    /// Elements of a property, of the product itself or of what belongs to it.
+    fn all<'n>(&'n self, name: &'n str) -> impl Iterator<Item = usize> + 'n {
+        self.properties.iter().filter(move |p| p.name.eq_ignore_ascii_case(name)).map(|p| p.node)
     }
-    draft.reviews = reviews(page, product);
-    draft
+
+    /// Elements of a property of the product itself.
+    fn own<'n>(&'n self, name: &'n str) -> impl Iterator<Item = usize> + 'n {
+        let mine = self.properties.iter().filter(|p| p.scope == self.product);
+        mine.filter(move |p| p.name.eq_ignore_ascii_case(name)).map(|p| p.node)
+    }
+
+    fn first(&self, mut nodes: impl Iterator<Item = usize>) -> Option<String> {
+        nodes.find_map(|at| Some(value(self.page, at)).filter(|value| !value.is_empty()))
+    }
+
+    fn facts(&self) -> Draft {
+        let page = self.page;
+        let currency = self.first(self.all("priceCurrency")).and_then(|text| price::currency_code(&text));
+        let found = self.all("price").chain(self.all("lowPrice")).find_map(|at| priced(page, at, currency));
+        let numbers = ["productID", "identifier", "mpn"];
+        let mut draft = Draft {
+            title: self.first(self.own("name")),
+            description: self.first(self.own("description")),
+            price: found.as_ref().map(|found| found.amount),
+            currency: currency.map(str::to_owned).or_else(|| found.and_then(|found| found.currency)),
+            sku: self.first(self.all("sku")).map(|sku| identifier(&sku)),
+            number: numbers.into_iter().find_map(|name| self.first(self.all(name))).map(|number| identifier(&number)),
+            brand: self.own("brand").find_map(|at| named(page, at)),
+            availability: self.all("availability").find_map(|at| stock(page, at)).map(str::to_owned),
+            images: self.own("image").map(|at| value(page, at)).filter(|at| !at.is_empty()).take(MANY).collect(),
+            category: self.first(self.own("category")).map(|path| words::category(&path)).unwrap_or_default(),
+            reviews: reviews(page, self.product),
+            ..Draft::default()
+        };
+        draft.seller.name = self.all("seller").find_map(|at| named(page, at));
+        for name in ["color", "material", "model", "gtin13"] {
+            if let Some(value) = self.first(self.own(name)) {
+                draft.attribute(name, Value::String(value));
+            }
+        }
+        draft
+    }
 }
 
 /// The price in a property; its text where `content` is unreadable.
@@ -173,11 +201,6 @@ fn priced(page: &Page<'_>, index: usize, currency: Option<&str>) -> Option<price
 
 fn stock(page: &Page<'_>, index: usize) -> Option<&'static str> {
     words::availability(&value(page, index)).or_else(|| words::availability(&page.text(index)))
-}
-
-fn brand(page: &Page<'_>, mine: &[&Property<'_>], product: Option<usize>) -> Option<String> {
-    let at = mine.iter().find(|p| p.scope == product && p.name.eq_ignore_ascii_case("brand"))?.node;
-    named(page, at)
 }
 
 /// The `name` inside a scope, or the property's own value.

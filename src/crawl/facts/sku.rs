@@ -75,7 +75,7 @@ fn is_seen(html: &str, sku: &str) -> bool {
 pub(super) fn is_global(number: &str) -> bool {
     let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
     let sum: u32 = digits.iter().zip([1, 3].iter().cycle()).map(|(digit, weight)| digit * weight).sum();
-    number.len() == 13 && digits.len() == 13 && sum % 10 == 0
+    number.len() == 13 && digits.len() == 13 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

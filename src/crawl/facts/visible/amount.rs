@@ -60,27 +60,30 @@ fn judge(view: &View<'_, '_>, index: usize) -> Option<(i64, Price)> {
     if found.amount.ten_thousandths() == 0 {
         return None;
     }
-    let priced = view.is_marked(element, 2, Mark::Price);
-    if !priced && found.currency.is_none() {
+    if found.currency.is_none() && !view.is_marked(element, 2, Mark::Price) {
         return None;
     }
-    let mut score = 10;
-    score += if view.has(element, Mark::Price) {
-        8
-    } else if priced {
-        5
-    } else {
-        0
+    let letters = written.chars().filter(|c| c.is_alphabetic()).count();
+    let score =
+        place(view, element) + if found.currency.is_some() { 6 } else { 0 } - i64::try_from(letters / 10).unwrap_or(9);
+    Some((score - far(view, index), found))
+}
+
+/// What the place of an element says for and against its being the price.
+fn place(view: &View<'_, '_>, element: usize) -> i64 {
+    let named = match (view.has(element, Mark::Price), view.is_marked(element, 2, Mark::Price)) {
+        (true, _) => 8,
+        (false, true) => 5,
+        (false, false) => 0,
     };
-    score += if found.currency.is_some() { 6 } else { 0 };
-    score += if view.is_marked(element, 1, Mark::Paid) { 2 } else { 0 };
-    score -= if view.is_marked(element, 2, Mark::NotPaid) { 9 } else { 0 };
-    score -= if view.has(element, Mark::Struck) { 20 } else { 0 };
-    score -= if view.has(element, Mark::Elsewhere) { 25 } else { 0 };
-    score -= if view.has(element, Mark::Link) { 4 } else { 0 };
-    score -= i64::try_from(written.chars().filter(|c| c.is_alphabetic()).count() / 10).unwrap_or(9);
-    score -= far(view, index);
-    Some((score, found))
+    let others = [
+        (view.is_marked(element, 1, Mark::Paid), 2),
+        (view.is_marked(element, 2, Mark::NotPaid), -9),
+        (view.has(element, Mark::Struck), -20),
+        (view.has(element, Mark::Elsewhere), -25),
+        (view.has(element, Mark::Link), -4),
+    ];
+    10 + named + others.iter().filter(|(says, _)| *says).map(|(_, weight)| weight).sum::<i64>()
 }
 
 /// What distance from the headline takes from a score.

@@ -9,6 +9,8 @@ use super::{
 
 /// Longest name of a property, in characters.
 const NAME_CHARS: usize = 40;
+/// Most rows looked at.
+const ROWS: usize = 2_000;
 /// How far from the headline a brand may stand, in nodes.
 const BRAND_REACH: usize = 150;
 /// Longest value, in characters.
@@ -16,8 +18,9 @@ const VALUE_CHARS: usize = 300;
 
 /// Adds the named properties of the page, and the brand among them.
 pub(super) fn read(view: &View<'_, '_>, draft: &mut Draft) {
-    for index in 0..view.page.nodes.len() {
-        let Some((name, value)) = pair(view, index) else { continue };
+    for (name, value) in
+        (0..view.page.nodes.len()).filter(|&index| is_row(view, index)).take(ROWS).filter_map(|index| pair(view, index))
+    {
         let lower = name.to_lowercase();
         if draft.brand.is_none() && words::BRAND_LABELS.contains(&lower.as_str()) && value.chars().count() <= 60 {
             draft.brand = Some(value.clone());
@@ -41,6 +44,11 @@ fn marked_brand(view: &View<'_, '_>) -> Option<String> {
     marked.filter(|short| !is_label(&short.text)).find_map(|short| words::brand(&short.text))
 }
 
+fn is_row(view: &View<'_, '_>, index: usize) -> bool {
+    view.page.node(index).is_some_and(|node| matches!(node.name, "tr" | "dt" | "li"))
+        && !view.has(index, Mark::Elsewhere)
+}
+
 /// The name and value that a row of two cells, or a term and its description, state.
 fn pair(view: &View<'_, '_>, index: usize) -> Option<(String, String)> {
     let node = view.page.node(index)?;
@@ -54,9 +62,6 @@ fn pair(view: &View<'_, '_>, index: usize) -> Option<(String, String)> {
         _ => return None,
     };
     let [name, value] = cells.as_slice() else { return None };
-    if view.has(index, Mark::Elsewhere) {
-        return None;
-    }
     let name = view.page.text(*name);
     let value = if node.name == "li" {
         view.page.text(index).strip_prefix(&name)?.trim().to_owned()

@@ -35,13 +35,14 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
 /// schema.org's word; `offered` says that the page names a price. A price with nothing said against it is an offer.
 pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
     let mut stated = None;
-    let (mut out, mut buy) = (false, false);
+    let (mut out, mut buy, mut there) = (false, false, offered);
     for short in view.texts.iter().filter(|short| short.lower.chars().count() <= STOCK_CHARS) {
         let marked = view.is_marked(short.index, 2, Mark::Stock);
         match says(&short.lower, marked) {
             Some(Says::Buy) => buy = true,
             Some(says) => {
                 out |= says == Says::Out;
+                there |= says == Says::In;
                 stated = stated.or(marked.then_some(says));
             }
             None => {}
@@ -50,7 +51,7 @@ pub(super) fn read(view: &View<'_, '_>, offered: bool) -> Option<&'static str> {
     match (stated, buy, out) {
         (Some(Says::Out), ..) | (None, false, true) => Some("OutOfStock"),
         (Some(_), ..) | (None, true, _) => Some("InStock"),
-        (None, false, false) => offered.then_some("InStock"),
+        (None, false, false) => there.then_some("InStock"),
     }
 }
 
