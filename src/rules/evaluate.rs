@@ -82,7 +82,8 @@ pub(super) fn run(rule: &Rule, surface: &FoldedSurface<'_>, hits: &[Hit], facts:
         if let Look::Near(near) = &clause.look
             && near.refers()
         {
-            let found = referring(rule, index, near, surface, &hits, &matches);
+            let words = Words { rule, index, surface, hits: &hits, limit: MAX_COVERS };
+            let found = referring(&words, near, &matches);
             if let Some(slot) = matches.get_mut(index) {
                 *slot = found;
             }
@@ -116,13 +117,10 @@ fn is_covered(parts: &[Range<usize>], covers: &[Range<usize>]) -> bool {
 pub(super) fn direct(rule: &Rule, index: usize, surface: &FoldedSurface<'_>, hits: &[&Hit]) -> Vec<Match> {
     let Some(clause) = rule.clauses.get(index) else { return Vec::new() };
     let limit = if clause.cover { MAX_COVERS } else { MAX_MATCHES };
+    let words = Words { rule, index, surface, hits, limit };
     match &clause.look {
-        Look::Words => side(rule, clause, index, 0, surface, hits, limit),
-        Look::Near(near) if !near.refers() => {
-            let a = side(rule, clause, index, 0, surface, hits, limit);
-            let b = side(rule, clause, index, 1, surface, hits, limit);
-            pairs(near, &a, &b, surface)
-        }
+        Look::Words => words.of_side(0),
+        Look::Near(near) if !near.refers() => pairs(near, &words.of_side(0), &words.of_side(1), surface),
         Look::Regex { regex, on } if hits.iter().any(|hit| hit.clause == index) => {
             by_regex(regex, *on, rule, surface, limit)
         }
@@ -130,37 +128,35 @@ pub(super) fn direct(rule: &Rule, index: usize, surface: &FoldedSurface<'_>, hit
     }
 }
 
-fn side(
-    rule: &Rule,
-    clause: &Clause,
+/// The words of one clause on one surface.
+struct Words<'a> {
+    rule: &'a Rule,
     index: usize,
-    side: u8,
-    surface: &FoldedSurface<'_>,
-    hits: &[&Hit],
+    surface: &'a FoldedSurface<'a>,
+    hits: &'a [&'a Hit],
     limit: usize,
-) -> Vec<Match> {
-    hits.iter()
-        .filter(|hit| hit.clause == index && hit.side == side)
-        .filter(|hit| stands(rule, clause.edges, surface, &hit.units))
-        .take(limit)
-        .map(|hit| Match { units: hit.units.clone(), parts: vec![hit.units.clone()], words: vec![hit.word] })
-        .collect()
 }
 
-fn referring(
-    rule: &Rule,
-    index: usize,
-    near: &Near,
-    surface: &FoldedSurface<'_>,
-    hits: &[&Hit],
-    matches: &[Vec<Match>],
-) -> Vec<Match> {
-    let Some(clause) = rule.clauses.get(index) else { return Vec::new() };
-    let of = |reference: Option<usize>, number: u8| match reference {
+impl Words<'_> {
+    fn of_side(&self, side: u8) -> Vec<Match> {
+        let edges = self.rule.clauses.get(self.index).map_or(Edges::Latin, |clause| clause.edges);
+        self.hits
+            .iter()
+            .filter(|hit| hit.clause == self.index && hit.side == side)
+            .filter(|hit| stands(self.rule, edges, self.surface, &hit.units))
+            .take(self.limit)
+            .map(|hit| Match { units: hit.units.clone(), parts: vec![hit.units.clone()], words: vec![hit.word] })
+            .collect()
+    }
+}
+
+/// Matches of a near that refers to other clauses, whose `matches` are known.
+fn referring(words: &Words<'_>, near: &Near, matches: &[Vec<Match>]) -> Vec<Match> {
+    let of = |reference: Option<usize>, side: u8| match reference {
         Some(other) => matches.get(other).cloned().unwrap_or_default(),
-        None => side(rule, clause, index, number, surface, hits, MAX_COVERS),
+        None => words.of_side(side),
     };
-    pairs(near, &of(near.a, 0), &of(near.b, 1), surface)
+    pairs(near, &of(near.a, 0), &of(near.b, 1), words.surface)
 }
 
 /// For each match of `a` the nearest of `b` that is close enough.

@@ -62,7 +62,7 @@ impl Place<'_> {
         self.rule.clauses.get(clause).is_some_and(|clause| clause.report)
     }
 
-    fn standing<'a>(self, outcome: &'a Outcome) -> Vec<(usize, &'a Match)> {
+    fn standing(self, outcome: &Outcome) -> Vec<(usize, &Match)> {
         outcome
             .matches
             .iter()
