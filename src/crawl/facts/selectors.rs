@@ -151,6 +151,7 @@ impl CompiledProfile {
             if place.fen {
                 if let Ok(fen) = text.trim().parse() {
                     draft.price = Some(Amount::from_hundredths(fen));
+                    draft.currency = draft.currency.take().or_else(|| self.profile.listing.currency.clone());
                     return;
                 }
             } else if let Some(found) = price::parse(&text, hint) {

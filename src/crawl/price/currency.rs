@@ -82,8 +82,6 @@ const FORMS: &[(&str, &str)] = &[
     ("B/.", "PAB"),
     ("Bs.", "BOB"),
     ("₲", "PYG"),
-    ("Q", "GTQ"),
-    ("L", "HNL"),
     ("₡", "CRC"),
     // Europe
     ("€", "EUR"),
