@@ -46,18 +46,20 @@ pub struct Matcher {
     register: Arc<Register>,
     rules: Option<Arc<RuleSet>>,
     settings: Settings,
+    version: String,
 }
 
 impl Matcher {
     /// Joins a register and, unless none is wanted, a rule set.
     pub fn new(register: Arc<Register>, rules: Option<Arc<RuleSet>>, settings: Settings) -> Self {
-        Self { register, rules, settings }
+        let set = rules.as_ref().map_or("none", |rules| rules.hash());
+        let version = format!("marks:{} rules:{}", register.hash(), set.get(..16).unwrap_or(set));
+        Self { register, rules, settings, version }
     }
 
     /// What findings are made with: hashes of the register and the rule set.
-    pub fn version(&self) -> String {
-        let rules = self.rules.as_ref().map_or("none", |rules| rules.hash());
-        format!("marks:{} rules:{}", self.register.hash(), rules.get(..16).unwrap_or(rules))
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
     /// Matches `listing` under the law of `on`, the day its facts were captured.

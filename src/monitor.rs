@@ -5,7 +5,10 @@
 
 mod group;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use async_trait::async_trait;
 use jiff::tz::TimeZone;
@@ -16,7 +19,7 @@ use crate::{
     crawl::{Fetched, Sink, SinkError},
     marks::Register,
     matcher::{self, Matcher},
-    model::{Clock, Findings, Listing, ListingId, Mark, MarkId},
+    model::{Clock, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
     rules::RuleSet,
     store::{Batch, ContentStore, Receipt, Store, StoreError, Write},
 };
@@ -93,6 +96,13 @@ impl Monitor {
         self.current.read().unwrap_or_else(PoisonError::into_inner).matcher.clone()
     }
 
+    /// How many hits `listing` would make, were it written.
+    pub fn would_queue(&self, listing: &Listing) -> usize {
+        let found = match_listing(&self.matcher(), listing, self.clock.now());
+        let families: BTreeSet<&str> = found.findings.iter().map(|finding| finding.family.as_str()).collect();
+        families.len()
+    }
+
     /// Matches what was fetched and writes capture, listing and hits in one act.
     ///
     /// # Errors
@@ -104,10 +114,9 @@ impl Monitor {
         if let Some((id, listing)) = identified(page.listing_id, page.listing) {
             let now = self.clock.now();
             let matcher = self.matcher();
-            let on = listing.captured_at.unwrap_or(now).to_zoned(TimeZone::UTC).date();
-            seen.findings = matcher.check(&listing, on);
+            seen.findings = match_listing(&matcher, &listing, now);
             let evidence = self.keep_evidence(&seen.findings, &page.record).await?;
-            let hits = hits(&id, &listing, &seen.findings, &matcher.version(), now);
+            let hits = hits(&id, &listing, &seen.findings, matcher.version(), now);
             writes.extend(hits.into_iter().map(|mut hit| {
                 hit.capture.clone_from(&capture_id);
                 hit.evidence.clone_from(&evidence);
@@ -132,6 +141,12 @@ impl Monitor {
             _ => Ok(None),
         }
     }
+}
+
+/// Under the law of the day the facts were captured.
+fn match_listing(matcher: &Matcher, listing: &Listing, now: Timestamp) -> Findings {
+    let on = listing.captured_at.unwrap_or(now).to_zoned(TimeZone::UTC).date();
+    matcher.check(listing, on)
 }
 
 fn identified(id: Option<ListingId>, listing: Option<Listing>) -> Option<(ListingId, Listing)> {

@@ -16,6 +16,7 @@ use crate::{
     app::{self, App},
     crawl::{self, Fetched, Profile, RunReport, Sink, SinkError},
     monitor::Monitor,
+    store::{Batch, Write},
 };
 
 /// Addresses that yielded nothing and are shown one by one.
@@ -39,9 +40,12 @@ pub struct Args {
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR", conflicts_with = "dry_run")]
     data: Option<PathBuf>,
-    /// Fetch and match, but keep nothing.
+    /// Fetch and match, but keep nothing; the register's marks are not read, `--marks` names some.
     #[arg(long)]
     dry_run: bool,
+    /// Marks to match in a dry run (CSV).
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
+    marks: Option<PathBuf>,
     /// Write no WARC files.
     #[arg(long)]
     no_evidence: bool,
@@ -57,6 +61,10 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let rules = app::rules_or_builtin(&settings.rules)?;
     let evidence = settings.crawl.warc && !args.no_evidence && !args.dry_run;
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
+    if let Some(marks) = &args.marks {
+        let writes = super::marks::read(marks, context)?.into_iter().map(Write::Mark).collect();
+        app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
+    }
     let monitor = app.monitor(rules)?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped, evidence)?;
@@ -69,7 +77,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             }
         });
         let runs = profiles.iter().map(|profile| async {
-            let sink = Counting { monitor: &monitor, bar: &bar, new_hits: AtomicU64::new(0) };
+            let sink = Counting { monitor: &monitor, bar: &bar, keep: !args.dry_run, new_hits: AtomicU64::new(0) };
             let report = crawl::run(profile, &services, &sink).await;
             (profile.id.clone(), report, sink.new_hits.into_inner())
         });
@@ -120,14 +128,20 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
 struct Counting<'a> {
     monitor: &'a Monitor,
     bar: &'a ProgressBar,
+    /// Whether what is seen is written to the store.
+    keep: bool,
     new_hits: AtomicU64,
 }
 
 #[async_trait]
 impl Sink for Counting<'_> {
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
-        let seen = self.monitor.see(page).await.map_err(|error| SinkError(Box::new(error)))?;
-        self.new_hits.fetch_add(seen.new_hits as u64, Ordering::Relaxed);
+        let new_hits = if self.keep {
+            self.monitor.see(page).await.map_err(|error| SinkError(Box::new(error)))?.new_hits
+        } else {
+            page.listing.map_or(0, |listing| self.monitor.would_queue(&listing))
+        };
+        self.new_hits.fetch_add(new_hits as u64, Ordering::Relaxed);
         self.bar.inc(1);
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 use memchr::memmem;
 
 /// Labels worth a reading of the page, as they are printed. Few, so that the search runs at memory speed.
@@ -50,11 +50,27 @@ const LABELS: &[&str] = &[
     "品番",
 ];
 
-static LABEL_SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(LABELS).ok());
+/// Vectors find the few labels several times faster than an automaton; where a machine has none, the automaton serves.
+enum LabelSearch {
+    Packed(packed::Searcher),
+    Automaton(Option<AhoCorasick>),
+}
+
+static LABEL_SEARCH: LazyLock<LabelSearch> = LazyLock::new(|| match packed::Searcher::new(LABELS) {
+    Some(searcher) => LabelSearch::Packed(searcher),
+    None => LabelSearch::Automaton(AhoCorasick::new(LABELS).ok()),
+});
+
+fn labels_a_number(html: &str) -> bool {
+    match &*LABEL_SEARCH {
+        LabelSearch::Packed(searcher) => searcher.find(html).is_some(),
+        LabelSearch::Automaton(automaton) => automaton.as_ref().is_some_and(|automaton| automaton.is_match(html)),
+    }
+}
 
 /// Whether `sku`, from structured data, stands nowhere in the visible text while the page labels some number.
 pub(super) fn is_doubtful(html: &str, sku: &str) -> bool {
-    !is_seen(html, sku) && LABEL_SEARCH.as_ref().is_some_and(|labels| labels.is_match(html))
+    !is_seen(html, sku) && labels_a_number(html)
 }
 
 /// Whether `sku` stands in `html` as text rather than inside an attribute or a script's string.
