@@ -18,7 +18,7 @@ use crate::{
     model::{Clock, Diagnostic, SystemClock},
     monitor::Monitor,
     rules::RuleSet,
-    store::{ContentStore, MemoryStore, SledStore, Store},
+    store::{MemoryStore, SledStore, Store},
     web::{Accounts, Desk, Parts},
 };
 
@@ -33,7 +33,6 @@ pub struct App {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    content: Option<Arc<ContentStore>>,
     /// Kept while the app lives: its frontiers are gone with it.
     scratch: Option<Scratch>,
 }
@@ -60,8 +59,7 @@ impl App {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
-        let content = Some(Arc::new(ContentStore::open(&config.data)?));
-        Ok(Self { runtime: runtime()?, config, clock, store, content, scratch: None })
+        Ok(Self { runtime: runtime()?, config, clock, store, scratch: None })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -73,7 +71,7 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        Ok(Self { runtime: runtime()?, config, clock, store, content: None, scratch: Some(scratch) })
+        Ok(Self { runtime: runtime()?, config, clock, store, scratch: Some(scratch) })
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -117,13 +115,7 @@ impl App {
     /// # Errors
     /// When the marks cannot be read.
     pub fn monitor(&self, rules: RuleSet) -> Result<Arc<Monitor>> {
-        let monitor = Monitor::new(
-            Arc::clone(&self.store),
-            self.content.clone(),
-            self.clock(),
-            Some(Arc::new(rules)),
-            self.config.matcher,
-        );
+        let monitor = Monitor::new(Arc::clone(&self.store), self.clock(), Some(Arc::new(rules)), self.config.matcher);
         Ok(Arc::new(self.wait(monitor)?))
     }
 

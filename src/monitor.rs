@@ -21,13 +21,12 @@ use crate::{
     matcher::{self, Matcher},
     model::{Clock, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
     rules::RuleSet,
-    store::{Batch, ContentStore, Receipt, Store, StoreError, Write},
+    store::{Batch, Receipt, Store, StoreError, Write},
 };
 
 /// Joins crawl, matcher and store.
 pub struct Monitor {
     store: Arc<dyn Store>,
-    content: Option<Arc<ContentStore>>,
     clock: Arc<dyn Clock>,
     settings: matcher::Settings,
     rules: Option<Arc<RuleSet>>,
@@ -51,20 +50,19 @@ pub struct Seen {
 }
 
 impl Monitor {
-    /// A monitor over `store`'s marks; evidence records of hits are kept in `content`.
+    /// A monitor over `store`'s marks; evidence stays in the WARC files that captures name.
     ///
     /// # Errors
     /// When the marks cannot be read.
     pub async fn new(
         store: Arc<dyn Store>,
-        content: Option<Arc<ContentStore>>,
         clock: Arc<dyn Clock>,
         rules: Option<Arc<RuleSet>>,
         settings: matcher::Settings,
     ) -> Result<Self, StoreError> {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules.clone(), settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let monitor = Self { store, content, clock, settings, rules, current };
+        let monitor = Self { store, clock, settings, rules, current };
         monitor.refresh().await?;
         Ok(monitor)
     }
@@ -82,8 +80,8 @@ impl Monitor {
         if delta.generation == generation && generation > 0 {
             return Ok(());
         }
-        let replaced = |id: &MarkId| delta.removed.contains(id) || delta.put.iter().any(|mark| mark.id == *id);
-        marks.retain(|mark| !replaced(&mark.id));
+        let replaced: BTreeSet<&MarkId> = delta.removed.iter().chain(delta.put.iter().map(|mark| &mark.id)).collect();
+        marks.retain(|mark| !replaced.contains(&mark.id));
         marks.extend(delta.put.iter().cloned());
         let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), self.rules.clone(), self.settings);
         let current = Current { generation: delta.generation, marks, matcher: Arc::new(matcher) };
@@ -106,7 +104,7 @@ impl Monitor {
     /// Matches what was fetched and writes capture, listing and hits in one act.
     ///
     /// # Errors
-    /// When the store or the content store cannot write; then nothing was acknowledged.
+    /// When the store cannot write; then nothing was acknowledged.
     pub async fn see(&self, page: Fetched) -> Result<Seen, StoreError> {
         let capture_id = page.capture.as_ref().map(|capture| capture.id.clone());
         let mut writes: Vec<Write> = page.capture.into_iter().map(Write::Capture).collect();
@@ -115,11 +113,9 @@ impl Monitor {
             let now = self.clock.now();
             let matcher = self.matcher();
             seen.findings = match_listing(&matcher, &listing, now);
-            let evidence = self.keep_evidence(&seen.findings, &page.record).await?;
             let hits = hits(&id, &listing, &seen.findings, matcher.version(), now);
             writes.extend(hits.into_iter().map(|mut hit| {
                 hit.capture.clone_from(&capture_id);
-                hit.evidence.clone_from(&evidence);
                 Write::Hit(hit)
             }));
             writes.push(Write::Listing { id, listing, capture: capture_id });
@@ -129,17 +125,6 @@ impl Monitor {
             seen.new_hits = receipt.hits.iter().filter(|hit| hit.new).count();
         }
         Ok(seen)
-    }
-
-    async fn keep_evidence(&self, findings: &Findings, record: &[u8]) -> Result<Option<String>, StoreError> {
-        match &self.content {
-            Some(content) if !findings.findings.is_empty() && !record.is_empty() => {
-                let (content, record) = (Arc::clone(content), record.to_vec());
-                let kept = tokio::task::spawn_blocking(move || content.put(&record)).await;
-                kept.map_err(|error| StoreError::Stopped(error.to_string()))?.map(Some)
-            }
-            _ => Ok(None),
-        }
     }
 }
 

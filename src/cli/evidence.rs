@@ -5,7 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use super::{Context, Done};
-use crate::evidence::{WarcReport, verify_warc};
+use crate::{
+    app::{App, EVIDENCE},
+    evidence::{EvidenceError, WarcReport, verify_capture, verify_warc},
+    model::Capture,
+};
+
+/// Changes of the journal read at once.
+const CHANGES: usize = 1000;
 
 /// Arguments of `evidence`.
 #[derive(Debug, clap::Args)]
@@ -18,11 +25,19 @@ pub struct Args {
 enum What {
     /// Check every record of WARC files: whole, of the stated length, with the stated digests.
     #[command(after_help = "Prints one line a file, and one a problem.\n\
+        With --data the journal's chain of hashes is verified as the store opens, and every capture it names is\n\
+        held against its record: the same bytes, the same body.\n\n\
+        Examples:\n  \
+        markwarden evidence verify data/evidence\n  \
+        markwarden evidence verify --data data\n\n\
         Exit codes: 0 everything verifies · 1 something does not · 2 usage or I/O.")]
     Verify {
         /// WARC files (`.warc.gz`), or folders of them.
-        #[arg(required = true, value_name = "PATH")]
+        #[arg(required_unless_present = "data", value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// A data folder: its journal, and every capture the journal names.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
 }
 
@@ -32,7 +47,62 @@ enum What {
 /// When a path cannot be read, or holds no WARC file.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.what {
-        What::Verify { paths } => verify(&paths, context),
+        What::Verify { paths, data } => {
+            let files = verify(&paths, context)?;
+            let captures = data.map_or(Ok(Done::Fine), |data| verify_captures(data, context))?;
+            Ok(if files == Done::Fine { captures } else { files })
+        }
+    }
+}
+
+/// Holds every capture of the journal against its record.
+fn verify_captures(data: PathBuf, context: &Context) -> Result<Done> {
+    let folder = data.join(EVIDENCE);
+    let app = App::open(context.settings()?, Some(data))?;
+    let total = app.wait(app.store().counts())?.captures;
+    let bar = context.progress(total, "captures");
+    let (mut seq, mut verified, mut problems) = (0, 0_u64, 0_u64);
+    loop {
+        let changes = app.wait(app.store().changes_since(seq, CHANGES))?;
+        let Some(last) = changes.last() else { break };
+        seq = last.seq;
+        for capture in changes.iter().flat_map(|change| captures(&change.what)) {
+            bar.inc(1);
+            match verify_capture(&folder, &capture) {
+                Ok(_) => verified += 1,
+                Err(error) => {
+                    problems += 1;
+                    print_broken(context, &capture, &error)?;
+                }
+            }
+        }
+    }
+    bar.finish_and_clear();
+    if context.json() {
+        context.data(&serde_json::json!({"journal": seq, "captures": verified, "problems": problems}).to_string())?;
+    } else {
+        context.data(&format!("journal whole to sequence {seq}; {verified} captures verified, {problems} problems"))?;
+    }
+    Ok(if problems == 0 { Done::Fine } else { Done::Findings })
+}
+
+fn print_broken(context: &Context, capture: &Capture, error: &EvidenceError) -> Result<()> {
+    if context.json() {
+        let value = serde_json::json!({"capture": capture.id, "file": capture.file, "offset": capture.offset, "problem": error.to_string()});
+        return context.data(&value.to_string());
+    }
+    context.data(&format!("problem\t{}\tat byte {}, record {}: {error}", capture.file, capture.offset, capture.id))
+}
+
+/// The captures a change of the journal records, wherever in it they stand.
+fn captures(change: &serde_json::Value) -> Vec<Capture> {
+    match change {
+        serde_json::Value::Object(object) if object.get("write").is_some_and(|kind| kind == "capture") => {
+            serde_json::from_value(change.clone()).into_iter().collect()
+        }
+        serde_json::Value::Object(object) => object.values().flat_map(captures).collect(),
+        serde_json::Value::Array(items) => items.iter().flat_map(captures).collect(),
+        _ => Vec::new(),
     }
 }
 

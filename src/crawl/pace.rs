@@ -45,20 +45,29 @@ pub struct HostPace {
 
 #[derive(Debug)]
 struct Turns {
+    /// The next free slot.
     next: Instant,
+    /// Nobody asks before.
     held: Instant,
+    /// When the last request really started: whoever slept too long pushes back who comes after.
+    started: Option<Instant>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
         let now = Instant::now();
-        Self { next: now, held: now }
+        Self { next: now, held: now, started: None }
     }
 }
 
 impl Turns {
     fn earliest(&self) -> Instant {
         self.next.max(self.held)
+    }
+
+    /// From when on a request may start, `step` after the last one really did.
+    fn open_from(&self, step: Duration) -> Instant {
+        self.started.map_or(self.held, |started| self.held.max(started + step))
     }
 }
 
@@ -70,18 +79,23 @@ impl HostPace {
     /// Waits until the host may be asked; the next turn comes `delay` later.
     pub async fn turn(&self, delay: Duration) {
         let step = delay + MARGIN.min(delay / 10);
+        let mut slot = {
+            let mut turns = self.turns();
+            let slot = turns.earliest().max(Instant::now());
+            turns.next = slot + step;
+            slot
+        };
         loop {
-            let slot = {
-                let mut turns = self.turns();
-                let slot = turns.earliest().max(Instant::now());
-                turns.next = slot + step;
-                slot
-            };
             if slot > Instant::now() {
                 sleep_until(slot).await;
             }
-            // While this one slept, another answer may have asked for rest.
-            if self.turns().held <= slot {
+            // While this one slept, another answer may have asked for rest, or a request before it started late.
+            let mut turns = self.turns();
+            let now = Instant::now();
+            slot = turns.open_from(step);
+            if slot <= now {
+                turns.started = Some(now);
+                turns.next = turns.next.max(now + step);
                 return;
             }
         }

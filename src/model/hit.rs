@@ -21,7 +21,7 @@ pub struct NewHit {
     pub severity: Severity,
     /// What was fetched.
     pub capture: Option<CaptureId>,
-    /// SHA-256 (hex) of the evidence record in the content store.
+    /// SHA-256 (hex) of the evidence record in the content store, where it was copied there to outlive its WARC file.
     pub evidence: Option<String>,
     /// The set of marks and rules it was matched with.
     pub matched_with: String,

@@ -17,6 +17,7 @@ mod matcher;
 mod real_pages;
 mod robots;
 mod rules;
+mod serve;
 mod shop;
 mod store_backup;
 mod store_care;
