@@ -119,13 +119,13 @@ impl Writing {
 
     /// The writing a finding says it has undone.
     pub fn of(channels: &[Channel]) -> Self {
-        let mut writings = channels.iter().filter_map(|channel| match channel {
-            Channel::Width => Some(Self::Width),
-            Channel::Traditional => Some(Self::Traditional),
-            Channel::Invisible => Some(Self::Invisible),
-            Channel::Separator => Some(Self::Separator),
-            Channel::Emoji => Some(Self::Emoji),
-            Channel::Confusable => Some(Self::Confusable),
+        let mut writings = channels.iter().map(|channel| match channel {
+            Channel::Width => Self::Width,
+            Channel::Traditional => Self::Traditional,
+            Channel::Invisible => Self::Invisible,
+            Channel::Separator => Self::Separator,
+            Channel::Emoji => Self::Emoji,
+            Channel::Confusable => Self::Confusable,
         });
         match (writings.next(), writings.next()) {
             (None, _) => Self::Plain,
