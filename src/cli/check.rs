@@ -243,7 +243,8 @@ fn explain(out: &mut impl Write, finding: &Finding) -> Result<()> {
         } else {
             format!(" [{} → {}]", visible(&step.before), visible(&step.after))
         };
-        writeln!(out, "       ×{:.2} {}{change}", step.factor, step.en)?;
+        let score = step.score.map_or_else(|| "    ".to_owned(), |score| format!("{score:.2}"));
+        writeln!(out, "       {score} {}{change}", step.en)?;
     }
     Ok(())
 }

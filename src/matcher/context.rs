@@ -40,6 +40,7 @@ struct Raise {
     factor: f64,
     anywhere: Vec<String>,
     not_before: Vec<String>,
+    not_after: Vec<String>,
     zh: String,
     en: String,
 }
@@ -62,6 +63,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     for raise in &mut table.raise {
         fold_all(&mut raise.anywhere);
         fold_all(&mut raise.not_before);
+        fold_all(&mut raise.not_after);
     }
     table
 });
@@ -88,7 +90,10 @@ pub(super) fn around(folded: &Folded, units: &Range<usize>) -> Vec<Step> {
     let raising = TABLE.raise.iter().filter_map(|raise| {
         let word = raise.anywhere.iter().find(|word| {
             whole_words(folded, word).any(|found| {
-                !raise.not_before.iter().any(|not| whole_words(folded, not).any(|before| before.end == found.start))
+                let apart = found.end <= units.start || units.end <= found.start;
+                let follows = |not: &String| whole_words(folded, not).any(|before| before.end == found.start);
+                let leads = |not: &String| whole_words(folded, not).any(|after| after.start == found.end);
+                apart && !raise.not_before.iter().any(follows) && !raise.not_after.iter().any(leads)
             })
         })?;
         Some(step(&raise.code, word, raise.factor, &raise.zh, &raise.en))
@@ -102,6 +107,7 @@ fn step(code: &str, word: &str, factor: f64, zh: &str, en: &str) -> Step {
         before: word.to_owned(),
         after: String::new(),
         factor,
+        score: None,
         zh: format!("{zh}：“{word}”"),
         en: format!("{en}: “{word}”"),
     }
@@ -115,13 +121,15 @@ fn group_word<'a>(group: &'a Group, folded: &Folded, units: &Range<usize>) -> Op
     before.or_else(after).or_else(anywhere).map(String::as_str)
 }
 
-/// Where `word` stands in `folded`, in units; Latin words only whole: `for` is not in `comfort`.
+/// Where `word` stands in `folded`, in units; Latin words only whole: `for` is not in `comfort`, and the
+/// end of one word with the start of the next (`栖木原 单丛`) is no word.
 fn whole_words<'a>(folded: &'a Folded, word: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
     folded
         .text()
         .match_indices(word)
         .filter_map(|(at, word)| folded.units(at..at + word.len()))
         .filter(|units| !joins_latin(folded, units.start) && !joins_latin(folded, units.end))
+        .filter(|units| word.is_ascii() || !folded.inner_gaps(units.clone()).has(Gap::SPACE.and(Gap::STRONG)))
 }
 
 /// A phrase ends between the two words that `between` parts.

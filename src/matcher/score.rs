@@ -40,13 +40,11 @@ pub(super) fn finding(
     }
     steps.extend(context::around(&surface.folded, &occurrence.units));
     steps.push(place(surface.surface.kind));
-    let score = steps.iter().fold(1.0, |score, step| applied(score, step.factor));
     let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
     let disguised = channels.iter().any(|channel| channel.is_disguise());
     let authorised = authorised(occurrence, listing);
-    if let Some(step) = &authorised {
-        steps.push(step.clone());
-    }
+    steps.extend(authorised.clone());
+    let score = run_up(&mut steps);
     Finding {
         kind: FindingKind::Mark,
         reference: mark.id.as_str().to_owned(),
@@ -57,7 +55,7 @@ pub(super) fn finding(
         text,
         word: occurrence.spelling.text.clone(),
         channels,
-        score: rounded(authorised.as_ref().map_or(score, |step| applied(score, step.factor))),
+        score,
         severity: match (mark.status, slang || disguised) {
             (MarkStatus::Pending, _) => Severity::Low,
             (_, true) => Severity::High,
@@ -67,6 +65,16 @@ pub(super) fn finding(
         explanation: steps,
         suppressed: authorised.map(|step| step.en),
     }
+}
+
+/// Notes the score after each step that changes it; gives the last.
+fn run_up(steps: &mut [Step]) -> f64 {
+    let mut score = 1.0;
+    for step in steps.iter_mut().filter(|step| (step.factor - 1.0).abs() > f64::EPSILON) {
+        score = applied(score, step.factor);
+        step.score = Some(rounded(score));
+    }
+    rounded(score)
 }
 
 /// A factor up to 1 multiplies the chance; above 1 it divides the chance of the opposite.
@@ -108,7 +116,15 @@ fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &st
 }
 
 fn plain_step(code: &str, factor: f64, zh: &str, en: &str) -> Step {
-    Step { code: code.into(), before: String::new(), after: String::new(), factor, zh: zh.into(), en: en.into() }
+    Step {
+        code: code.into(),
+        before: String::new(),
+        after: String::new(),
+        factor,
+        score: None,
+        zh: zh.into(),
+        en: en.into(),
+    }
 }
 
 fn recognised(occurrence: &Occurrence<'_>) -> Step {
@@ -131,6 +147,7 @@ fn recognised(occurrence: &Occurrence<'_>) -> Step {
         before: String::new(),
         after: word.clone(),
         factor: 1.0,
+        score: None,
         zh: format!("{what_zh}“{word}”（{}）", zh.join("，")),
         en: format!("{what_en} “{word}” ({})", en.join(", ")),
     }
@@ -196,8 +213,10 @@ fn offer(
     if brand_surface && fit.alone && occurrence.units.len() == surface.folded.len() {
         steps.push(plain_step("offer.brand", 3.0, "商品自称就是这个品牌", "the offer names it as its brand"));
     }
-    let known = !classes.is_empty() && !mark.nice_classes.is_empty() && !mark.nice_classes.contains(&35);
-    if known && mark.nice_classes.iter().any(|class| classes.contains(class)) {
+    // Class 35 (retail services) says nothing about goods.
+    let of_goods: Vec<u8> = mark.nice_classes.iter().copied().filter(|class| *class != 35).collect();
+    let known = !classes.is_empty() && !of_goods.is_empty();
+    if known && of_goods.iter().any(|class| classes.contains(class)) {
         steps.push(plain_step(
             "offer.same-class",
             1.4,
@@ -211,7 +230,7 @@ fn offer(
             "类别不同，但商标跨类保护",
             "another class, but the mark is protected across classes",
         ));
-    } else if known {
+    } else if known && of_goods.len() == mark.nice_classes.len() {
         let listed: Vec<String> = classes.iter().map(u8::to_string).collect();
         let listed = listed.join(", ");
         let mut step = plain_step("offer.other-class", 0.5, "", "");

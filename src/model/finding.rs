@@ -81,9 +81,13 @@ pub struct Step {
     /// The text after.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub after: String,
-    /// What the step does to the score: a factor; 1 leaves it.
+    /// What the step does to the score: up to 1 it multiplies the chance of a violation, above 1 it divides
+    /// the chance of none.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub factor: f64,
+    /// The score after the step, where the step changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
     /// The step in Chinese.
     pub zh: String,
     /// The step in English.

@@ -87,16 +87,15 @@ impl Place<'_> {
             explanation.extend(self.surface.folded.steps(original, part.clone()));
         }
         let word = self.word(one);
-        explanation.push(self.clause_step(clause, &text, &word));
         let mut score = f64::from(rule.score) / 100.0;
+        explanation.push(scored(self.clause_step(clause, &text, &word), score));
         if hidden {
-            let raised = 1.0 - (1.0 - score) * DOUBT_AFTER_DISGUISE;
-            explanation.push(disguise_step(raised / score.max(0.01)));
-            score = raised;
+            score = 1.0 - (1.0 - score) * DOUBT_AFTER_DISGUISE;
+            explanation.push(scored(disguise_step(), score));
         }
         if self.fit == Fit::Unknown {
-            explanation.push(sector_step());
             score *= UNKNOWN_SECTOR;
+            explanation.push(scored(sector_step(), score));
         }
         explanation.extend(self.exception_steps(exception));
         explanation.push(self.guidance_step());
@@ -171,17 +170,23 @@ impl Place<'_> {
 }
 
 fn step(code: &str, (before, after): (&str, &str), zh: String, en: String) -> Step {
-    Step { code: code.to_owned(), before: before.to_owned(), after: after.to_owned(), factor: 1.0, zh, en }
+    Step { code: code.to_owned(), before: before.to_owned(), after: after.to_owned(), factor: 1.0, score: None, zh, en }
 }
 
-fn disguise_step(factor: f64) -> Step {
+/// `step` with the score after it.
+fn scored(mut step: Step, score: f64) -> Step {
+    step.score = Some((score * 1000.0).round() / 1000.0);
+    step
+}
+
+fn disguise_step() -> Step {
     let mut step = step(
         "rule.disguise",
         ("", ""),
         "字词经过伪装：正常行文不会这样写".to_owned(),
         "the word was hidden: nobody writes an innocent word this way".to_owned(),
     );
-    step.factor = factor;
+    step.factor = 1.0 / DOUBT_AFTER_DISGUISE;
     step
 }
 

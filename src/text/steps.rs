@@ -73,7 +73,7 @@ fn step(channel: Channel, before: &str, after: &str) -> Step {
         en.push_str(&format!(": {names}"));
         zh.push_str(&format!("：{names}"));
     }
-    Step { code: code.into(), before: before.into(), after: after.into(), factor: 1.0, zh, en }
+    Step { code: code.into(), before: before.into(), after: after.into(), factor: 1.0, score: None, zh, en }
 }
 
 /// Code points of what cannot be seen, as `U+200B`, each once.

@@ -116,7 +116,7 @@ struct StepView {
     before: Run,
     after: String,
     words: String,
-    factor: String,
+    score: String,
     is_last: bool,
 }
 
@@ -474,7 +474,6 @@ pub(super) fn channel_words(channel: crate::model::Channel, words: Words) -> Str
 }
 
 fn step_view(step: &Step, is_last: bool, words: Words) -> StepView {
-    let factor = (step.factor - 1.0).abs() > 1e-9;
     StepView {
         changes: step.before != step.after && !step.before.is_empty() && !step.after.is_empty(),
         before: spans::plain(&step.before),
@@ -483,7 +482,7 @@ fn step_view(step: &Step, is_last: bool, words: Words) -> StepView {
             Language::Chinese => visible(&step.zh),
             Language::English => visible(&step.en),
         },
-        factor: if factor { format!("×{:.2}", step.factor) } else { String::new() },
+        score: step.score.map(|score| format!("{:.0}%", score * 100.0)).unwrap_or_default(),
         is_last,
     }
 }

@@ -123,3 +123,24 @@ fn hostile_text_of_every_kind_is_survived() {
         title(text);
     }
 }
+
+#[test]
+fn the_end_of_the_mark_and_the_next_word_are_no_slang() {
+    let findings = title("云雀原 单丛乌龙茶");
+    assert!(findings.findings.is_empty());
+    let marks = import_csv("marks.csv", "id,text\nm1,栖木原\n").unwrap();
+    let matcher = Matcher::new(Arc::new(Register::new(marks)), None, Settings::default());
+    for text in ["栖木原 单丛乌龙茶", "栖木原 高仿真绿植"] {
+        let listing: Listing = serde_json::from_value(serde_json::json!({ "title": text })).unwrap();
+        let findings = matcher.check(&listing, "2026-11-23".parse().unwrap());
+        assert!(findings.findings[0].explanation.iter().all(|step| step.code != "context.counterfeit-slang"), "{text}");
+    }
+}
+
+#[test]
+fn the_steps_run_up_to_the_score() {
+    let findings = check(r#"{"title":"高仿云·雀·记 女鞋","category":["服饰","鞋"]}"#);
+    let finding = &findings.findings[0];
+    let last = finding.explanation.iter().filter_map(|step| step.score).next_back();
+    assert_eq!(last, Some(finding.score));
+}

@@ -83,6 +83,7 @@ pub fn new_hit(n: u32) -> NewHit {
             before: String::new(),
             after: String::new(),
             factor: 1.0 / 3.0,
+            score: None,
             zh: "大小写".into(),
             en: "case".into(),
         }],
