@@ -265,9 +265,11 @@ impl Store for MemoryStore {
     async fn expire(&self, limit: usize) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let mut state = self.state();
-        let ended: Vec<HitId> =
-            state.leases.iter().filter(|(_, held)| held.until <= now).map(|(&id, _)| id).take(limit).collect();
-        for id in &ended {
+        let mut ended: Vec<(Timestamp, HitId)> =
+            state.leases.iter().filter(|(_, held)| held.until <= now).map(|(&id, held)| (held.until, id)).collect();
+        ended.sort_unstable();
+        ended.truncate(limit);
+        for (_, id) in &ended {
             state.leases.remove(id);
         }
         Ok(ended.len())

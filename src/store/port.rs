@@ -46,7 +46,7 @@ pub trait Store: Send + Sync {
     /// Gives a lease back; the hit does not come back to the same worker before `not_before`.
     async fn release(&self, lease: &LeaseRef, not_before: Option<Timestamp>) -> Result<bool, StoreError>;
 
-    /// Ends leases that have run out, at most `limit`; returns how many.
+    /// Ends leases that have run out, at most `limit`, those that ended first first; returns how many.
     async fn expire(&self, limit: usize) -> Result<usize, StoreError>;
 
     /// Hits after `cursor` in queue order (priority down, id up), at most `n` (1 to 200).

@@ -90,7 +90,7 @@ async fn slow_large_broken_and_missing_pages_are_named_and_the_rest_is_read() {
     })
     .await;
     let desk = Desk::default();
-    let pace = "timeout = \"300ms\"\nretries = 1\nmax_body_bytes = 1048576\nconcurrency = 8";
+    let pace = "timeout = \"2s\"\nretries = 1\nmax_body_bytes = 1048576\nconcurrency = 8";
     let report = Crawler::new(Settings::default()).run(&shop.profile("/list", pace, ""), &desk).await;
     assert_eq!(desk.titles(), ["fine"]);
     let failed: Vec<(&str, u64)> = report.failed.iter().map(|(kind, &count)| (kind.as_str(), count)).collect();

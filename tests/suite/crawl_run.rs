@@ -27,6 +27,9 @@ fn titles(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("item {number:0>3}")).collect()
 }
 
+/// What a pace of 100 ms must leave at the shop: a busy machine may note one arrival late, and the next in time.
+const SHORTEST: Duration = Duration::from_millis(70);
+
 #[tokio::test]
 async fn every_listing_is_read_once_and_nothing_forbidden_is_asked_for() {
     let shop = Shop::open(site("user-agent: *\ndisallow: /p/7$\ndisallow: /p/12\n", 4)).await;
@@ -90,30 +93,30 @@ async fn sitemaps_of_robots_txt_are_read_through_their_index_and_gzip() {
 #[tokio::test]
 async fn the_pace_is_kept_by_the_shops_own_clock() {
     let shop = Shop::open(site("", 1)).await;
-    let profile = shop.profile("/list/0", "delay = \"40ms\"\nconcurrency = 3", "");
+    let profile = shop.profile("/list/0", "delay = \"100ms\"\nconcurrency = 3", "");
     Crawler::new(Settings::default()).run(&profile, &Desk::default()).await;
-    assert!(shop.shortest_gap() >= Duration::from_millis(40), "{:?}", shop.shortest_gap());
+    assert!(shop.shortest_gap() >= SHORTEST, "{:?}", shop.shortest_gap());
 }
 
 #[tokio::test]
 async fn a_longer_crawl_delay_wins_over_the_profile() {
-    let shop = Shop::open(site("user-agent: markwarden\ncrawl-delay: 0.06\n", 1)).await;
+    let shop = Shop::open(site("user-agent: markwarden\ncrawl-delay: 0.1\n", 1)).await;
     let profile = shop.profile("/list/0", "delay = \"1ms\"", "");
     Crawler::new(Settings::default()).run(&profile, &Desk::default()).await;
-    assert!(shop.shortest_gap() >= Duration::from_millis(60), "{:?}", shop.shortest_gap());
+    assert!(shop.shortest_gap() >= SHORTEST, "{:?}", shop.shortest_gap());
 }
 
 #[tokio::test]
 async fn two_profiles_of_one_host_keep_its_pace_together() {
     let shop = Shop::open(site("", 1)).await;
     let crawler = Crawler::new(Settings::default());
-    let first = shop.profile("/list/0", "delay = \"40ms\"", "");
+    let first = shop.profile("/list/0", "delay = \"100ms\"", "");
     let mut second = first.clone();
     second.id = "second".into();
     let desk = Desk::default();
     futures_util::future::join(crawler.run(&first, &desk), crawler.run(&second, &desk)).await;
     assert_eq!(desk.titles().len(), 10);
-    assert!(shop.shortest_gap() >= Duration::from_millis(40), "{:?}", shop.shortest_gap());
+    assert!(shop.shortest_gap() >= SHORTEST, "{:?}", shop.shortest_gap());
 }
 
 #[tokio::test]
