@@ -4,6 +4,8 @@ use std::{
     fs,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    thread,
+    time::Duration,
 };
 
 use super::{apply::apply, keys, view::View};
@@ -22,6 +24,9 @@ const REBUILD_CHANGES: usize = 4096;
 /// Set-aside indexes looked at when naming the next.
 const MAX_SET_ASIDE: u32 = 10_000;
 const FLUSH_EVERY_MS: u64 = 500;
+/// How often and how long a closing index's lock is waited for: 5 s in all.
+const LOCK_TRIES: u32 = 500;
+const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 /// The index over the journal.
 #[derive(Debug)]
@@ -176,8 +181,20 @@ fn stopped(what: &str) -> StoreError {
     StoreError::Io { doing: "opening the index".into(), source: std::io::Error::other(what.to_owned()) }
 }
 
-/// sled may panic on what a power cut left behind; that is a failed open like any other.
+/// Opens sled, waiting while an index of this process that was just closed still holds its lock: sled's own
+/// threads let go of it a little after the last handle is gone. Other processes are kept out by the folder's lock.
 fn open_db(dir: &Path, settings: &Settings) -> Result<::sled::Db, String> {
+    for _ in 0..LOCK_TRIES {
+        match try_open_db(dir, settings) {
+            Err(what) if what.contains("could not acquire lock") => thread::sleep(LOCK_WAIT),
+            opened => return opened,
+        }
+    }
+    try_open_db(dir, settings)
+}
+
+/// sled may panic on what a power cut left behind; that is a failed open like any other.
+fn try_open_db(dir: &Path, settings: &Settings) -> Result<::sled::Db, String> {
     let open = || {
         let db = ::sled::Config::new()
             .path(dir)
