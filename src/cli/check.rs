@@ -238,7 +238,7 @@ fn explain(out: &mut impl Write, finding: &Finding) -> Result<()> {
         finding.citation
     )?;
     for step in &finding.explanation {
-        let change = if step.before.is_empty() && step.after.is_empty() {
+        let change = if step.before.is_empty() || step.after.is_empty() {
             String::new()
         } else {
             format!(" [{} → {}]", visible(&step.before), visible(&step.after))

@@ -25,8 +25,8 @@ pub struct Args {
 enum What {
     /// Check every record of WARC files: whole, of the stated length, with the stated digests.
     #[command(after_help = "Prints one line a file, and one a problem.\n\
-        With --data the journal's chain of hashes is verified as the store opens, and every capture it names is\n\
-        held against its record: the same bytes, the same body.\n\n\
+        With --data the journal's chain of hashes is verified as the store opens, and every capture\n\
+        it names is held against its record: the same bytes, the same body.\n\n\
         Examples:\n  \
         markwarden evidence verify data/evidence\n  \
         markwarden evidence verify --data data\n\n\

@@ -11,6 +11,10 @@ use url::Url;
 
 use super::{Context, Done};
 use crate::crawl::{CompiledProfile, Decoded, PAGE_BYTES, PageText, Profile, decode, decode_as, extract};
+use crate::model::Listing;
+
+/// Stands in for the address of a page whose address nobody gave; a name that cannot exist (RFC 2606).
+const NOWHERE: &str = "http://nowhere.invalid/";
 
 /// Arguments of `extract`.
 #[derive(Debug, clap::Args)]
@@ -28,9 +32,9 @@ Examples:
 
 Exit codes: 0 a listing was read · 1 the page has no product · 2 the page or profile cannot be read.")]
 pub struct Args {
-    /// Where the page was fetched.
-    #[arg(long, value_name = "URL", default_value = "http://localhost/")]
-    url: Url,
+    /// Where the page was fetched; without it the listing has no url, and no id where no profile gives one.
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
     /// A site profile whose selectors are used.
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -51,14 +55,30 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let body = read_page(&args.file)?;
     let decoded = decode_page(&body, args.charset.as_deref())?;
     tracing::info!(encoding = decoded.encoding, how = ?decoded.how, overruled = decoded.overruled, "decoded");
-    let page = PageText { url: &args.url, text: &decoded.text };
-    let Some(listing) = extract(&page, profile.as_ref()) else {
+    let nowhere = Url::parse(NOWHERE)?;
+    let page = PageText { url: args.url.as_ref().unwrap_or(&nowhere), text: &decoded.text };
+    let listing = extract(&page, profile.as_ref());
+    let Some(listing) = listing.map(|listing| if args.url.is_some() { listing } else { without_place(listing) }) else {
         context.say(&format!("{} has no product: no title was found", args.file.display()));
         return Ok(Done::Findings);
     };
     let text = if context.json() { serde_json::to_string(&listing) } else { serde_json::to_string_pretty(&listing) };
     context.data(&text.context("cannot write the listing as JSON")?)?;
     Ok(Done::Fine)
+}
+
+/// What was derived from the stand-in address is taken out again; addresses of pictures become relative.
+fn without_place(mut listing: Listing) -> Listing {
+    listing.url = None;
+    if listing.id.starts_with(NOWHERE) {
+        listing.id.clear();
+    }
+    for image in &mut listing.images {
+        if let Some(path) = image.url.strip_prefix(NOWHERE) {
+            image.url = format!("/{path}");
+        }
+    }
+    listing
 }
 
 fn read_profile(path: &Path) -> Result<CompiledProfile> {

@@ -149,13 +149,13 @@ impl Place<'_> {
             step.factor = 0.0;
             return Some(step);
         }
-        let names: Vec<&str> = self.rule.exception_names().collect();
-        (!names.is_empty()).then(|| {
+        let count = self.rule.exception_names().count();
+        (count > 0).then(|| {
             step(
                 "rule.exceptions-considered",
                 ("", ""),
-                format!("已核对的例外均不适用：{}", names.join("、")),
-                format!("no exception applies, these were considered: {}", names.join(", ")),
+                format!("已核对 {count} 项例外，均不适用"),
+                format!("{count} exceptions were considered, none applies"),
             )
         })
     }
