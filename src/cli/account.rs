@@ -87,7 +87,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 
 fn add(accounts: &Accounts, name: &str, role: Role, generate: bool, context: &Context) -> Result<Done> {
     let account = Account { name: account_name(name)?, role };
-    let password = if generate { generate_password()? } else { read_password(context)? };
+    let password = if generate { generate_password()? } else { read_password()? };
     accounts.add(&account, &password)?;
     context.say(&format!("{} may sign in now as {}", account.name, role_name(role)));
     if generate {
@@ -105,14 +105,15 @@ fn account_name(name: &str) -> Result<AccountName> {
     AccountName::new(name).with_context(|| format!("cannot use `{name}` as an account's name"))
 }
 
-/// One line of stdin. On a terminal it would be seen: asked for there only with that said.
-fn read_password(context: &Context) -> Result<String> {
+/// Asked for twice on a terminal, without showing it; else one line of stdin.
+fn read_password() -> Result<String> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        context.say(&format!(
-            "Type a password of at least {MIN_PASSWORD_CHARS} characters, then Enter. It shows as you type; \
-             use --generate, or < FILE, where somebody may watch."
-        ));
+        let ask = format!("Password, at least {MIN_PASSWORD_CHARS} characters (it does not show): ");
+        let password = rpassword::prompt_password(ask).context("cannot read the password")?;
+        let again = rpassword::prompt_password("The same again: ").context("cannot read the password")?;
+        anyhow::ensure!(password == again, "the two passwords differ; nobody was added");
+        return Ok(password);
     }
     let mut line = String::new();
     let most = MAX_PASSWORD_BYTES as u64 + 2;
