@@ -18,6 +18,7 @@ mod restore;
 mod robots;
 mod rules;
 mod serve;
+mod transfer;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -75,6 +76,10 @@ enum Command {
     Backup(backup::Args),
     /// Bring a backup into an empty folder.
     Restore(restore::Args),
+    /// Write the whole store as lines of JSON.
+    Export(transfer::ExportArgs),
+    /// Make a store of an export, in an empty folder.
+    Import(transfer::ImportArgs),
     /// Say what is wrong with the store and what to do.
     Doctor(doctor::Args),
     /// Manage who may sign in to the desk.
@@ -100,6 +105,8 @@ pub fn run() -> ExitCode {
         Command::Evidence(args) => evidence::run(args, &context),
         Command::Backup(args) => backup::run(args, &context),
         Command::Restore(args) => restore::run(args, &context),
+        Command::Export(args) => transfer::run_export(args, &context),
+        Command::Import(args) => transfer::run_import(args, &context),
         Command::Doctor(args) => doctor::run(args, &context),
         Command::Account(args) => account::run(args, &context),
         Command::Completions(args) => completions::run(args, &context),

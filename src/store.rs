@@ -14,10 +14,11 @@ mod memory;
 mod port;
 mod settings;
 mod sled;
+mod transfer;
 
 pub use self::sled::SledStore;
 pub use backup::{BackupReport, Progress, backup, restore};
-pub use content::{ContentStore, MAX_BODY_BYTES};
+pub use content::{ContentStore, Hold, MAX_BODY_BYTES};
 pub use doctor::{Ailment, Gravity, doctor, rebuild_index};
 pub use memory::MemoryStore;
 pub use port::{
@@ -25,3 +26,4 @@ pub use port::{
     Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
 };
 pub use settings::Settings;
+pub use transfer::{TransferReport, export, import};

@@ -127,7 +127,7 @@ pub fn backup(data: &Path, target: &Path, progress: Progress<'_>) -> Result<Back
 }
 
 /// Makes the folder; refuses one that holds something.
-fn make_empty(target: &Path) -> Result<(), StoreError> {
+pub(super) fn make_empty(target: &Path) -> Result<(), StoreError> {
     let doing = || format!("making {}", target.display());
     fs::create_dir_all(target).map_err(io(doing))?;
     if fs::read_dir(target).map_err(io(doing))?.next().is_some() {
@@ -184,6 +184,6 @@ fn relative(root: &Path, path: &Path) -> Result<String, StoreError> {
 }
 
 /// Writes the format file last: without it a half restored folder is no store.
-fn finish_folder(target: &Path) -> Result<(), StoreError> {
+pub(super) fn finish_folder(target: &Path) -> Result<(), StoreError> {
     write_new(&format_file(target), format!("format = {}\n", super::folder::FORMAT).as_bytes())
 }

@@ -3,6 +3,8 @@
 //! [`ContentStore`] is a folder `sha256/ab/cd/<hex>`; each file is one codec byte, then the body. What a body means,
 //! and how long it is kept, belongs to whoever cites its hash.
 
+mod references;
+
 use std::{
     fs, io,
     io::Read,
@@ -11,10 +13,13 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+pub use references::Hold;
+pub(super) use references::References;
+
 use super::{
     folder::{io as doing, read_bounded, sync_dir, write_new},
     journal::hex,
-    port::StoreError,
+    port::{StoreError, is_sha256},
 };
 
 /// Largest body kept.
@@ -95,9 +100,8 @@ impl ContentStore {
     }
 
     fn path(&self, hash: &str) -> Result<PathBuf, StoreError> {
-        let proper = hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         match (hash.get(..2), hash.get(2..4)) {
-            (Some(first), Some(second)) if proper => Ok(self.root.join(first).join(second).join(hash)),
+            (Some(first), Some(second)) if is_sha256(hash) => Ok(self.root.join(first).join(second).join(hash)),
             _ => Err(StoreError::Refused(format!("`{hash:.80}` is no SHA-256 in lower-case hex"))),
         }
     }

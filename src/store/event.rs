@@ -9,7 +9,7 @@ use super::port::{Change, HostLease, StoreError, Write};
 use crate::model::{AccountName, Decision, HitId, Timestamp};
 
 /// The first byte of a payload: JSON after it.
-const CODEC_JSON: u8 = 1;
+pub(super) const CODEC_JSON: u8 = 1;
 
 /// One entry of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

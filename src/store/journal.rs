@@ -14,8 +14,8 @@ mod scan;
 mod segment;
 
 pub(super) use append::Journal;
-pub(super) use record::{Head, hex};
-pub(super) use scan::{Verified, hash_at, read, verify};
+pub(super) use record::{Head, MAX_PAYLOAD_BYTES, hex};
+pub(super) use scan::{Verified, hash_at, read, read_synced, verify};
 pub(super) use segment::segments;
 
 #[cfg(test)]

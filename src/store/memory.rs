@@ -118,7 +118,7 @@ impl State {
                 self.schedules.insert(id, next_due);
                 None
             }
-            Write::Note { .. } => None,
+            Write::Hold { .. } | Write::Note { .. } => None,
         }
     }
 
@@ -173,6 +173,7 @@ impl State {
 impl Store for MemoryStore {
     async fn apply(&self, batch: Batch) -> Result<Receipt, StoreError> {
         let now = self.clock.now();
+        batch.writes.iter().try_for_each(Write::check)?;
         let mut state = self.state();
         let seq = state.record(now, &batch.actor, &batch.writes)?;
         let hits = batch.writes.into_iter().filter_map(|write| state.write(now, write)).collect();

@@ -128,6 +128,9 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// Longest reason of a hold, in bytes.
+pub(super) const MAX_WHY_BYTES: usize = 2000;
+
 /// What is written in one act.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
@@ -169,6 +172,15 @@ pub enum Write {
         /// Its next time.
         next_due: Timestamp,
     },
+    /// A body of the content store that must not go, or may go again: the newest word counts.
+    Hold {
+        /// SHA-256 of the body, 64 lower-case hex digits.
+        sha256: String,
+        /// True to hold it, false to let it go.
+        hold: bool,
+        /// Why, for whoever asks later: a case number, a request.
+        why: String,
+    },
     /// Something that happened and changes no state: a sign-in, a crawl's summary.
     Note {
         /// A stable word for what happened.
@@ -176,6 +188,27 @@ pub enum Write {
         /// Details, without secrets or personal data.
         details: serde_json::Map<String, serde_json::Value>,
     },
+}
+
+impl Write {
+    /// Refuses what no store may keep, whatever it knows.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Hold { sha256, .. } if !is_sha256(sha256) => {
+                Err(StoreError::Refused(format!("a hold of `{sha256:.80}`, which is no SHA-256 in lower-case hex")))
+            }
+            Self::Hold { why, .. } if why.len() > MAX_WHY_BYTES => {
+                let size = why.len();
+                Err(StoreError::Refused(format!("a reason of {size} bytes; at most {MAX_WHY_BYTES} are kept")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether this is a SHA-256 as the content store writes it.
+pub(super) fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// What a batch became.

@@ -25,4 +25,5 @@ mod store_crowd;
 mod store_kill;
 mod store_model;
 mod store_shop;
+mod store_transfer;
 mod warc;

@@ -45,6 +45,12 @@ fn write() -> impl Strategy<Value = Write> {
             id: format!("计划{n}"),
             next_due: crate::store_shop::noon() + SignedDuration::from_secs(after),
         }),
+        1 => (0..2u8, any::<bool>()).prop_map(|(n, hold)| Write::Hold {
+            // The second is no SHA-256: both must refuse the whole batch.
+            sha256: ["0b", "XY"][usize::from(n)].repeat(32),
+            hold,
+            why: "案 7".into(),
+        }),
         1 => Just(Write::Note { what: "crawl.done".into(), details: serde_json::Map::new() }),
     ]
 }

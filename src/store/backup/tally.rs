@@ -55,7 +55,7 @@ impl Tally {
             Write::RemoveMark { id } => {
                 self.marks.remove(id);
             }
-            Write::Hit(_) | Write::Schedule { .. } | Write::Note { .. } => {}
+            Write::Hit(_) | Write::Schedule { .. } | Write::Hold { .. } | Write::Note { .. } => {}
         }
     }
 

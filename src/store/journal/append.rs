@@ -69,14 +69,20 @@ impl Journal {
 
     /// Adds a record to the group that the next commit writes; returns its sequence.
     pub fn stage(&mut self, payload: &[u8]) -> Result<u64, StoreError> {
+        Ok(self.stage_again(self.durable.seq, payload)?.seq)
+    }
+
+    /// Adds a record of another journal as it stood there: with the sequence that was durable when it was first
+    /// written its hash is the same. Only for a folder that is no store yet, since here it says nothing about syncs.
+    pub fn stage_again(&mut self, synced: u64, payload: &[u8]) -> Result<Head, StoreError> {
         if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES {
             return Err(StoreError::Refused(format!(
                 "{} bytes in one act, at most {MAX_PAYLOAD_BYTES} are kept: split the batch",
                 payload.len()
             )));
         }
-        self.staged = encode(&mut self.buffer, &self.staged, self.durable.seq, payload);
-        Ok(self.staged.seq)
+        self.staged = encode(&mut self.buffer, &self.staged, synced, payload);
+        Ok(self.staged)
     }
 
     /// Makes everything staged durable with one sync.

@@ -90,7 +90,7 @@ impl Header {
 #[derive(Debug)]
 pub(super) enum Found<'a> {
     /// The next record, unharmed.
-    Record { payload: &'a [u8], head: Head, end: usize },
+    Record { payload: &'a [u8], head: Head, synced: u64, end: usize },
     /// Zeros where a header would be: nothing was written.
     Nothing,
     /// Something that is no record; `torn` when an unfinished write explains it.
@@ -124,7 +124,8 @@ pub(super) fn find<'a>(bytes: &'a [u8], at: usize, previous: &Head) -> Found<'a>
         let torn = unwritten(bytes, begin, header.length);
         return Found::Broken { what: "its payload does not match its checksum", torn };
     }
-    Found::Record { payload, head: Head { seq: header.seq, hash: hash(bytes.get(at..end).unwrap_or_default()) }, end }
+    let head = Head { seq: header.seq, hash: hash(bytes.get(at..end).unwrap_or_default()) };
+    Found::Record { payload, head, synced: header.synced, end }
 }
 
 /// Whether a whole sector's share of `begin..begin + length` still holds only the zeros from before. Neither

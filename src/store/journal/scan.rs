@@ -53,6 +53,18 @@ pub(in crate::store) fn verify(dir: &Path, visit: Visit<'_>) -> Result<Verified,
 ///
 /// Stops at the journal's end. Records before the range are skipped by their length alone.
 pub(in crate::store) fn read(dir: &Path, range: RangeInclusive<u64>, visit: Visit<'_>) -> Result<(), StoreError> {
+    read_synced(dir, range, &mut |head, _, payload| visit(head, payload))
+}
+
+/// Is shown each record with the newest sequence that was durable when it was written.
+pub(in crate::store) type VisitSynced<'v> = &'v mut dyn FnMut(&Head, u64, &[u8]) -> Result<(), StoreError>;
+
+/// Like [`read`]; with this a record can be written again so that its hash is the same.
+pub(in crate::store) fn read_synced(
+    dir: &Path,
+    range: RangeInclusive<u64>,
+    visit: VisitSynced<'_>,
+) -> Result<(), StoreError> {
     let segments = segments(dir)?;
     let begin = segments.partition_point(|segment| first_seq(segment).is_some_and(|first| first <= *range.start()));
     for segment in segments.iter().skip(begin.saturating_sub(1)) {
@@ -64,7 +76,7 @@ pub(in crate::store) fn read(dir: &Path, range: RangeInclusive<u64>, visit: Visi
         let (mut head, mut at) = skip(&bytes, head, *range.start());
         while head.seq < *range.end() {
             let Some(step) = next(segment, &bytes, at, &head, true)? else { break };
-            visit(&step.head, step.payload)?;
+            visit(&step.head, step.synced, step.payload)?;
             (head, at) = (step.head, step.end);
         }
     }
@@ -86,6 +98,7 @@ pub(in crate::store) fn hash_at(dir: &Path, seq: u64) -> Result<Option<Hash>, St
 struct Step<'a> {
     payload: &'a [u8],
     head: Head,
+    synced: u64,
     end: usize,
 }
 
@@ -98,7 +111,7 @@ fn next<'a>(
 ) -> Result<Option<Step<'a>>, StoreError> {
     let seq = head.seq + 1;
     match find(bytes, at, head) {
-        Found::Record { payload, head, end } => Ok(Some(Step { payload, head, end })),
+        Found::Record { payload, head, synced, end } => Ok(Some(Step { payload, head, synced, end })),
         Found::Nothing | Found::Broken { torn: true, .. } if last => match acknowledged_behind(bytes, at, seq) {
             Some(later) => Err(segment.damaged(format!(
                 "sequence {seq} is missing or broken, though sequence {later} was written after it was acknowledged"

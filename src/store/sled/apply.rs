@@ -132,7 +132,7 @@ fn apply_write<'e>(
             view.put_key(keys::due(*next_due, id));
             view.put(key, next_due)
         }
-        Write::Note { .. } => Ok(()),
+        Write::Hold { .. } | Write::Note { .. } => Ok(()),
     }
 }
 

@@ -139,7 +139,7 @@ fn decide_apply(view: &View<'_>, actor: String, writes: Vec<Write>) -> Result<De
                 hits.push(Enqueued { id, new: known.is_none() });
             }
             Write::Schedule { id, .. } => check_name("schedule", id)?,
-            _ => {}
+            other => other.check()?,
         }
     }
     let receipts = hits.iter().map(|hit| HitReceipt { id: hit.id, new: hit.new }).collect();
