@@ -21,14 +21,14 @@ pub(super) use tally::Tally;
 use self::copy::copy_hashed;
 use super::{
     event::Entry,
-    folder::{check_format, format_file, io, journal_dir, sync_dir, write_new},
+    folder::{check_format, io, journal_dir, sync_dir, write_format, write_new},
     journal::{Head, Journal, Verified, hex, segments, verify},
     port::{Counts, StoreError},
 };
 
 const MANIFEST: &str = "manifest.json";
 /// The newest manifest this program reads, and the one it writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// How often a segment is copied again because the store was writing to it.
 const MAX_COPIES: u32 = 5;
 /// The segment of a journal that has none yet.
@@ -141,7 +141,8 @@ pub(super) fn make_empty(target: &Path) -> Result<(), StoreError> {
 fn sources(data: &Path) -> Result<Vec<(PathBuf, u64)>, StoreError> {
     let mut sources = Vec::new();
     for segment in segments(&journal_dir(data))? {
-        let size = fs::metadata(&segment.path).map_err(io(|| format!("reading {}", segment.path.display())))?.len();
+        // It may be sealed meanwhile; the size serves only the progress.
+        let size = fs::metadata(&segment.path).map_or(0, |about| about.len());
         sources.push((segment.path, size));
     }
     for part in PARTS {
@@ -150,32 +151,38 @@ fn sources(data: &Path) -> Result<Vec<(PathBuf, u64)>, StoreError> {
     Ok(sources)
 }
 
-/// Copies the segments until the copy verifies: the store may be writing to the newest. An unfinished tail of the copy
+/// Copies the segments until the copy verifies: the store may be writing to the newest, and sealing older ones. An unfinished tail of the copy
 /// is cleared.
 fn copy_journal(from: &Path, to: &Path) -> Result<Verified, StoreError> {
-    fs::create_dir_all(to).map_err(io(|| format!("making {}", to.display())))?;
     let mut last_error = None;
     for _ in 0..MAX_COPIES {
-        for segment in segments(from)? {
-            let name = segment.path.file_name().unwrap_or_default();
-            let copy = to.join(name);
-            match fs::remove_file(&copy) {
-                Err(error) if error.kind() != std_io::ErrorKind::NotFound => {
-                    return Err(StoreError::Io { doing: format!("replacing {}", copy.display()), source: error });
-                }
-                _ => copy_hashed(&segment.path, &copy)?,
-            };
-        }
-        match verify(to, &mut |_, _| Ok(())) {
+        match copy_segments(from, to).and_then(|()| verify(to, &mut |_, _| Ok(()))) {
             Ok(verified) => {
                 // Resuming it clears the tail.
                 drop(Journal::resume(to, EMPTY_SEGMENT_BYTES, verified.clone())?);
                 return Ok(verified);
             }
-            Err(error) => last_error = Some(error),
+            Err(error @ StoreError::Damaged { .. }) => last_error = Some(error),
+            // A segment was sealed between being listed and being copied.
+            Err(StoreError::Io { doing, source }) if source.kind() == std_io::ErrorKind::NotFound => {
+                last_error = Some(StoreError::Io { doing, source });
+            }
+            Err(error) => return Err(error),
         }
     }
     Err(last_error.unwrap_or_else(|| StoreError::Refused("the journal could not be copied".into())))
+}
+
+/// Copies the segments as they are by now, into a folder of their own.
+fn copy_segments(from: &Path, to: &Path) -> Result<(), StoreError> {
+    if to.exists() {
+        fs::remove_dir_all(to).map_err(io(|| format!("replacing {}", to.display())))?;
+    }
+    fs::create_dir_all(to).map_err(io(|| format!("making {}", to.display())))?;
+    for segment in segments(from)? {
+        copy_hashed(&segment.path, &to.join(segment.path.file_name().unwrap_or_default()))?;
+    }
+    Ok(())
 }
 
 fn relative(root: &Path, path: &Path) -> Result<String, StoreError> {
@@ -185,5 +192,5 @@ fn relative(root: &Path, path: &Path) -> Result<String, StoreError> {
 
 /// Writes the format file last: without it a half restored folder is no store.
 pub(super) fn finish_folder(target: &Path) -> Result<(), StoreError> {
-    write_new(&format_file(target), format!("format = {}\n", super::folder::FORMAT).as_bytes())
+    write_format(target)
 }

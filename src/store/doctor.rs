@@ -105,7 +105,9 @@ pub fn rebuild_index(data: &Path, settings: &Settings) -> Result<Counts, StoreEr
     let held = lock(data)?;
     set_aside(data, "a repair was asked for")?;
     drop(held);
-    Ok(SledStore::open(data, settings, Arc::new(SystemClock))?.standing()?.1)
+    // A repair leaves the journal alone, down to its files.
+    let settings = Settings { seal: false, ..settings.clone() };
+    Ok(SledStore::open(data, &settings, Arc::new(SystemClock))?.standing()?.1)
 }
 
 fn unreadable(error: &StoreError) -> Ailment {

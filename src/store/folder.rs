@@ -10,8 +10,9 @@ use std::{
 
 use super::port::StoreError;
 
-/// The newest format of the data folder this program reads, and the one it writes.
-pub(super) const FORMAT: u32 = 1;
+/// The newest format of the data folder this program reads, and the one it writes. 2 may hold sealed segments; a folder
+/// of format 1 stays so until its first segment is sealed.
+pub(super) const FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "FORMAT";
 /// A format file larger than this is none.
@@ -31,7 +32,7 @@ impl Folder {
         fs::create_dir_all(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
         let lock = lock(root)?;
         if !known {
-            write_new(&root.join(FORMAT_FILE), format!("format = {FORMAT}\n").as_bytes())?;
+            write_format(root)?;
         }
         for part in [journal_dir(root), content_dir(root)] {
             fs::create_dir_all(&part).map_err(io(|| format!("making {}", part.display())))?;
@@ -66,8 +67,27 @@ pub(super) fn format_file(root: &Path) -> PathBuf {
     root.join(FORMAT_FILE)
 }
 
+/// Writes the newest format into the folder, durably.
+pub(super) fn write_format(root: &Path) -> Result<(), StoreError> {
+    write_new(&format_file(root), format!("format = {FORMAT}\n").as_bytes())
+}
+
+/// Moves a folder of an older format to the newest one; every older form stays readable in it.
+pub(super) fn raise_format(root: &Path) -> Result<(), StoreError> {
+    if format_of(root)?.is_some_and(|found| found < FORMAT) {
+        tracing::info!(folder = %root.display(), to = FORMAT, "moving the data folder to a newer format");
+        return write_format(root);
+    }
+    Ok(())
+}
+
 /// Whether the folder holds a store of a format this program reads; false when it holds none yet.
 pub(super) fn check_format(root: &Path) -> Result<bool, StoreError> {
+    Ok(format_of(root)?.is_some())
+}
+
+/// The folder's format, which this program reads; none when it holds no store yet.
+fn format_of(root: &Path) -> Result<Option<u32>, StoreError> {
     let path = format_file(root);
     let text = match read_bounded(&path, MAX_FORMAT_BYTES) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -76,7 +96,7 @@ pub(super) fn check_format(root: &Path) -> Result<bool, StoreError> {
                 let what = "this file is missing beside a journal: bring it back from a backup".to_owned();
                 return Err(StoreError::Damaged { path: path.display().to_string(), what });
             }
-            return Ok(false);
+            return Ok(None);
         }
         Err(source) => return Err(StoreError::Io { doing: format!("reading {}", path.display()), source }),
     };
@@ -90,7 +110,7 @@ pub(super) fn check_format(root: &Path) -> Result<bool, StoreError> {
         Some(found) if found > FORMAT => {
             Err(StoreError::Newer { path: format!("{}:1", path.display()), found, supported: FORMAT })
         }
-        Some(_) => Ok(true),
+        Some(found) => Ok(Some(found)),
     }
 }
 
@@ -157,9 +177,9 @@ mod tests {
     #[test]
     fn a_newer_folder_is_refused_by_line_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("FORMAT"), "format = 2\nnobody knows\n").unwrap();
+        fs::write(dir.path().join("FORMAT"), "format = 3\nnobody knows\n").unwrap();
         let error = Folder::open(dir.path()).unwrap_err();
-        assert!(error.to_string().contains("FORMAT:1 was written in format 2"), "{error}");
+        assert!(error.to_string().contains("FORMAT:1 was written in format 3"), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -2,7 +2,8 @@
 //!
 //! [`Journal`] appends; [`read`] and [`verify`] look. Records lie in segments that are filled with zeros ahead;
 //! each record carries the hash of the one before it, so that nothing can be left out, added or moved unseen.
-//! Several records share one sync. What the records mean belongs to [`super::event`].
+//! Several records share one sync. Full segments are sealed: compressed, with a footer, by [`Sealer`].
+//! What the records mean belongs to [`super::event`].
 //!
 //! What can be told apart after a crash: a record that was never acknowledged may be torn, that is, at least
 //! one of its disk sectors still holds the zeros from before, and nothing behind it was written after a sync that
@@ -11,11 +12,14 @@
 mod append;
 mod record;
 mod scan;
+mod seal;
+mod sealer;
 mod segment;
 
 pub(super) use append::Journal;
 pub(super) use record::{Head, MAX_PAYLOAD_BYTES, hex};
 pub(super) use scan::{Verified, hash_at, read, read_synced, verify};
+pub(super) use sealer::Sealer;
 pub(super) use segment::segments;
 
 #[cfg(test)]

@@ -9,6 +9,8 @@ const MIB: u64 = 1024 * KIB;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// Whether full segments of the journal are sealed: compressed, with a footer that proves them. Either form is read.
+    pub seal: bool,
     /// Size of a journal segment, filled with zeros ahead so that a sync writes no file metadata. 4 KiB to 256 MiB.
     pub segment_bytes: u64,
     /// The index's cache. The process's resident memory ends at about three times this.
@@ -26,6 +28,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            seal: true,
             segment_bytes: 8 * MIB,
             cache_bytes: 64 * MIB,
             queue: 1024,
@@ -41,6 +44,7 @@ impl Settings {
     #[must_use]
     pub(super) fn clamped(&self) -> Self {
         Self {
+            seal: self.seal,
             segment_bytes: self.segment_bytes.clamp(4 * KIB, 256 * MIB),
             cache_bytes: self.cache_bytes.clamp(MIB, 64 * 1024 * MIB),
             queue: self.queue.clamp(1, 1_000_000),

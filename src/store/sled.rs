@@ -28,7 +28,7 @@ use super::{
     content::ContentStore,
     event,
     folder::{Folder, content_dir, journal_dir},
-    journal::{self, Head, Journal},
+    journal::{self, Head, Journal, Sealer},
     port::{
         Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
         Receipt, Store, StoreError, StoredListing,
@@ -51,6 +51,7 @@ pub struct SledStore {
     index: Arc<Index>,
     commands: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
+    sealer: Option<Sealer>,
 }
 
 impl SledStore {
@@ -67,19 +68,30 @@ impl SledStore {
         let verified = journal::verify(&journal_dir(dir), &mut |_, _| Ok(()))?;
         let index =
             Arc::new(Index::open(dir, content.clone(), &settings)?.fit(dir, content, &settings, verified.head)?);
-        let journal = Journal::resume(&journal_dir(dir), settings.segment_bytes, verified)?;
+        let mut journal = Journal::resume(&journal_dir(dir), settings.segment_bytes, verified)?;
+        let sealer = settings.seal.then(|| Sealer::start(dir)).transpose()?;
+        journal.ring(sealer.as_ref().and_then(Sealer::bell));
         let (sender, receiver) = mpsc::channel(settings.queue);
         let writer = Writer::new(journal, Arc::clone(&index), Arc::clone(&clock), &settings);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(receiver))
             .map_err(super::folder::io(|| "starting the store's writer".to_owned()))?;
-        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread) })
+        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread), sealer })
     }
 
     /// The content store beside the journal.
     pub fn content(&self) -> &ContentStore {
         self.index.content()
+    }
+
+    /// Seals every full segment of the journal by now, where a background thread would soon, and returns how many those
+    /// were. Does nothing when the settings say that segments stay raw.
+    ///
+    /// # Errors
+    /// When a segment does not fit together, or the disk says no; nothing is lost then.
+    pub fn seal(&self) -> Result<u64, StoreError> {
+        self.sealer.as_ref().map_or(Ok(0), Sealer::seal_now)
     }
 
     /// The data folder.
@@ -134,6 +146,8 @@ impl Drop for SledStore {
         {
             tracing::error!("the store's writer ended by a panic");
         }
+        // Before the folder's lock goes.
+        self.sealer = None;
     }
 }
 

@@ -24,6 +24,7 @@ mod store_care;
 mod store_crowd;
 mod store_kill;
 mod store_model;
+mod store_seal;
 mod store_shop;
 mod store_transfer;
 mod warc;

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::mpsc::SyncSender,
 };
 
 use super::{
@@ -26,6 +27,7 @@ pub(in crate::store) struct Journal {
     durable: Head,
     staged: Head,
     buffer: Vec<u8>,
+    bell: Option<SyncSender<()>>,
 }
 
 impl Journal {
@@ -54,7 +56,13 @@ impl Journal {
             }
         };
         let (durable, dir) = (verified.head, dir.to_owned());
-        Ok(Self { dir, segment_bytes, segment, file, position, size, durable, staged: durable, buffer: Vec::new() })
+        let (staged, buffer) = (durable, Vec::new());
+        Ok(Self { dir, segment_bytes, segment, file, position, size, durable, staged, buffer, bell: None })
+    }
+
+    /// Rings `bell` from now on when a segment is full. Whoever listens is never waited for.
+    pub fn ring(&mut self, bell: Option<SyncSender<()>>) {
+        self.bell = bell;
     }
 
     /// The newest durable record.
@@ -97,6 +105,10 @@ impl Journal {
             self.size = self.segment_bytes.max(HEADER_BYTES as u64 + length);
             self.file = self.segment.create(&self.durable, self.size)?;
             self.position = HEADER_BYTES as u64;
+            if let Some(bell) = &self.bell {
+                // A bell that is still ringing covers this segment too.
+                bell.try_send(()).ok();
+            }
         }
         self.file
             .seek(SeekFrom::Start(self.position))

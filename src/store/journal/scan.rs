@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use super::{
     record::{Found, Hash, Head, Header, MAGIC, find},
-    segment::{HEADER_BYTES, Segment, segments},
+    segment::{HEADER_BYTES, Loaded, Segment, segments},
 };
 use crate::store::port::StoreError;
 
@@ -35,18 +35,51 @@ pub(in crate::store) fn verify(dir: &Path, visit: Visit<'_>) -> Result<Verified,
     let segments = segments(dir)?;
     let mut verified = Verified { head: Head::START, last: None, end: 0, size: 0, tail: false };
     for (index, segment) in segments.iter().enumerate() {
-        let bytes = segment.load(&verified.head)?;
-        let last = index + 1 == segments.len();
-        let mut at = HEADER_BYTES;
-        while let Some(step) = next(segment, &bytes, at, &verified.head, last)? {
-            (verified.head, at) = (step.head, step.end);
-            visit(&step.head, step.payload)?;
-        }
-        verified.tail = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
-        (verified.end, verified.size) = (at, bytes.len());
-        verified.last = Some(segment.clone());
+        let (before, following) = (verified.head, segments.get(index + 1));
+        verify_segment(segment, following.is_none(), &mut verified, visit)
+            .map_err(|error| with_range(error, segment, &before, following))?;
     }
     Ok(verified)
+}
+
+fn verify_segment(
+    segment: &Segment,
+    newest: bool,
+    verified: &mut Verified,
+    visit: Visit<'_>,
+) -> Result<(), StoreError> {
+    let Loaded { bytes, last } = segment.load(&verified.head)?;
+    let mut at = HEADER_BYTES;
+    while let Some(step) = next(segment, &bytes, at, &verified.head, newest && last.is_none())? {
+        (verified.head, at) = (step.head, step.end);
+        visit(&step.head, step.payload)?;
+    }
+    if let Some(last) = last
+        && (last != verified.head || at != bytes.len())
+    {
+        return Err(segment.damaged("its records do not end where its footer says"));
+    }
+    verified.tail = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
+    (verified.end, verified.size) = (at, bytes.len());
+    verified.last = Some(segment.clone());
+    Ok(())
+}
+
+/// Names the sequences that a damaged sealed segment keeps, and the ways out: it is readable whole or not at all.
+fn with_range(error: StoreError, segment: &Segment, before: &Head, following: Option<&Segment>) -> StoreError {
+    match error {
+        StoreError::Damaged { path, what } if segment.sealed => {
+            let end = following.and_then(|following| following.start().ok()).filter(|end| end.seq > before.seq);
+            let end = end.map_or_else(|| "an unknown end".to_owned(), |end| end.seq.to_string());
+            let what = format!(
+                "sequences {} to {end} are sealed in it: {what}. Bring this file back from a backup, or restore the newest \
+                 backup into another folder",
+                before.seq + 1
+            );
+            StoreError::Damaged { path, what }
+        }
+        other => other,
+    }
 }
 
 /// Hands the payloads of the sequences in `range` to `visit`, reading only the segments that hold them.
@@ -66,16 +99,16 @@ pub(in crate::store) fn read_synced(
     visit: VisitSynced<'_>,
 ) -> Result<(), StoreError> {
     let segments = segments(dir)?;
-    let begin = segments.partition_point(|segment| first_seq(segment).is_some_and(|first| first <= *range.start()));
+    let begin = segments.partition_point(|segment| segment.start().is_ok_and(|before| before.seq < *range.start()));
     for segment in segments.iter().skip(begin.saturating_sub(1)) {
-        let head = start_of(segment)?;
+        let head = segment.start()?;
         if head.seq >= *range.end() {
             break;
         }
-        let bytes = segment.load(&head)?;
+        let Loaded { bytes, last } = segment.load(&head)?;
         let (mut head, mut at) = skip(&bytes, head, *range.start());
         while head.seq < *range.end() {
-            let Some(step) = next(segment, &bytes, at, &head, true)? else { break };
+            let Some(step) = next(segment, &bytes, at, &head, last.is_none())? else { break };
             visit(&step.head, step.synced, step.payload)?;
             (head, at) = (step.head, step.end);
         }
@@ -150,23 +183,4 @@ fn skip(bytes: &[u8], mut head: Head, to: u64) -> (Head, usize) {
         (head, at) = (Head { seq: header.seq, hash }, end);
     }
     (head, at)
-}
-
-fn first_seq(segment: &Segment) -> Option<u64> {
-    start_of(segment).ok().map(|head| head.seq + 1)
-}
-
-/// What the segment's own header says it follows.
-fn start_of(segment: &Segment) -> Result<Head, StoreError> {
-    use std::io::Read;
-    let mut header = [0; HEADER_BYTES];
-    std::fs::File::open(&segment.path)
-        .and_then(|mut file| file.read_exact(&mut header))
-        .map_err(crate::store::folder::io(|| format!("reading {}", segment.path.display())))?;
-    let first = super::record::number64(&header, 16).unwrap_or(0);
-    let hash = header.get(32..).and_then(|hash| hash.first_chunk().copied());
-    match (first.checked_sub(1), hash) {
-        (Some(seq), Some(hash)) => Ok(Head { seq, hash }),
-        _ => Err(segment.damaged("its header names no sequence")),
-    }
 }

@@ -1,14 +1,18 @@
-//! One segment file: a header of 64 bytes, records, zeros to its full size.
+//! One segment file: a header of 64 bytes, records, zeros to its full size. Sealed, it has another file and no zeros.
 //!
 //! Little-endian: magic 8, format 4, crc32c 4, first sequence 8, full size 8, hash of the record before it 32.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
-    io::Write,
+    io::{ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 
-use super::record::{Head, number32, number64, put};
+use super::{
+    record::{Head, number32, number64, put},
+    seal::{self, Unsealable},
+};
 use crate::store::{
     folder::{io, read_bounded, sync_dir},
     port::StoreError,
@@ -20,8 +24,11 @@ const MAGIC: [u8; 8] = *b"MWJOURNL";
 /// The newest segment format this program reads, and the one it writes.
 const FORMAT: u32 = 1;
 /// Larger files are not read: the largest setting, and room for one group.
-const MAX_SEGMENT_BYTES: u64 = 320 * 1024 * 1024;
+pub(super) const MAX_SEGMENT_BYTES: u64 = 320 * 1024 * 1024;
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// How often a folder is listed again because segments were being sealed meanwhile.
+const MAX_LISTINGS: u32 = 16;
 
 /// A segment's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +37,27 @@ pub(in crate::store) struct Segment {
     pub number: u64,
     /// Its file.
     pub path: PathBuf,
+    /// Whether the file is the sealed one.
+    pub sealed: bool,
+}
+
+/// A segment's header and records, as they stood in the raw file.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// From the first byte of the header; zeros behind the records only when it is not sealed.
+    pub bytes: Vec<u8>,
+    /// The last record, where a footer says it.
+    pub last: Option<Head>,
 }
 
 impl Segment {
     pub fn new(dir: &Path, number: u64) -> Self {
-        Self { number, path: dir.join(format!("{number:08}.seg")) }
+        Self { number, path: dir.join(format!("{number:08}.seg")), sealed: false }
+    }
+
+    /// The same segment in its sealed file.
+    pub fn sealed(&self) -> Self {
+        Self { number: self.number, path: self.path.with_extension("zst"), sealed: true }
     }
 
     /// Damage in this segment.
@@ -42,11 +65,43 @@ impl Segment {
         StoreError::Damaged { path: self.path.display().to_string(), what: what.into() }
     }
 
-    /// Its bytes, with a header that says they follow `head`.
-    pub fn load(&self, head: &Head) -> Result<Vec<u8>, StoreError> {
-        let bytes =
-            read_bounded(&self.path, MAX_SEGMENT_BYTES).map_err(io(|| format!("reading {}", self.path.display())))?;
-        let format = number32(&bytes, 8).unwrap_or(0);
+    /// Its bytes, with a header that says they follow `head`. One that was sealed since it was listed is read sealed.
+    pub(super) fn load(&self, head: &Head) -> Result<Loaded, StoreError> {
+        if self.sealed {
+            return self.load_sealed(head);
+        }
+        let sealed = self.sealed();
+        match read_bounded(&self.path, MAX_SEGMENT_BYTES) {
+            Ok(bytes) => {
+                self.check_header(&bytes, head)?;
+                if number64(&bytes, 24) != Some(bytes.len() as u64) {
+                    return Err(self.damaged(format!(
+                        "it has {} bytes where {} were written: its end is missing",
+                        bytes.len(),
+                        number64(&bytes, 24).unwrap_or(0)
+                    )));
+                }
+                Ok(Loaded { bytes, last: None })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound && sealed.path.exists() => sealed.load_sealed(head),
+            Err(source) => Err(StoreError::Io { doing: format!("reading {}", self.path.display()), source }),
+        }
+    }
+
+    fn load_sealed(&self, head: &Head) -> Result<Loaded, StoreError> {
+        let unsealed = read_bounded(&self.path, MAX_SEGMENT_BYTES)
+            .map_err(Unsealable::from)
+            .and_then(|bytes| seal::unseal(&bytes));
+        let (footer, bytes) = unsealed.map_err(|why| self.unsealable(why))?;
+        if footer.number != self.number || footer.before != *head {
+            return Err(self.damaged(format!("it does not follow sequence {}: records are missing", head.seq)));
+        }
+        self.check_header(&bytes, head)?;
+        Ok(Loaded { bytes, last: Some(footer.last) })
+    }
+
+    fn check_header(&self, bytes: &[u8], head: &Head) -> Result<(), StoreError> {
+        let format = number32(bytes, 8).unwrap_or(0);
         if !bytes.starts_with(&MAGIC) || format == 0 {
             return Err(self.damaged(format!("it is no journal segment; sequence {} is expected in it", head.seq + 1)));
         }
@@ -58,17 +113,42 @@ impl Segment {
         let Some(header) = header.filter(|header| number32(*header, 12) == Some(crc(header))) else {
             return Err(self.damaged(format!("its header is broken; sequence {} is expected in it", head.seq + 1)));
         };
-        if number64(header, 24) != Some(bytes.len() as u64) {
-            return Err(self.damaged(format!(
-                "it has {} bytes where {} were written: its end is missing",
-                bytes.len(),
-                number64(header, 24).unwrap_or(0)
-            )));
-        }
         if number64(header, 16) != Some(head.seq + 1) || header.get(32..) != Some(&head.hash[..]) {
             return Err(self.damaged(format!("it does not follow sequence {}: records are missing", head.seq)));
         }
-        Ok(bytes)
+        Ok(())
+    }
+
+    /// The record it says it follows: by its header, or by the footer of the sealed file.
+    pub(super) fn start(&self) -> Result<Head, StoreError> {
+        if self.sealed {
+            return self.start_sealed();
+        }
+        let sealed = self.sealed();
+        let mut header = [0; HEADER_BYTES];
+        match File::open(&self.path).and_then(|mut file| file.read_exact(&mut header)) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound && sealed.path.exists() => return sealed.start_sealed(),
+            Err(source) => return Err(StoreError::Io { doing: format!("reading {}", self.path.display()), source }),
+        }
+        let hash = header.get(32..).and_then(|hash| hash.first_chunk().copied());
+        match (number64(&header, 16).and_then(|first| first.checked_sub(1)), hash) {
+            (Some(seq), Some(hash)) => Ok(Head { seq, hash }),
+            _ => Err(self.damaged("its header names no sequence")),
+        }
+    }
+
+    fn start_sealed(&self) -> Result<Head, StoreError> {
+        seal::footer(&self.path).map(|footer| footer.before).map_err(|why| self.unsealable(why))
+    }
+
+    fn unsealable(&self, why: Unsealable) -> StoreError {
+        let path = self.path.display().to_string();
+        match why {
+            Unsealable::Io(source) => StoreError::Io { doing: format!("reading {path}"), source },
+            Unsealable::Newer(found) => StoreError::Newer { path, found, supported: seal::FORMAT },
+            Unsealable::Damaged(what) => self.damaged(what),
+        }
     }
 
     /// Makes the segment of `size` bytes after `head`, durable before it has its name.
@@ -107,23 +187,49 @@ pub(super) fn zero(file: &mut File, mut length: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The segments of a journal in order, without gaps.
+/// The segments of a journal in order, without gaps. Of one that is there raw and sealed, the raw file is named: the
+/// other may be unproved yet.
 pub(in crate::store) fn segments(dir: &Path) -> Result<Vec<Segment>, StoreError> {
-    let doing = || format!("listing {}", dir.display());
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io(doing))? {
-        let name = entry.map_err(io(doing))?.file_name();
-        let number: Option<u64> = name.to_str().and_then(|name| name.strip_suffix(".seg")?.parse().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    let segments: Vec<Segment> = numbers.into_iter().map(|number| Segment::new(dir, number)).collect();
-    for (expected, segment) in (1..).zip(&segments) {
-        if segment.number != expected {
-            return Err(Segment::new(dir, expected).damaged("this segment is missing: bring it back from a backup"));
+    // A listing is no picture of one moment: what was renamed meanwhile shows in the next.
+    for _ in 1..MAX_LISTINGS {
+        if let Ok(segments) = whole(dir, list(dir)?) {
+            return Ok(segments);
         }
     }
-    Ok(segments)
+    whole(dir, list(dir)?)
+}
+
+fn list(dir: &Path) -> Result<Vec<Segment>, StoreError> {
+    let doing = || format!("listing {}", dir.display());
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).map_err(io(doing))? {
+        let name = entry.map_err(io(doing))?.file_name();
+        let Some((number, kind)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
+        if let (Ok(number), "seg" | "zst") = (number.parse::<u64>(), kind) {
+            let sealed = found.entry(number).or_insert(true);
+            *sealed &= kind == "zst";
+        }
+    }
+    let place = |(number, sealed)| {
+        let raw = Segment::new(dir, number);
+        if sealed { raw.sealed() } else { raw }
+    };
+    Ok(found.into_iter().map(place).collect())
+}
+
+/// Refuses a listing in which something must be missing.
+fn whole(dir: &Path, segments: Vec<Segment>) -> Result<Vec<Segment>, StoreError> {
+    let missing = |number| Segment::new(dir, number).damaged("this segment is missing: bring it back from a backup");
+    for (expected, segment) in (1..).zip(&segments) {
+        if segment.number != expected {
+            return Err(missing(expected));
+        }
+    }
+    match segments.last() {
+        // A segment is sealed only when the next one is there.
+        Some(last) if last.sealed => Err(missing(last.number + 1)),
+        _ => Ok(segments),
+    }
 }
 
 /// The checksum over the header without the checksum's own place.
