@@ -4,6 +4,7 @@
 
 mod account;
 mod backup;
+mod bodies;
 mod check;
 mod completions;
 mod context;
@@ -80,6 +81,8 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Make a store of an export, in an empty folder.
     Import(transfer::ImportArgs),
+    /// Check, hold and let go of bodies in the content store.
+    Bodies(bodies::Args),
     /// Say what is wrong with the store and what to do.
     Doctor(doctor::Args),
     /// Manage who may sign in to the desk.
@@ -107,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => restore::run(args, &context),
         Command::Export(args) => transfer::run_export(args, &context),
         Command::Import(args) => transfer::run_import(args, &context),
+        Command::Bodies(args) => bodies::run(args, &context),
         Command::Doctor(args) => doctor::run(args, &context),
         Command::Account(args) => account::run(args, &context),
         Command::Completions(args) => completions::run(args, &context),

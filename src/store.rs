@@ -18,7 +18,7 @@ mod transfer;
 
 pub use self::sled::SledStore;
 pub use backup::{BackupReport, Progress, backup, restore};
-pub use content::{ContentStore, Hold, MAX_BODY_BYTES};
+pub use content::{ContentStore, Hold, MAX_BODY_BYTES, MIN_RETAIN_DAYS, ScrubReport, SweepReport};
 pub use doctor::{Ailment, Gravity, doctor, rebuild_index};
 pub use memory::MemoryStore;
 pub use port::{

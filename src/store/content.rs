@@ -4,17 +4,24 @@
 //! and how long it is kept, belongs to whoever cites its hash.
 
 mod references;
+mod scrub;
+mod sweep;
 
 use std::{
     fs, io,
     io::Read,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
 
 pub use references::Hold;
 pub(super) use references::References;
+pub use scrub::ScrubReport;
+pub(super) use sweep::Sweep;
+pub use sweep::{MIN_RETAIN_DAYS, SweepReport};
 
 use super::{
     folder::{io as doing, read_bounded, sync_dir, write_new},
@@ -35,6 +42,10 @@ const COMPRESS_FROM_BYTES: usize = 256;
 #[derive(Debug, Clone)]
 pub struct ContentStore {
     root: PathBuf,
+    /// Held while a body is found to be there, or taken out of its place.
+    gate: Arc<Mutex<()>>,
+    /// Held by the one sweep at a time.
+    sweeping: Arc<Mutex<()>>,
 }
 
 impl ContentStore {
@@ -46,12 +57,14 @@ impl ContentStore {
         let root = dir.join("sha256");
         fs::create_dir_all(&root).map_err(doing(|| format!("making {}", root.display())))?;
         sync_dir(dir)?;
-        Ok(Self { root })
+        let store = Self { root, gate: Arc::default(), sweeping: Arc::default() };
+        store.bring_all_back()?;
+        Ok(store)
     }
 
     /// The store in `dir` as it is: nothing is made.
     pub(super) fn existing(dir: &Path) -> Self {
-        Self { root: dir.join("sha256") }
+        Self { root: dir.join("sha256"), gate: Arc::default(), sweeping: Arc::default() }
     }
 
     /// Whether there is a body with this hash; whether it is unharmed, only [`get`](Self::get) says.
@@ -59,7 +72,7 @@ impl ContentStore {
         self.path(hash).is_ok_and(|path| path.exists())
     }
 
-    /// Keeps `body`, durably, and returns its SHA-256 in hex; a body that is there already is left alone.
+    /// Keeps `body`, durably, and returns its SHA-256 in hex; a body that is there already only becomes young again.
     ///
     /// # Errors
     /// When it is larger than [`MAX_BODY_BYTES`], or the disk says no.
@@ -70,7 +83,7 @@ impl ContentStore {
         }
         let hash = hex(&Sha256::digest(body));
         let path = self.path(&hash)?;
-        if path.exists() {
+        if self.renew(&path)? {
             return Ok(hash);
         }
         self.make_folders(&path)?;
@@ -97,6 +110,21 @@ impl ContentStore {
             return Err(damaged(format!("its body has the hash {found}")));
         }
         Ok(Some(body))
+    }
+
+    /// Makes a body young, if it is there: whoever puts it is about to cite it.
+    fn renew(&self, path: &Path) -> Result<bool, StoreError> {
+        let _alone = self.alone();
+        let renewed = fs::File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        match renewed {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::Io { doing: format!("touching {}", path.display()), source }),
+        }
+    }
+
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, hash: &str) -> Result<PathBuf, StoreError> {

@@ -23,6 +23,10 @@ pub struct Settings {
     pub inline_bytes: usize,
     /// Hits a text filter may read for one page or claim; a page that stops there says where to go on.
     pub scan_limit: usize,
+    /// Bodies hashed again every minute while the store is open; 0 leaves that to the doctor.
+    pub scrub_bodies: usize,
+    /// Days after which a body that nobody cites, holds or uses goes; 0 keeps every body.
+    pub retain_days: u32,
 }
 
 impl Default for Settings {
@@ -35,6 +39,8 @@ impl Default for Settings {
             group: 256,
             inline_bytes: 64 * 1024,
             scan_limit: 10_000,
+            scrub_bodies: 60,
+            retain_days: 0,
         }
     }
 }
@@ -51,6 +57,8 @@ impl Settings {
             group: self.group.clamp(1, 10_000),
             inline_bytes: self.inline_bytes.clamp(256, 64 * 1024),
             scan_limit: self.scan_limit.clamp(1, 10_000_000),
+            scrub_bodies: self.scrub_bodies.min(100_000),
+            retain_days: self.retain_days.min(100_000),
         }
     }
 }

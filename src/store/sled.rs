@@ -9,23 +9,25 @@
 mod apply;
 mod decide;
 mod index;
+mod keeper;
 mod keys;
 mod query;
 mod view;
 mod writer;
 
-use std::{path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
     decide::{Answer, Command},
+    keeper::Keeper,
     view::View,
     writer::{Job, Writer},
 };
 use super::{
-    content::ContentStore,
+    content::{ContentStore, Hold, References, SweepReport},
     event,
     folder::{Folder, content_dir, journal_dir},
     journal::{self, Head, Journal, Sealer},
@@ -52,6 +54,7 @@ pub struct SledStore {
     commands: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     sealer: Option<Sealer>,
+    keeper: Option<Keeper>,
 }
 
 impl SledStore {
@@ -77,7 +80,8 @@ impl SledStore {
             .name("store-writer".into())
             .spawn(move || writer.run(receiver))
             .map_err(super::folder::io(|| "starting the store's writer".to_owned()))?;
-        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread), sealer })
+        let keeper = Some(Keeper::start(dir, Arc::clone(&index), Arc::clone(&clock), &settings)?);
+        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread), sealer, keeper })
     }
 
     /// The content store beside the journal.
@@ -97,6 +101,25 @@ impl SledStore {
     /// The data folder.
     pub fn root(&self) -> &Path {
         self.folder.root()
+    }
+
+    /// What is held, and why.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn holds(&self) -> Result<BTreeMap<String, Hold>, StoreError> {
+        let mut references = References::default();
+        references.read_on(self.root())?;
+        Ok(references.holds)
+    }
+
+    /// Lets go of bodies that neither hits nor holds nor the index need and nobody put in `retain_days` days; in a `trial`
+    /// says only which would go. The store may be in use meanwhile.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or the disk says no.
+    pub fn sweep(&self, retain_days: u32, trial: bool) -> Result<SweepReport, StoreError> {
+        keeper::sweep(self.root(), &self.index, self.clock.now(), retain_days, trial)
     }
 
     /// How far the index reaches, and its counters.
@@ -140,6 +163,8 @@ impl SledStore {
 
 impl Drop for SledStore {
     fn drop(&mut self) {
+        // Everything that writes ends before the folder is let go of.
+        self.keeper = None;
         self.commands = None;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()

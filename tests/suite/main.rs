@@ -20,6 +20,7 @@ mod rules;
 mod serve;
 mod shop;
 mod store_backup;
+mod store_bodies;
 mod store_care;
 mod store_crowd;
 mod store_kill;

@@ -1,6 +1,9 @@
 //! Which bodies the journal cites and holds: counted from the truth itself, never kept beside it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use serde::Serialize;
 
@@ -8,8 +11,9 @@ use crate::{
     model::Timestamp,
     store::{
         event::{Entry, Event},
-        journal::Head,
-        port::Write,
+        folder::journal_dir,
+        journal::{Head, read},
+        port::{StoreError, Write},
     },
 };
 
@@ -42,6 +46,19 @@ impl Default for References {
 }
 
 impl References {
+    /// Reads on in the journal of the store in `data`, from where these references end to its own end.
+    pub fn read_on(&mut self, data: &Path) -> Result<(), StoreError> {
+        read(&journal_dir(data), self.head.seq + 1..=u64::MAX, &mut |head, payload| {
+            // What is not read cannot be counted; then nothing may be taken for uncited.
+            if head.seq != self.head.seq + 1 {
+                let what = format!("sequence {} is not in it, so that nobody knows what it cites", self.head.seq + 1);
+                return Err(StoreError::Damaged { path: journal_dir(data).display().to_string(), what });
+            }
+            self.add(head, &Entry::decode(head.seq, payload)?);
+            Ok(())
+        })
+    }
+
     /// Counts the next entry.
     pub fn add(&mut self, head: &Head, entry: &Entry) {
         self.head = *head;
@@ -63,5 +80,10 @@ impl References {
                 _ => {}
             }
         }
+    }
+
+    /// Whether a body must stay for the journal's sake.
+    pub fn needs(&self, hash: &str) -> bool {
+        self.cited.contains_key(hash) || self.holds.contains_key(hash)
     }
 }

@@ -1,7 +1,7 @@
 //! The index as one sees it: sled, and over it the changes of a group that is not applied yet.
 
 use std::{
-    collections::{BTreeMap, btree_map},
+    collections::{BTreeMap, HashSet, btree_map},
     iter::Peekable,
     ops::Bound,
 };
@@ -106,6 +106,17 @@ impl<'a> View<'a> {
             changes: self.changes.range(range).peekable(),
             prefix: prefix.to_vec(),
         }
+    }
+
+    /// The hashes of the bodies that values lie in.
+    pub fn bodies(&self) -> Result<HashSet<String>, StoreError> {
+        let mut bodies = HashSet::new();
+        for step in self.scan(&[], None) {
+            if let Some((&IN_CONTENT, hash)) = step?.1.split_first() {
+                bodies.insert(String::from_utf8_lossy(hash).into_owned());
+            }
+        }
+        Ok(bodies)
     }
 
     pub fn decode<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, StoreError> {
