@@ -12,6 +12,7 @@ mod folder;
 mod journal;
 mod memory;
 mod port;
+mod record;
 mod settings;
 mod sled;
 mod transfer;
@@ -25,5 +26,6 @@ pub use port::{
     Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,
     Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
 };
+pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};

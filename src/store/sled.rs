@@ -15,7 +15,7 @@ mod query;
 mod view;
 mod writer;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc, thread::JoinHandle, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -35,6 +35,7 @@ use super::{
         Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
         Receipt, Store, StoreError, StoredListing,
     },
+    record::JournalRecord,
     settings::Settings,
 };
 use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
@@ -120,6 +121,24 @@ impl SledStore {
     /// When the journal cannot be read, or the disk says no.
     pub fn sweep(&self, retain_days: u32, trial: bool) -> Result<SweepReport, StoreError> {
         keeper::sweep(self.root(), &self.index, self.clock.now(), retain_days, trial)
+    }
+
+    /// Hands every record of the journal with a sequence in `range` to `visit`, byte for byte; stops at its durable end.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or is damaged, or `visit` failed.
+    pub fn records(
+        &self,
+        range: RangeInclusive<u64>,
+        visit: &mut dyn FnMut(JournalRecord<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let end = self.view()?.meta().counts.seq.min(*range.end());
+        if *range.start() > end {
+            return Ok(());
+        }
+        journal::read_whole(&journal_dir(self.root()), *range.start()..=end, &mut |head, bytes| {
+            visit(JournalRecord { seq: head.seq, hash: head.hash, bytes })
+        })
     }
 
     /// How far the index reaches, and its counters.

@@ -204,6 +204,8 @@ impl Pair {
     fn reopen(&mut self, without_index: bool) {
         drop(self.store.take());
         if without_index {
+            // The index's own threads end a little after its last handle, and let go of its lock then.
+            std::fs::File::open(self.dir.path().join("index/db")).unwrap().lock().unwrap();
             std::fs::remove_dir_all(self.dir.path().join("index")).unwrap();
         }
         self.store = Some(open(self.dir.path(), &self.clock));

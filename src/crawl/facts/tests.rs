@@ -34,7 +34,7 @@ fn a_script_past_its_bound_and_scripts_past_theirs_are_not_read() {
     let product = "{\"@type\":\"Product\",\"name\":\"云雀\"}";
     assert!(page(&with_script(product)).is_some());
     assert_eq!(page(&with_script(&format!("{product}{}", " ".repeat(json_ld::SCRIPT_BYTES)))), None);
-    let many = with_script("{}").repeat(json_ld::SCRIPTS) + &with_script(product);
+    let many = with_script("{}").repeat(json_ld::SCRIPTS) + with_script(product).as_str();
     assert_eq!(page(&many), None);
 }
 

@@ -128,6 +128,15 @@ pub(super) fn find<'a>(bytes: &'a [u8], at: usize, previous: &Head) -> Found<'a>
     Found::Record { payload, head, synced: header.synced, end }
 }
 
+/// The record that `bytes` are, whole and nothing else, whatever it follows: its head and payload.
+pub(in crate::store) fn alone(bytes: &[u8]) -> Option<(Head, &[u8])> {
+    let header = Header::at(bytes, 0)?;
+    match find(bytes, 0, &Head { seq: header.seq.checked_sub(1)?, hash: header.previous }) {
+        Found::Record { payload, head, end, .. } if end == bytes.len() => Some((head, payload)),
+        _ => None,
+    }
+}
+
 /// Whether a whole sector's share of `begin..begin + length` still holds only the zeros from before. Neither
 /// magic, hash nor payload (JSON) can be zeros when written.
 fn unwritten(bytes: &[u8], begin: usize, length: usize) -> bool {

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::Path};
 use memchr::memmem;
 
 use super::{
-    record::{Found, Hash, Head, Header, MAGIC, find},
+    record::{Found, HEADER_BYTES as RECORD_HEADER_BYTES, Hash, Head, Header, MAGIC, find},
     segment::{HEADER_BYTES, Loaded, Segment, segments},
 };
 use crate::store::port::StoreError;
@@ -86,7 +86,7 @@ fn with_range(error: StoreError, segment: &Segment, before: &Head, following: Op
 ///
 /// Stops at the journal's end. Records before the range are skipped by their length alone.
 pub(in crate::store) fn read(dir: &Path, range: RangeInclusive<u64>, visit: Visit<'_>) -> Result<(), StoreError> {
-    read_synced(dir, range, &mut |head, _, payload| visit(head, payload))
+    walk(dir, range, &mut |step, _| visit(&step.head, step.payload))
 }
 
 /// Is shown each record with the newest sequence that was durable when it was written.
@@ -98,6 +98,18 @@ pub(in crate::store) fn read_synced(
     range: RangeInclusive<u64>,
     visit: VisitSynced<'_>,
 ) -> Result<(), StoreError> {
+    walk(dir, range, &mut |step, _| visit(&step.head, step.synced, step.payload))
+}
+
+/// Like [`read`], with each record as it lies in the journal: header and payload, the bytes its hash is over.
+pub(in crate::store) fn read_whole(dir: &Path, range: RangeInclusive<u64>, visit: Visit<'_>) -> Result<(), StoreError> {
+    walk(dir, range, &mut |step, record| visit(&step.head, record))
+}
+
+/// Is shown a record, taken apart and as it lies.
+type VisitStep<'v> = &'v mut dyn FnMut(&Step<'_>, &[u8]) -> Result<(), StoreError>;
+
+fn walk(dir: &Path, range: RangeInclusive<u64>, visit: VisitStep<'_>) -> Result<(), StoreError> {
     let segments = segments(dir)?;
     let begin = segments.partition_point(|segment| segment.start().is_ok_and(|before| before.seq < *range.start()));
     for segment in segments.iter().skip(begin.saturating_sub(1)) {
@@ -109,7 +121,7 @@ pub(in crate::store) fn read_synced(
         let (mut head, mut at) = skip(&bytes, head, *range.start());
         while head.seq < *range.end() {
             let Some(step) = next(segment, &bytes, at, &head, last.is_none())? else { break };
-            visit(&step.head, step.synced, step.payload)?;
+            visit(&step, bytes.get(at..step.end).unwrap_or_default())?;
             (head, at) = (step.head, step.end);
         }
     }
@@ -171,7 +183,7 @@ fn skip(bytes: &[u8], mut head: Head, to: u64) -> (Head, usize) {
     let mut at = HEADER_BYTES;
     while head.seq + 1 < to {
         let Some(header) = Header::at(bytes, at).filter(|header| header.seq == head.seq + 1) else { break };
-        let end = at + super::record::HEADER_BYTES + header.length;
+        let end = at + RECORD_HEADER_BYTES + header.length;
         // The hash stands in the next header; without one, the record itself must be read.
         let hash = match Header::at(bytes, end) {
             Some(following) => following.previous,
