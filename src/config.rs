@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, matcher, model::Diagnostic, review, store, web};
+use crate::{crawl, evidence, matcher, model::Diagnostic, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -27,6 +27,8 @@ pub struct Config {
     pub matcher: matcher::Settings,
     /// How the store keeps things.
     pub store: store::Settings,
+    /// How evidence is proven.
+    pub evidence: evidence::Settings,
     /// How the crawler behaves.
     pub crawl: crawl::Settings,
     /// How hits are lent to reviewers.
@@ -42,6 +44,7 @@ impl Default for Config {
             rules: "rules".into(),
             matcher: matcher::Settings::default(),
             store: store::Settings::default(),
+            evidence: evidence::Settings::default(),
             crawl: crawl::Settings::default(),
             review: review::Settings::default(),
             desk: web::Settings::default(),

@@ -1,15 +1,21 @@
 //! What was fetched, kept so that it can be proven: WARC/1.1 files, written durably and verified byte by byte.
 //!
-//! [`WarcWriter`] appends, [`verify_warc`] checks, [`Record::read`] opens one stored record. Where a
-//! capture is used, and the journal's own chain, belong to other rooms.
+//! [`WarcWriter`] appends, [`verify_warc`] checks, [`Record::read`] opens one stored record. [`Ledger`] signs what the
+//! journal says. Where a capture is used, and the journal's own chain, belong to other rooms.
 
+mod ledger;
 mod proof;
 mod record;
+mod settings;
 mod verify;
 mod writer;
 
+pub use ledger::{
+    Checkpoint, Hash, Head, Ledger, Proof, PublicKey, Signed, Stamp, leaf_hash, verify_consistency, verify_inclusion,
+};
 pub use proof::{verify_capture, verify_member};
 pub use record::{Http, Record};
+pub use settings::Settings;
 pub use verify::{Problem, WarcReport, verify_warc};
 pub use writer::{Options, WarcWriter, Written};
 
@@ -41,9 +47,37 @@ pub enum EvidenceError {
     /// The bytes end in the middle of a record.
     #[error("the record ends too early: {0}")]
     Torn(String),
-    /// The system has no randomness for record ids.
-    #[error("cannot make a record id: {0}")]
+    /// The system has no randomness for record ids, keys and requests.
+    #[error("the system gives no random numbers: {0}")]
     Random(String),
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// A key that cannot be used.
+    #[error("this is no key of a ledger: {0}")]
+    Key(String),
+    /// A signed text that proves nothing.
+    #[error("this proves nothing: {0}")]
+    Note(String),
+    /// The ledger cannot do what was asked.
+    #[error("the ledger cannot do this: {0}")]
+    Ledger(String),
+    /// The journal is not the one that was signed.
+    #[error(
+        "the journal does not hold what the checkpoint of {size} records says: {what}. Nothing was signed; bring the \
+         journal back from a backup, or keep both as they are for whoever examines it"
+    )]
+    Rewritten {
+        /// The checkpoint's size.
+        size: u64,
+        /// What differs.
+        what: String,
+    },
+    /// No stamp from the authority.
+    #[error(
+        "no time stamp: {0}. The checkpoint stands without it; ask again later, or change [evidence] timestamp_url"
+    )]
+    Stamp(String),
 }
 
 impl EvidenceError {

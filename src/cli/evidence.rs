@@ -1,14 +1,18 @@
-//! `markwarden evidence`: do the records still say what was fetched.
+//! `markwarden evidence`: do the records still say what was fetched; what is signed about the journal.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Context, Done};
+use super::{Context, Done, context::visible};
 use crate::{
     app::{App, EVIDENCE},
-    evidence::{EvidenceError, WarcReport, verify_capture, verify_warc},
-    model::Capture,
+    evidence::{EvidenceError, Ledger, WarcReport, verify_capture, verify_warc},
+    model::{Capture, SystemClock},
+    store::SledStore,
 };
 
 /// Changes of the journal read at once.
@@ -39,6 +43,24 @@ enum What {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Sign a checkpoint over the whole journal, and have it stamped where `[evidence] timestamp_url` is set.
+    #[command(
+        after_help = "Prints the signed checkpoint (C2SP tlog-checkpoint). Keep a copy elsewhere: it shows any later change of\n\
+        what it covers. Nothing is signed when nothing was recorded since the newest one, or when the journal is not\n\
+        the one that was signed before. The private key is made on first use, in the data folder, mode 0600.\n\n\
+        Exit codes: 0 signed · 1 signed, but without the stamp · 2 usage or I/O, or the journal is not the one signed before."
+    )]
+    Checkpoint {
+        /// The data folder; the settings' when absent.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Print the public key that checks this ledger's checkpoints.
+    Key {
+        /// The data folder; the settings' when absent.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
 }
 
 /// Runs the command.
@@ -52,7 +74,54 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             let captures = data.map_or(Ok(Done::Fine), |data| verify_captures(data, context))?;
             Ok(if files == Done::Fine { captures } else { files })
         }
+        What::Checkpoint { data } => checkpoint(data, context),
+        What::Key { data } => {
+            let data = data.map_or_else(|| context.settings().map(|settings| settings.data), Ok)?;
+            context.data(&Ledger::open(&data)?.public_key().to_string())?;
+            Ok(Done::Fine)
+        }
     }
+}
+
+/// The store and the ledger of a data folder.
+struct Opened {
+    store: SledStore,
+    ledger: Ledger,
+    timestamp_url: String,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Opened {
+    fn new(data: Option<PathBuf>, context: &Context) -> Result<Self> {
+        let settings = context.settings()?;
+        let data = data.unwrap_or(settings.data);
+        let store = SledStore::open(&data, &settings.store, Arc::new(SystemClock))?;
+        let ledger = Ledger::open(&data)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { store, ledger, timestamp_url: settings.evidence.timestamp_url, runtime })
+    }
+}
+
+fn checkpoint(data: Option<PathBuf>, context: &Context) -> Result<Done> {
+    let Opened { store, mut ledger, timestamp_url, runtime } = Opened::new(data, context)?;
+    let signed = runtime.block_on(ledger.checkpoint(&store))?;
+    let stamp = match timestamp_url.as_str() {
+        "" => None,
+        url => Some(runtime.block_on(ledger.stamp(&signed, url))),
+    };
+    let at = stamp.as_ref().and_then(|stamp| stamp.as_ref().ok()).map(|stamp| stamp.at.as_str());
+    if context.json() {
+        let value = serde_json::json!({"size": signed.checkpoint.size, "checkpoint": signed.note, "stamped_at": at});
+        context.data(&value.to_string())?;
+    } else {
+        context.data(signed.note.trim_end())?;
+    }
+    match &stamp {
+        Some(Ok(stamp)) => context.say(&format!("stamped at {}", visible(&stamp.at))),
+        Some(Err(error)) => context.say(&format!("warning: {error}")),
+        None => context.say("not stamped: [evidence] timestamp_url names no authority"),
+    }
+    Ok(if matches!(stamp, Some(Err(_))) { Done::Findings } else { Done::Fine })
 }
 
 /// Holds every capture of the journal against its record.

@@ -11,6 +11,7 @@ mod desk_browser;
 mod desk_shop;
 mod facts;
 mod floors;
+mod ledger;
 mod market;
 mod market_facts;
 mod matcher;
