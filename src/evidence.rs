@@ -3,6 +3,7 @@
 //! [`WarcWriter`] appends, [`verify_warc`] checks, [`Record::read`] opens one stored record. [`Ledger`] signs what the
 //! journal says. Where a capture is used, and the journal's own chain, belong to other rooms.
 
+mod bundle;
 mod ledger;
 mod proof;
 mod record;
@@ -10,6 +11,7 @@ mod settings;
 mod verify;
 mod writer;
 
+pub use bundle::{BundleReport, MAX_BUNDLE_BYTES, Source, make_bundle, read_bundle, verify_bundle};
 pub use ledger::{
     Checkpoint, Hash, Head, Ledger, Proof, PublicKey, Signed, Stamp, leaf_hash, verify_consistency, verify_inclusion,
 };
@@ -59,6 +61,9 @@ pub enum EvidenceError {
     /// A signed text that proves nothing.
     #[error("this proves nothing: {0}")]
     Note(String),
+    /// A bundle that cannot be made, or does not hold.
+    #[error("the bundle: {0}")]
+    Bundle(String),
     /// The ledger cannot do what was asked.
     #[error("the ledger cannot do this: {0}")]
     Ledger(String),

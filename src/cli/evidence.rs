@@ -10,8 +10,11 @@ use anyhow::{Context as _, Result, bail};
 use super::{Context, Done, context::visible};
 use crate::{
     app::{App, EVIDENCE},
-    evidence::{EvidenceError, Ledger, WarcReport, verify_capture, verify_warc},
-    model::{Capture, SystemClock},
+    evidence::{
+        EvidenceError, Ledger, PublicKey, Source, WarcReport, make_bundle, read_bundle, verify_bundle, verify_capture,
+        verify_warc,
+    },
+    model::{Capture, HitId, SystemClock},
     store::SledStore,
 };
 
@@ -40,6 +43,28 @@ enum What {
         #[arg(required_unless_present = "data", value_name = "PATH")]
         paths: Vec<PathBuf>,
         /// A data folder: its journal, and every capture the journal names.
+        #[arg(long, value_name = "DIR", conflicts_with = "key")]
+        data: Option<PathBuf>,
+        /// A ledger's public key: PATHs are bundles, checked with it and nothing else.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Put all that proves one hit into a file that is verified with a public key alone.
+    #[command(
+        after_help = "Holds the hit, its capture's WARC record, the journal's records about it with proofs of inclusion, the\n\
+        checkpoint they are in, its time stamp, and how to verify it all. The same data give the same bytes.\n\n\
+        Examples:\n  \
+        markwarden evidence bundle 17 --out hit-17.tar\n  \
+        markwarden evidence verify hit-17.tar --key key.pub\n\n\
+        Exit codes: 0 written · 2 usage or I/O, or the evidence does not hold."
+    )]
+    Bundle {
+        /// The hit's number.
+        hit: u64,
+        /// The file to write; it must not exist yet.
+        #[arg(long, value_name = "FILE.tar")]
+        out: PathBuf,
+        /// The data folder; the settings' when absent.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
@@ -69,7 +94,9 @@ enum What {
 /// When a path cannot be read, or holds no WARC file.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.what {
-        What::Verify { paths, data } => {
+        What::Verify { paths, key: Some(key), .. } => verify_bundles(&paths, &key, context),
+        What::Bundle { hit, out, data } => bundle(HitId(hit), &out, data, context),
+        What::Verify { paths, data, key: None } => {
             let files = verify(&paths, context)?;
             let captures = data.map_or(Ok(Done::Fine), |data| verify_captures(data, context))?;
             Ok(if files == Done::Fine { captures } else { files })
@@ -85,6 +112,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 
 /// The store and the ledger of a data folder.
 struct Opened {
+    data: PathBuf,
     store: SledStore,
     ledger: Ledger,
     timestamp_url: String,
@@ -98,12 +126,59 @@ impl Opened {
         let store = SledStore::open(&data, &settings.store, Arc::new(SystemClock))?;
         let ledger = Ledger::open(&data)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { store, ledger, timestamp_url: settings.evidence.timestamp_url, runtime })
+        Ok(Self { data, store, ledger, timestamp_url: settings.evidence.timestamp_url, runtime })
     }
 }
 
+fn bundle(hit: HitId, out: &Path, data: Option<PathBuf>, context: &Context) -> Result<Done> {
+    if out.exists() {
+        bail!("{} is there already: choose another name", out.display());
+    }
+    let Opened { data, store, mut ledger, runtime, .. } = Opened::new(data, context)?;
+    let source = Source { store: &store, ledger: &mut ledger, captures: &data.join(EVIDENCE) };
+    let bytes = runtime.block_on(make_bundle(source, hit))?;
+    std::fs::write(out, &bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    context.say(&format!(
+        "wrote {} ({} bytes); give it away with the key that `evidence key` prints",
+        out.display(),
+        bytes.len()
+    ));
+    Ok(Done::Fine)
+}
+
+fn verify_bundles(paths: &[PathBuf], key: &Path, context: &Context) -> Result<Done> {
+    let text = std::fs::read_to_string(key).with_context(|| format!("cannot read the key {}", key.display()))?;
+    let key: PublicKey = text.parse()?;
+    let mut done = Done::Fine;
+    for path in paths {
+        let name = path.display();
+        match (verify_bundle(&read_bundle(path)?, &key), context.json()) {
+            (Ok(report), true) => {
+                context.data(&serde_json::json!({"bundle": name.to_string(), "verified": report}).to_string())?
+            }
+            (Ok(report), false) => context.data(&format!(
+                "verified\t{name}\thit {}, {} records in a checkpoint of {}, stamped {}",
+                report.hit,
+                report.records,
+                report.checkpoint,
+                visible(report.stamped_at.as_deref().unwrap_or("never"))
+            ))?,
+            (Err(error), json) => {
+                done = Done::Findings;
+                let problem = error.to_string();
+                context.data(&if json {
+                    serde_json::json!({"bundle": name.to_string(), "problem": problem}).to_string()
+                } else {
+                    format!("broken\t{name}\t{}", visible(&problem))
+                })?;
+            }
+        }
+    }
+    Ok(done)
+}
+
 fn checkpoint(data: Option<PathBuf>, context: &Context) -> Result<Done> {
-    let Opened { store, mut ledger, timestamp_url, runtime } = Opened::new(data, context)?;
+    let Opened { store, mut ledger, timestamp_url, runtime, .. } = Opened::new(data, context)?;
     let signed = runtime.block_on(ledger.checkpoint(&store))?;
     let stamp = match timestamp_url.as_str() {
         "" => None,

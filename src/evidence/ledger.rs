@@ -17,9 +17,11 @@ use std::{ops::RangeInclusive, path::Path};
 use serde_json::json;
 
 pub use checkpoint::{Checkpoint, Proof};
+pub(super) use files::read_bounded;
 pub use merkle::{Hash, Head, leaf_hash, verify_consistency, verify_inclusion};
+use note::MAX_NOTE_BYTES;
 pub use note::PublicKey;
-use note::{MAX_NOTE_BYTES, SigningKey};
+pub(super) use note::SigningKey;
 pub use stamp::Stamp;
 
 use self::{files::Files, merkle::Nodes, tree::TreeFile};
@@ -63,6 +65,10 @@ impl Ledger {
     /// The public half of the key that signs.
     pub fn public_key(&self) -> &PublicKey {
         self.key.public()
+    }
+
+    pub(super) fn signing_key(&self) -> &SigningKey {
+        &self.key
     }
 
     /// The newest checkpoint.

@@ -23,6 +23,11 @@ const MAX_MEMBER_BYTES: u64 = 256 * 1024 * 1024;
 /// # Errors
 /// When the file cannot be read, or anything differs; the message says what.
 pub fn verify_capture(folder: &Path, capture: &Capture) -> Result<Record, EvidenceError> {
+    verify_member(&read_member(folder, capture)?, capture)
+}
+
+/// The bytes in `folder` where the record of `capture` was written, not yet checked.
+pub(super) fn read_member(folder: &Path, capture: &Capture) -> Result<Vec<u8>, EvidenceError> {
     if Path::new(&capture.file).file_name().and_then(|name| name.to_str()) != Some(capture.file.as_str()) {
         return Err(no_record(format!("`{}` is no file name", capture.file)));
     }
@@ -35,7 +40,7 @@ pub fn verify_capture(folder: &Path, capture: &Capture) -> Result<Record, Eviden
     if member.len() as u64 != capture.length {
         return Err(no_record(format!("{} of {} bytes are there", member.len(), capture.length)));
     }
-    verify_member(&member, capture)
+    Ok(member)
 }
 
 /// The same for a record whose bytes are at hand.

@@ -9,12 +9,18 @@ use std::{
 };
 
 use markwarden::{
-    evidence::{Checkpoint, EvidenceError, Ledger, Proof, PublicKey, Signed, verify_consistency},
+    evidence::{
+        Checkpoint, EvidenceError, Http, Ledger, Options, Proof, PublicKey, Signed, Source, WarcWriter, make_bundle,
+        verify_bundle, verify_consistency,
+    },
+    model::{HitId, NewHit, Verdict},
     store::{Store, Write},
 };
 use tempfile::TempDir;
 
-use super::store_shop::{batch, clock, furnished, listing_write, markwarden, new_hit, open, wait};
+use super::store_shop::{
+    account, batch, clock, decision, furnished, listing_write, markwarden, new_hit, noon, open, wait,
+};
 
 fn checkpoint(dir: &Path) -> Result<Signed, EvidenceError> {
     let store = open(dir, &clock());
@@ -127,6 +133,93 @@ fn the_commands_print_a_checkpoint_that_the_printed_key_opens() {
     let note = told(&["evidence", "checkpoint", "--data", data]);
     let key: PublicKey = told(&["evidence", "key", "--data", data]).parse().unwrap();
     assert_eq!(Checkpoint::open(&note, &key).unwrap().size, 2);
+}
+
+/// A decided hit with its capture, in a store of its own; its number.
+fn decided_hit(dir: &Path) -> u64 {
+    let options = Options { folder: dir.join("evidence"), max_bytes: 1 << 20, software: "markwarden test".into() };
+    let writer = WarcWriter::open(options, clock()).unwrap();
+    let http = Http {
+        url: "http://shop.example/p/1",
+        request_head: b"GET /p/1 HTTP/1.1\r\nhost: shop.example\r\n\r\n",
+        response_head: b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n",
+        body: "<h1>云雀 跑鞋</h1>".as_bytes(),
+        remote: None,
+        protocol: None,
+        at: noon(),
+    };
+    let capture = wait(writer.write(&http, 200, noon())).unwrap().capture;
+    let store = open(dir, &clock());
+    let hit = NewHit { capture: Some(capture.id.clone()), ..new_hit(0) };
+    wait(store.apply(batch(vec![Write::Capture(capture), Write::Hit(new_hit(1)), Write::Hit(hit)]))).unwrap();
+    let lease = wait(store.claim_one(HitId(2), &account("lin"), std::time::Duration::from_secs(60))).unwrap().unwrap();
+    wait(store.complete(&lease.lease, decision(Verdict::Confirm, "lin", noon()))).unwrap();
+    2
+}
+
+fn bundle(dir: &Path, hit: u64) -> Result<(Vec<u8>, PublicKey), EvidenceError> {
+    let store = open(dir, &clock());
+    let mut ledger = Ledger::open(dir)?;
+    let key = ledger.public_key().clone();
+    let source = Source { store: &store, ledger: &mut ledger, captures: &dir.join("evidence") };
+    Ok((wait(make_bundle(source, HitId(hit)))?, key))
+}
+
+#[test]
+fn a_bundle_proves_a_hit_its_decision_and_its_capture_to_whoever_has_the_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let hit = decided_hit(dir.path());
+    let (bytes, key) = bundle(dir.path(), hit).unwrap();
+    let report = verify_bundle(&bytes, &key).unwrap();
+    assert_eq!((report.hit.0, report.records, report.capture, report.stamped_at), (hit, 2, true, None));
+    record(dir.path(), 5..9);
+    checkpoint(dir.path()).unwrap();
+    assert!(bundle(dir.path(), hit).unwrap().0 == bytes, "the same bytes, whatever came later");
+    let stranger = tempfile::tempdir().unwrap();
+    assert!(verify_bundle(&bytes, Ledger::open(stranger.path()).unwrap().public_key()).is_err());
+    assert!(bundle(dir.path(), 99).is_err());
+    let warc = fs::read_dir(dir.path().join("evidence")).unwrap().map(|entry| entry.unwrap().path());
+    let warc = warc.into_iter().find(|path| path.to_string_lossy().ends_with(".gz")).unwrap();
+    let mut changed = fs::read(&warc).unwrap();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 1;
+    fs::write(&warc, changed).unwrap();
+    assert!(bundle(dir.path(), hit).is_err(), "a capture that changed is not bundled");
+}
+
+#[test]
+fn every_changed_byte_of_a_bundle_is_noticed_by_the_verifier_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let hit = decided_hit(dir.path());
+    let (bytes, key) = bundle(dir.path(), hit).unwrap();
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..400 {
+        let (at, flip) = (random.usize(..bytes.len()), random.u8(1..));
+        let mut changed = bytes.clone();
+        changed[at] ^= flip;
+        assert!(verify_bundle(&changed, &key).is_err(), "byte {at} ^ {flip}");
+    }
+    for _ in 0..50 {
+        assert!(verify_bundle(&bytes[..random.usize(..bytes.len())], &key).is_err());
+    }
+}
+
+#[test]
+fn the_commands_write_a_bundle_and_verify_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let hit = decided_hit(dir.path()).to_string();
+    let data = dir.path().to_str().unwrap();
+    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (out, key) = (place("hit.tar"), place("key.pub"));
+    fs::write(&key, markwarden(&["evidence", "key", "--data", data]).stdout).unwrap();
+    let make = || markwarden(&["evidence", "bundle", &hit, "--data", data, "--out", &out]).status.code();
+    assert_eq!((make(), make()), (Some(0), Some(2)), "a file that is there is not overwritten");
+    let verify = || markwarden(&["evidence", "verify", &out, "--key", &key]).status.code();
+    assert_eq!(verify(), Some(0));
+    let mut changed = fs::read(&out).unwrap();
+    changed[700] ^= 1;
+    fs::write(&out, changed).unwrap();
+    assert_eq!(verify(), Some(1));
 }
 
 #[test]
