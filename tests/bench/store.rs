@@ -1,9 +1,11 @@
-//! Durable enqueues and claims a second, eight threads each. Prints figures; asserts nothing.
+//! Durable enqueues and claims a second, eight threads each; bytes on disk; copying the whole. Prints figures; asserts nothing.
 //!
 //! `cargo bench --bench store [-- SECONDS [DIR]]`; DIR should lie on the disk that counts.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 use std::{
+    fs::File,
+    io::{BufReader, BufWriter},
     path::Path,
     sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
@@ -11,7 +13,7 @@ use std::{
 
 use markwarden::{
     model::{AccountName, Decision, Listing, NewHit, Reason, Severity, SystemClock, Timestamp, Verdict},
-    store::{Batch, ClaimSpec, Filter, Order, Settings, SledStore, Store, Write},
+    store::{Batch, ClaimSpec, Filter, Order, Settings, SledStore, Store, Write, backup, export, import, restore},
 };
 
 const THREADS: u64 = 8;
@@ -65,6 +67,44 @@ fn print(what: &str, time: Duration, times: &[Duration]) {
     println!("{what:<28} {rate:>8.0}/s   p50 {:>9.3?}   p99 {:>9.3?}   n {}", at(0.5), at(0.99), times.len());
 }
 
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Bytes of all files below a folder.
+fn bytes_below(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
+    entries
+        .map(|entry| if entry.path().is_dir() { bytes_below(&entry.path()) } else { entry.metadata().unwrap().len() })
+        .sum()
+}
+
+/// What the store in `data` weighs, each hit's decisions and leases included, and how long it takes to copy it.
+fn print_care(data: &Path, hits: u64) {
+    for part in ["journal", "index"] {
+        let bytes = bytes_below(&data.join(part));
+        println!("{part:<28} {:>8} B a hit   {bytes} B, {hits} hits", bytes / hits.max(1));
+    }
+    let spare = tempfile::tempdir_in(data.parent().unwrap()).unwrap();
+    let place = |name: &str| spare.path().join(name);
+    let timed = |what: &str, act: &dyn Fn() -> u64| {
+        let begin = Instant::now();
+        let seq = act();
+        println!("{what:<28} {:>9.3?}   {seq} entries", begin.elapsed());
+    };
+    let settings = Settings::default();
+    timed("backup", &|| backup(data, &place("saved"), &mut |_, _| ()).unwrap().seq);
+    timed("restore, proved", &|| restore(&place("saved"), &place("restored"), &settings, &mut |_, _| ()).unwrap().seq);
+    timed("export", &|| {
+        let file = BufWriter::new(File::create_new(place("lines")).unwrap());
+        export(data, file, &mut |_, _| ()).unwrap().seq
+    });
+    timed("import, proved", &|| {
+        let file = BufReader::new(File::open(place("lines")).unwrap());
+        import(file, &place("imported"), &settings, &mut |_, _| ()).unwrap().seq
+    });
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let time = Duration::from_secs(arguments.first().map_or(5, |seconds| seconds.parse().unwrap()));
@@ -97,7 +137,9 @@ fn main() {
     print("claim and decide", time, &times);
     let times = drive(&store, time, async |store, _| drop(store.page(&Filter::default(), None, 50).await.unwrap()));
     print("page of 50", time, &times);
+    let counts = block_on(store.counts()).unwrap();
     drop(store);
+    print_care(dir.path(), counts.open + counts.confirmed + counts.dismissed);
     let begin = Instant::now();
     drop(open(dir.path()));
     println!("{:<28} {:>9.3?}", "open, clean", begin.elapsed());
