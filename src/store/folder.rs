@@ -32,6 +32,9 @@ impl Folder {
         fs::create_dir_all(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
         let lock = lock(root)?;
         if !known {
+            // The folder's own name must last too: without it a power cut takes everything in it.
+            let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            sync_dir(parent)?;
             write_format(root)?;
         }
         for part in [journal_dir(root), content_dir(root)] {

@@ -70,6 +70,9 @@ impl SledStore {
         let content = ContentStore::open(&content_dir(dir))?;
         // Nothing is written before the journal is known to be whole, and none of it before the index agrees.
         let verified = journal::verify(&journal_dir(dir), &mut |_, _| Ok(()))?;
+        // What was read may still stand in memory only: a process was killed between writing and syncing. The index
+        // must not learn what a power cut could take back.
+        Journal::settle(&journal_dir(dir), &verified)?;
         let index =
             Arc::new(Index::open(dir, content.clone(), &settings)?.fit(dir, content, &settings, verified.head)?);
         let mut journal = Journal::resume(&journal_dir(dir), settings.segment_bytes, verified)?;

@@ -12,7 +12,10 @@ use super::{
     scan::Verified,
     segment::{HEADER_BYTES, Segment, zero},
 };
-use crate::store::{folder::io, port::StoreError};
+use crate::store::{
+    folder::{io, sync_dir},
+    port::StoreError,
+};
 
 /// A journal open for writing, by one thread. After an error from [`commit`](Self::commit) it must not be used again:
 /// what the disk holds is then known only to the next opening.
@@ -31,6 +34,14 @@ pub(in crate::store) struct Journal {
 }
 
 impl Journal {
+    /// Makes durable what a look at the journal found: its newest segment, and that segment's name.
+    pub fn settle(dir: &Path, verified: &Verified) -> Result<(), StoreError> {
+        let Some(segment) = &verified.last else { return Ok(()) };
+        let doing = || format!("syncing {}", segment.path.display());
+        File::options().write(true).open(&segment.path).and_then(|file| file.sync_all()).map_err(io(doing))?;
+        sync_dir(dir)
+    }
+
     /// Opens the journal in `dir` behind its verified end, clearing an unfinished tail; makes it when it is new.
     pub fn resume(dir: &Path, segment_bytes: u64, verified: Verified) -> Result<Self, StoreError> {
         let (segment, file, position, size) = match verified.last {
