@@ -14,7 +14,7 @@ use jiff::{civil::Date, tz::TimeZone};
 use super::{Context, Done};
 use crate::{
     app,
-    marks::{self, Register},
+    marks::Register,
     matcher::{Matcher, Settings},
     model::{Finding, Findings, Listing, Mark},
 };
@@ -248,6 +248,3 @@ fn explain(out: &mut impl Write, finding: &Finding) -> Result<()> {
     }
     Ok(())
 }
-
-/// Largest marks file is bounded before it is read.
-pub(super) const MAX_MARKS_BYTES: u64 = marks::MAX_FILE_BYTES as u64;

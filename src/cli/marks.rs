@@ -69,8 +69,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 pub(super) fn read(path: &Path, context: &Context) -> Result<Vec<Mark>> {
     let name = path.display().to_string();
     let size = fs::metadata(path).with_context(|| format!("cannot read {name}"))?.len();
-    if size > super::check::MAX_MARKS_BYTES {
-        bail!("{name} has {size} bytes, more than {}: split it", super::check::MAX_MARKS_BYTES);
+    if size > marks::MAX_FILE_BYTES as u64 {
+        bail!("{name} has {size} bytes, more than {}: split it", marks::MAX_FILE_BYTES);
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
     let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name} is not UTF-8: save it as “CSV UTF-8”"))?;
