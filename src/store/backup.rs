@@ -35,7 +35,8 @@ const MAX_COPIES: u32 = 5;
 const EMPTY_SEGMENT_BYTES: u64 = 64 * 1024;
 /// The parts that are copied beside the journal. Bodies and records are only ever added, so what the copied journal
 /// cites is there when they are copied after it.
-const PARTS: [&str; 2] = ["content", "evidence"];
+/// Signed checkpoints are copied, the key that signs them is not.
+const PARTS: [&str; 3] = ["content", "evidence", "ledger/checkpoints"];
 
 /// Told while copying: bytes done, bytes known of.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
