@@ -80,7 +80,9 @@ fn read_manifest(path: &Path) -> Result<Manifest, StoreError> {
 fn is_allowed(path: &str) -> bool {
     let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     let first = path.split('/').next().unwrap_or("");
-    plain && !path.contains('\\') && (["journal", "content", "evidence"].contains(&first) || path.starts_with("ledger/checkpoints/"))
+    plain
+        && !path.contains('\\')
+        && (["journal", "content", "evidence"].contains(&first) || path.starts_with("ledger/checkpoints/"))
 }
 
 fn prove(target: &Path, settings: &Settings, manifest: &Manifest) -> Result<(), StoreError> {
