@@ -33,8 +33,8 @@ pub struct App {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    /// Kept while the app lives: its frontiers are gone with it.
-    scratch: Option<Scratch>,
+    /// Kept only to be dropped with the app: its folder is gone then.
+    _scratch: Option<Scratch>,
 }
 
 /// A folder that is removed when it is dropped.
@@ -59,7 +59,7 @@ impl App {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
-        Ok(Self { runtime: runtime()?, config, clock, store, scratch: None })
+        Ok(Self { runtime: runtime()?, config, clock, store, _scratch: None })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -71,7 +71,7 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        Ok(Self { runtime: runtime()?, config, clock, store, scratch: Some(scratch) })
+        Ok(Self { runtime: runtime()?, config, clock, store, _scratch: Some(scratch) })
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -81,7 +81,7 @@ impl App {
     pub fn demonstration(config: Config) -> Result<Self> {
         let scratch = scratch()?;
         let mut app = Self::open(config, Some(scratch.0.clone()))?;
-        app.scratch = Some(scratch);
+        app._scratch = Some(scratch);
         Ok(app)
     }
 
@@ -103,11 +103,6 @@ impl App {
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
-    }
-
-    /// Whether everything is gone when the app ends.
-    pub fn is_temporary(&self) -> bool {
-        self.scratch.is_some()
     }
 
     /// The monitor over this store, with `rules`.

@@ -72,14 +72,12 @@ impl Monitor {
     /// # Errors
     /// When the marks cannot be read; the matcher in use stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
-        let (generation, mut marks) = {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            (current.generation, current.marks.clone())
-        };
+        let generation = self.current.read().unwrap_or_else(PoisonError::into_inner).generation;
         let delta = self.store.marks_since(generation).await?;
-        if delta.generation == generation && generation > 0 {
+        if delta.generation == generation {
             return Ok(());
         }
+        let mut marks = self.current.read().unwrap_or_else(PoisonError::into_inner).marks.clone();
         let replaced: BTreeSet<&MarkId> = delta.removed.iter().chain(delta.put.iter().map(|mark| &mark.id)).collect();
         marks.retain(|mark| !replaced.contains(&mark.id));
         marks.extend(delta.put.iter().cloned());

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{Context, Done};
 use crate::{
@@ -124,8 +124,7 @@ async fn tick(
     monitor: Arc<Monitor>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut runs: JoinSet<String> = JoinSet::new();
-    let mut running: Vec<String> = Vec::new();
+    let mut runs: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     for profile in profiles.values() {
         let known = services.store.next_due(&profile.id).await;
         if matches!(known, Ok(None)) {
@@ -140,23 +139,25 @@ async fn tick(
             tracing::warn!(%error, "cannot take over changed marks");
         }
         for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
-            let Some(profile) = profiles.get(&due.id).filter(|profile| !running.contains(&profile.id)) else {
+            let Some(profile) = profiles.get(&due.id) else { continue };
+            if runs.get(&due.id).is_some_and(|run| !run.is_finished()) {
                 continue;
-            };
+            }
             tracing::info!(profile = due.id, due_at = %due.due_at, "a crawl is due");
             plan(profile, &services).await;
-            running.push(profile.id.clone());
-            runs.spawn(crawl_one(Arc::clone(profile), services.clone(), Arc::clone(&monitor)));
-        }
-        while let Some(ended) = runs.try_join_next() {
-            running.retain(|id| ended.as_ref().is_ok_and(|ended| ended != id));
+            let run = tokio::spawn(crawl_one(Arc::clone(profile), services.clone(), Arc::clone(&monitor)));
+            runs.insert(due.id, run);
         }
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
             _ = stopped.wait_for(|stop| *stop) => break,
         }
     }
-    while runs.join_next().await.is_some() {}
+    for (profile, run) in runs {
+        if let Err(error) = run.await {
+            tracing::error!(profile, %error, "a crawl broke off");
+        }
+    }
 }
 
 /// Notes when `profile` runs next, counted from now: a missed run is made up for once.
@@ -175,7 +176,7 @@ async fn plan(profile: &Profile, services: &Services) {
     }
 }
 
-async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monitor>) -> String {
+async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monitor>) {
     match crawl::run(&profile, &services, &*monitor).await {
         Ok(report) => {
             tracing::info!(profile = profile.id, pages = report.pages, listings = report.listings, "a crawl ended");
@@ -194,5 +195,4 @@ async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monit
         }
         Err(error) => tracing::warn!(profile = profile.id, %error, "a crawl ended early; the next run goes on"),
     }
-    profile.id.clone()
 }
