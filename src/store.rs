@@ -6,6 +6,7 @@
 
 mod backup;
 mod content;
+mod disk;
 mod doctor;
 mod event;
 mod folder;

@@ -159,7 +159,7 @@ fn copy_journal(from: &Path, to: &Path) -> Result<Verified, StoreError> {
     for _ in 0..MAX_COPIES {
         match copy_segments(from, to).and_then(|()| verify(to, &mut |_, _| Ok(()))) {
             Ok(verified) => {
-                // Resuming it clears the tail.
+                Journal::settle(to, &verified)?;
                 drop(Journal::resume(to, EMPTY_SEGMENT_BYTES, verified.clone())?);
                 return Ok(verified);
             }

@@ -8,7 +8,8 @@ mod scrub;
 mod sweep;
 
 use std::{
-    fs, io,
+    collections::HashSet,
+    io,
     io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,7 +25,8 @@ pub(super) use sweep::Sweep;
 pub use sweep::{MIN_RETAIN_DAYS, SweepReport};
 
 use super::{
-    folder::{io as doing, read_bounded, sync_dir, write_new},
+    disk::{self, File, How},
+    folder::{io as doing, sync_dir, write_new},
     journal::hex,
     port::{StoreError, is_sha256},
 };
@@ -46,6 +48,8 @@ pub struct ContentStore {
     gate: Arc<Mutex<()>>,
     /// Held by the one sweep at a time.
     sweeping: Arc<Mutex<()>>,
+    /// Folders whose names were made durable by this process.
+    settled: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl ContentStore {
@@ -55,21 +59,21 @@ impl ContentStore {
     /// When the folder cannot be made.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let root = dir.join("sha256");
-        fs::create_dir_all(&root).map_err(doing(|| format!("making {}", root.display())))?;
+        disk::make_folders(&root).map_err(doing(|| format!("making {}", root.display())))?;
         sync_dir(dir)?;
-        let store = Self { root, gate: Arc::default(), sweeping: Arc::default() };
+        let store = Self { root, gate: Arc::default(), sweeping: Arc::default(), settled: Arc::default() };
         store.bring_all_back()?;
         Ok(store)
     }
 
     /// The store in `dir` as it is: nothing is made.
     pub(super) fn existing(dir: &Path) -> Self {
-        Self { root: dir.join("sha256"), gate: Arc::default(), sweeping: Arc::default() }
+        Self { root: dir.join("sha256"), gate: Arc::default(), sweeping: Arc::default(), settled: Arc::default() }
     }
 
     /// Whether there is a body with this hash; whether it is unharmed, only [`get`](Self::get) says.
     pub(super) fn has(&self, hash: &str) -> bool {
-        self.path(hash).is_ok_and(|path| path.exists())
+        self.path(hash).is_ok_and(|path| disk::exists(&path))
     }
 
     /// Keeps `body`, durably, and returns its SHA-256 in hex; a body that is there already only becomes young again.
@@ -84,10 +88,16 @@ impl ContentStore {
         let hash = hex(&Sha256::digest(body));
         let path = self.path(&hash)?;
         if self.renew(&path)? {
+            self.settle(&path)?;
             return Ok(hash);
         }
         self.make_folders(&path)?;
-        write_new(&path, &pack(body))?;
+        if let Err(error) = write_new(&path, &pack(body)) {
+            // The body may be there by its name, and the name not last.
+            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+            path.parent().map(|folder| settled.remove(folder));
+            return Err(error);
+        }
         Ok(hash)
     }
 
@@ -98,7 +108,7 @@ impl ContentStore {
     pub fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(hash)?;
         // The codec byte, and the little that an incompressible body grows by.
-        let packed = match read_bounded(&path, MAX_BODY_BYTES as u64 + 64 * 1024) {
+        let packed = match disk::read(&path, MAX_BODY_BYTES as u64 + 64 * 1024) {
             Ok(packed) => packed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(StoreError::Io { doing: format!("reading {}", path.display()), source }),
@@ -115,12 +125,27 @@ impl ContentStore {
     /// Makes a body young, if it is there: whoever puts it is about to cite it.
     fn renew(&self, path: &Path) -> Result<bool, StoreError> {
         let _alone = self.alone();
-        let renewed = fs::File::options().append(true).open(path).and_then(|file| file.set_modified(SystemTime::now()));
+        let renewed = File::open(path, How::Write).and_then(|file| file.set_modified(SystemTime::now()));
         match renewed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(source) => Err(StoreError::Io { doing: format!("touching {}", path.display()), source }),
         }
+    }
+
+    /// Makes the name of a body that was found durable, and those of the folders above it: whoever put it may have been
+    /// killed before.
+    fn settle(&self, path: &Path) -> Result<(), StoreError> {
+        let Some(second) = path.parent() else { return Ok(()) };
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        if settled.contains(second) {
+            return Ok(());
+        }
+        sync_dir(second)?;
+        second.parent().map_or(Ok(()), sync_dir)?;
+        sync_dir(&self.root)?;
+        settled.insert(second.to_owned());
+        Ok(())
     }
 
     fn alone(&self) -> MutexGuard<'_, ()> {
@@ -136,8 +161,8 @@ impl ContentStore {
 
     /// A name is durable only when every folder above it is.
     fn make_folders(&self, path: &Path) -> Result<(), StoreError> {
-        let Some(second) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
-        fs::create_dir_all(second).map_err(doing(|| format!("making {}", second.display())))?;
+        let Some(second) = path.parent().filter(|folder| !disk::exists(folder)) else { return Ok(()) };
+        disk::make_folders(second).map_err(doing(|| format!("making {}", second.display())))?;
         second.parent().map_or(Ok(()), sync_dir)?;
         sync_dir(&self.root)
     }
@@ -170,6 +195,8 @@ fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file_of(dir: &Path, hash: &str) -> PathBuf {

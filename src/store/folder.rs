@@ -3,12 +3,15 @@
 //! What the parts hold is theirs to say.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io::{self, Write},
+    fs::{File, TryLockError},
+    io,
     path::{Path, PathBuf},
 };
 
-use super::port::StoreError;
+use super::{
+    disk::{self, How},
+    port::StoreError,
+};
 
 /// The newest format of the data folder this program reads, and the one it writes. 2 may hold sealed segments; a folder
 /// of format 1 stays so until its first segment is sealed.
@@ -29,7 +32,7 @@ impl Folder {
     /// Makes the folder if it is new, checks its format before anything else, and locks it.
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let known = check_format(root)?;
-        fs::create_dir_all(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
+        disk::make_folders(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
         let lock = lock(root)?;
         if !known {
             // The folder's own name must last too: without it a power cut takes everything in it.
@@ -38,7 +41,7 @@ impl Folder {
             write_format(root)?;
         }
         for part in [journal_dir(root), content_dir(root)] {
-            fs::create_dir_all(&part).map_err(io(|| format!("making {}", part.display())))?;
+            disk::make_folders(&part).map_err(io(|| format!("making {}", part.display())))?;
         }
         sync_dir(root)?;
         Ok(Self { root: root.to_owned(), _lock: lock })
@@ -92,10 +95,10 @@ pub(super) fn check_format(root: &Path) -> Result<bool, StoreError> {
 /// The folder's format, which this program reads; none when it holds no store yet.
 fn format_of(root: &Path) -> Result<Option<u32>, StoreError> {
     let path = format_file(root);
-    let text = match read_bounded(&path, MAX_FORMAT_BYTES) {
+    let text = match disk::read(&path, MAX_FORMAT_BYTES) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if journal_dir(root).exists() {
+            if disk::exists(&journal_dir(root)) {
                 let what = "this file is missing beside a journal: bring it back from a backup".to_owned();
                 return Err(StoreError::Damaged { path: path.display().to_string(), what });
             }
@@ -142,8 +145,7 @@ pub(super) fn io(doing: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> St
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_dir(path: &Path) -> Result<(), StoreError> {
-    let doing = || format!("syncing the folder {}", path.display());
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(io(doing))
+    disk::sync_folder(path).map_err(io(|| format!("syncing the folder {}", path.display())))
 }
 
 /// Writes a file so that it is there whole or not at all, and durable.
@@ -151,30 +153,21 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("file");
     let temporary = path.with_file_name(format!(".{name}.{:016x}", fastrand::u64(..)));
     let doing = || format!("writing {}", path.display());
-    let written = File::create_new(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path));
+    let written = disk::File::open(&temporary, How::CreateNew)
+        .and_then(|mut file| file.write_at(0, bytes).and_then(|()| file.sync()))
+        .and_then(|()| disk::rename(&temporary, path));
     if let Err(source) = written {
         // The temporary file may never have come to be; the error that matters is the first.
-        drop(fs::remove_file(&temporary));
+        drop(disk::remove(&temporary));
         return Err(StoreError::Io { doing: doing(), source });
     }
     path.parent().map_or(Ok(()), sync_dir)
 }
 
-/// Reads a file of at most `limit` bytes.
-pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    use io::Read;
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("more than {limit} bytes")));
-    }
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

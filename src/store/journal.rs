@@ -33,6 +33,7 @@ mod tests {
 
     fn resumed(dir: &Path) -> Journal {
         let verified = verify(dir, &mut |_, _| Ok(())).unwrap();
+        Journal::settle(dir, &verified).unwrap();
         Journal::resume(dir, SEGMENT_BYTES, verified).unwrap()
     }
 

@@ -12,6 +12,7 @@ mod index;
 mod keeper;
 mod keys;
 mod query;
+mod table;
 mod view;
 mod writer;
 
@@ -30,7 +31,7 @@ use super::{
     content::{ContentStore, Hold, References, SweepReport},
     event,
     folder::{Folder, content_dir, journal_dir},
-    journal::{self, Head, Journal, Sealer},
+    journal::{self, Head, Sealer},
     port::{
         Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
         Receipt, Store, StoreError, StoredListing,
@@ -68,18 +69,11 @@ impl SledStore {
         let settings = settings.clamped();
         let folder = Folder::open(dir)?;
         let content = ContentStore::open(&content_dir(dir))?;
-        // Nothing is written before the journal is known to be whole, and none of it before the index agrees.
-        let verified = journal::verify(&journal_dir(dir), &mut |_, _| Ok(()))?;
-        // What was read may still stand in memory only: a process was killed between writing and syncing. The index
-        // must not learn what a power cut could take back.
-        Journal::settle(&journal_dir(dir), &verified)?;
-        let index =
-            Arc::new(Index::open(dir, content.clone(), &settings)?.fit(dir, content, &settings, verified.head)?);
-        let mut journal = Journal::resume(&journal_dir(dir), settings.segment_bytes, verified)?;
+        let mut writer = Writer::open(dir, content, &settings, Arc::clone(&clock))?;
+        let index = Arc::clone(writer.index());
         let sealer = settings.seal.then(|| Sealer::start(dir)).transpose()?;
-        journal.ring(sealer.as_ref().and_then(Sealer::bell));
+        writer.ring(sealer.as_ref().and_then(Sealer::bell));
         let (sender, receiver) = mpsc::channel(settings.queue);
-        let writer = Writer::new(journal, Arc::clone(&index), Arc::clone(&clock), &settings);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(receiver))

@@ -10,7 +10,8 @@ use super::{BackupReport, FORMAT, MANIFEST, Manifest, Progress, copy_hashed, fin
 use crate::{
     model::SystemClock,
     store::{
-        folder::{format_file, io, read_bounded},
+        disk,
+        folder::{format_file, io},
         journal::hex,
         port::{Counts, StoreError},
         settings::Settings,
@@ -65,7 +66,7 @@ pub fn restore(
 fn read_manifest(path: &Path) -> Result<Manifest, StoreError> {
     let damaged = |what: String| StoreError::Damaged { path: path.display().to_string(), what };
     let bytes =
-        read_bounded(path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
+        disk::read(path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
     let value: serde_json::Value =
         serde_json::from_slice(&bytes).map_err(|error| damaged(format!("it is no manifest: {error}")))?;
     let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);

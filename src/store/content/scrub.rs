@@ -1,12 +1,13 @@
 //! Hashing bodies again, a few at a time, so that rot is found before the body is needed.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::ContentStore;
 use crate::store::{
-    folder::{io, read_bounded, write_new},
+    disk,
+    folder::{io, write_new},
     port::{StoreError, is_sha256},
 };
 
@@ -74,21 +75,17 @@ impl ContentStore {
 
 /// A cursor that cannot be read only makes the scrub begin anew.
 fn cursor(place: &Path) -> String {
-    let bytes = read_bounded(place, MAX_CURSOR_BYTES).unwrap_or_default();
+    let bytes = disk::read(place, MAX_CURSOR_BYTES).unwrap_or_default();
     String::from_utf8(bytes).ok().filter(|text| is_sha256(text)).unwrap_or_default()
 }
 
 /// What lies in a folder, in order, but for what is being written; nothing when there is no such folder.
 fn names(folder: &Path) -> Result<Vec<String>, StoreError> {
-    let doing = || format!("listing {}", folder.display());
-    if !folder.is_dir() {
+    if !disk::exists(folder) {
         return Ok(Vec::new());
     }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io(doing))? {
-        let name = entry.map_err(io(doing))?.file_name();
-        names.extend(name.to_str().filter(|name| !name.starts_with('.')).map(str::to_owned));
-    }
+    let mut names = disk::names(folder).map_err(io(|| format!("listing {}", folder.display())))?;
+    names.retain(|name| !name.starts_with('.'));
     names.sort_unstable();
     Ok(names)
 }

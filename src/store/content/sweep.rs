@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     path::{Path, PathBuf},
     sync::PoisonError,
     time::{Duration, SystemTime},
@@ -15,6 +14,7 @@ use serde::Serialize;
 
 use super::{ContentStore, References};
 use crate::store::{
+    disk,
     folder::{io, sync_dir},
     port::{StoreError, is_sha256},
 };
@@ -95,7 +95,7 @@ impl ContentStore {
             }
             if !sweep.trial {
                 let path = self.leaving().join(&hash);
-                fs::remove_file(&path).map_err(io(|| format!("removing {}", path.display())))?;
+                disk::remove(&path).map_err(io(|| format!("removing {}", path.display())))?;
             }
             report.removed += 1;
             report.removed_bytes += bytes;
@@ -106,13 +106,12 @@ impl ContentStore {
     /// Brings back what was leaving when the process ended.
     pub(super) fn bring_all_back(&self) -> Result<(), StoreError> {
         let dir = self.leaving();
-        if !dir.exists() {
+        if !disk::exists(&dir) {
             return Ok(());
         }
-        for entry in fs::read_dir(&dir).map_err(io(|| format!("listing {}", dir.display())))? {
-            let name = entry.map_err(io(|| format!("listing {}", dir.display())))?.file_name();
-            if let Some(hash) = name.to_str().filter(|name| is_sha256(name)) {
-                self.bring_back(hash)?;
+        for name in disk::names(&dir).map_err(io(|| format!("listing {}", dir.display())))? {
+            if is_sha256(&name) {
+                self.bring_back(&name)?;
             }
         }
         Ok(())
@@ -128,16 +127,15 @@ impl ContentStore {
         let path = self.path(hash)?;
         let doing = || format!("letting go of {}", path.display());
         let _alone = self.alone();
-        let about = fs::metadata(&path).map_err(io(doing))?;
-        let modified = about.modified().map_err(io(doing))?;
+        let (bytes, modified) = disk::about(&path).map_err(io(doing))?;
         if oldest.is_none_or(|oldest| modified > oldest) {
             return Ok(None);
         }
         if !trial {
             let dir = self.leaving();
-            fs::create_dir_all(&dir).and_then(|()| fs::rename(&path, dir.join(hash))).map_err(io(doing))?;
+            disk::make_folders(&dir).and_then(|()| disk::rename(&path, &dir.join(hash))).map_err(io(doing))?;
         }
-        Ok(Some(about.len()))
+        Ok(Some(bytes))
     }
 
     fn bring_back(&self, hash: &str) -> Result<(), StoreError> {
@@ -145,7 +143,7 @@ impl ContentStore {
         let doing = || format!("bringing {} back", to.display());
         self.make_folders(&to)?;
         // Over a body that was put anew meanwhile: the same bytes.
-        fs::rename(&from, &to).map_err(io(doing))?;
+        disk::rename(&from, &to).map_err(io(doing))?;
         to.parent().map_or(Ok(()), sync_dir)
     }
 }

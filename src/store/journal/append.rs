@@ -1,8 +1,6 @@
 //! Appending: records are staged, then written and synced together.
 
 use std::{
-    fs::File,
-    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::mpsc::SyncSender,
 };
@@ -10,15 +8,19 @@ use std::{
 use super::{
     record::{Head, MAX_PAYLOAD_BYTES, encode},
     scan::Verified,
-    segment::{HEADER_BYTES, Segment, zero},
+    segment::{HEADER_BYTES, Segment},
 };
 use crate::store::{
+    disk::{self, File, How},
     folder::{io, sync_dir},
     port::StoreError,
 };
 
-/// A journal open for writing, by one thread. After an error from [`commit`](Self::commit) it must not be used again:
-/// what the disk holds is then known only to the next opening.
+/// The longest that one group can be: it is closed once it is larger than the writer's bound, by one payload at most.
+const MAX_TAIL_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A journal open for writing, by one thread. After an error from [`commit`](Self::commit) nothing may be written before
+/// [`go_on`](Self::go_on) has succeeded: what the disk holds behind the durable end is not known.
 #[derive(Debug)]
 pub(in crate::store) struct Journal {
     dir: PathBuf,
@@ -34,15 +36,27 @@ pub(in crate::store) struct Journal {
 }
 
 impl Journal {
-    /// Makes durable what a look at the journal found: its newest segment, and that segment's name.
+    /// Makes durable what a look at the journal found: what a killed process may have written and not synced is
+    /// written again, since the system may hold it in memory only; so are the zeros behind it, of which an unfinished
+    /// tail may have left less.
     pub fn settle(dir: &Path, verified: &Verified) -> Result<(), StoreError> {
         let Some(segment) = &verified.last else { return Ok(()) };
-        let doing = || format!("syncing {}", segment.path.display());
-        File::options().write(true).open(&segment.path).and_then(|file| file.sync_all()).map_err(io(doing))?;
+        if verified.tail {
+            let seq = verified.head.seq;
+            tracing::warn!(segment = %segment.path.display(), seq, "dropped an unfinished tail");
+        }
+        let mut file = open(segment)?;
+        let write_again = |file: &mut File| {
+            let mut unsynced = vec![0; verified.end - verified.synced_end];
+            file.read_at(verified.synced_end as u64, &mut unsynced)?;
+            file.write_at(verified.synced_end as u64, &unsynced)?;
+            clear(file, verified.end as u64, verified.size as u64)
+        };
+        write_again(&mut file).map_err(io(|| format!("writing the end of {} again", segment.path.display())))?;
         sync_dir(dir)
     }
 
-    /// Opens the journal in `dir` behind its verified end, clearing an unfinished tail; makes it when it is new.
+    /// Opens the journal in `dir` behind its verified end; makes it when it is new.
     pub fn resume(dir: &Path, segment_bytes: u64, verified: Verified) -> Result<Self, StoreError> {
         let (segment, file, position, size) = match verified.last {
             None => {
@@ -51,24 +65,29 @@ impl Journal {
                 (segment, file, HEADER_BYTES as u64, segment_bytes)
             }
             Some(segment) => {
-                let mut file = File::options()
-                    .read(true)
-                    .write(true)
-                    .open(&segment.path)
-                    .map_err(io(|| format!("opening {}", segment.path.display())))?;
-                let (end, size) = (verified.end as u64, verified.size as u64);
-                if verified.tail {
-                    let seq = verified.head.seq;
-                    tracing::warn!(segment = %segment.path.display(), seq, "dropped an unfinished tail");
-                    let doing = || format!("clearing the tail of {}", segment.path.display());
-                    clear(&mut file, end, size).map_err(io(doing))?;
-                }
-                (segment, file, end, size)
+                let file = open(&segment)?;
+                (segment, file, verified.end as u64, verified.size as u64)
             }
         };
         let (durable, dir) = (verified.head, dir.to_owned());
         let (staged, buffer) = (durable, Vec::new());
         Ok(Self { dir, segment_bytes, segment, file, position, size, durable, staged, buffer, bell: None })
+    }
+
+    /// Goes on after an error: forgets what was staged and clears what may have been written of it, none of which was
+    /// acknowledged.
+    pub fn go_on(&mut self) -> Result<(), StoreError> {
+        self.buffer.clear();
+        self.staged = self.durable;
+        // A segment that could not be made may have its name already; it would not follow what is written next.
+        let next = Segment::new(&self.dir, self.segment.number + 1);
+        if disk::exists(&next.path) {
+            disk::remove(&next.path).map_err(io(|| format!("removing {}", next.path.display())))?;
+            sync_dir(&self.dir)?;
+        }
+        self.file = open(&self.segment)?;
+        clear(&mut self.file, self.position, self.size)
+            .map_err(io(|| format!("clearing the end of {}", self.segment.path.display())))
     }
 
     /// Rings `bell` from now on when a segment is full. Whoever listens is never waited for.
@@ -112,19 +131,18 @@ impl Journal {
         let length = self.buffer.len() as u64;
         if self.position + length > self.size {
             // Everything before is durable, so a newer segment proves that the older one is complete.
-            self.segment = Segment::new(&self.dir, self.segment.number + 1);
-            self.size = self.segment_bytes.max(HEADER_BYTES as u64 + length);
-            self.file = self.segment.create(&self.durable, self.size)?;
-            self.position = HEADER_BYTES as u64;
+            let segment = Segment::new(&self.dir, self.segment.number + 1);
+            let size = self.segment_bytes.max(HEADER_BYTES as u64 + length);
+            let file = segment.create(&self.durable, size)?;
+            (self.segment, self.size, self.file, self.position) = (segment, size, file, HEADER_BYTES as u64);
             if let Some(bell) = &self.bell {
                 // A bell that is still ringing covers this segment too.
                 bell.try_send(()).ok();
             }
         }
         self.file
-            .seek(SeekFrom::Start(self.position))
-            .and_then(|_| self.file.write_all(&self.buffer))
-            .and_then(|()| self.file.sync_data())
+            .write_at(self.position, &self.buffer)
+            .and_then(|()| self.file.sync())
             .map_err(io(|| format!("writing sequence {} to {}", self.staged.seq, self.segment.path.display())))?;
         self.position += length;
         self.durable = self.staged;
@@ -133,9 +151,12 @@ impl Journal {
     }
 }
 
-/// Fills `begin..end` with zeros again, durably.
-fn clear(file: &mut File, begin: u64, end: u64) -> std::io::Result<()> {
-    file.seek(SeekFrom::Start(begin))?;
-    zero(file, end.saturating_sub(begin))?;
-    file.sync_data()
+fn open(segment: &Segment) -> Result<File, StoreError> {
+    File::open(&segment.path, How::Write).map_err(io(|| format!("opening {}", segment.path.display())))
+}
+
+/// Durably fills with zeros what one unfinished group can have left behind `begin`.
+fn clear(file: &mut File, begin: u64, size: u64) -> std::io::Result<()> {
+    file.write_zeros(begin, size.min(begin.saturating_add(MAX_TAIL_BYTES)))?;
+    file.sync()
 }

@@ -22,10 +22,16 @@ pub(in crate::store) struct Verified {
     pub last: Option<Segment>,
     /// Where the records of the newest segment end.
     pub end: usize,
+    /// Where those end of which a later one says that they were durable when it was written.
+    pub synced_end: usize,
     /// Its full size.
     pub size: usize,
     /// Whether an unfinished tail stands behind the end.
     pub tail: bool,
+}
+
+impl Verified {
+    const START: Self = Self { head: Head::START, last: None, end: 0, synced_end: 0, size: 0, tail: false };
 }
 
 /// Reads all of the journal in `dir`, checking every byte that matters, and hands each payload to `visit`.
@@ -33,7 +39,7 @@ pub(in crate::store) struct Verified {
 /// Nothing is written.
 pub(in crate::store) fn verify(dir: &Path, visit: Visit<'_>) -> Result<Verified, StoreError> {
     let segments = segments(dir)?;
-    let mut verified = Verified { head: Head::START, last: None, end: 0, size: 0, tail: false };
+    let mut verified = Verified::START;
     for (index, segment) in segments.iter().enumerate() {
         let (before, following) = (verified.head, segments.get(index + 1));
         verify_segment(segment, following.is_none(), &mut verified, visit)
@@ -50,7 +56,12 @@ fn verify_segment(
 ) -> Result<(), StoreError> {
     let Loaded { bytes, last } = segment.load(&verified.head)?;
     let mut at = HEADER_BYTES;
+    let mut synced_end = at;
     while let Some(step) = next(segment, &bytes, at, &verified.head, newest && last.is_none())? {
+        // The first record of a group says that everything before it was durable.
+        if step.synced + 1 == step.head.seq {
+            synced_end = at;
+        }
         (verified.head, at) = (step.head, step.end);
         visit(&step.head, step.payload)?;
     }
@@ -60,7 +71,7 @@ fn verify_segment(
         return Err(segment.damaged("its records do not end where its footer says"));
     }
     verified.tail = bytes.get(at..).is_some_and(|rest| rest.iter().any(|&byte| byte != 0));
-    (verified.end, verified.size) = (at, bytes.len());
+    (verified.end, verified.synced_end, verified.size) = (at, synced_end, bytes.len());
     verified.last = Some(segment.clone());
     Ok(())
 }

@@ -5,11 +5,7 @@
 //! 8, packed length 8, packed crc32c 4, zeros 4, hash of the record before the first 32, hash of the last 32, SHA-256 of
 //! the uncompressed bytes 32. When a segment is sealed belongs to [`super::sealer`].
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -17,6 +13,7 @@ use super::{
     record::{Hash, Head, number32, number64, put},
     segment::MAX_SEGMENT_BYTES,
 };
+use crate::store::disk::{File, How};
 
 /// The footer and the skippable frame's own header.
 const TRAILER_BYTES: usize = FRAME_BYTES + FOOTER_BYTES;
@@ -100,13 +97,12 @@ pub(super) fn unseal(sealed: &[u8]) -> Result<(Footer, Vec<u8>), Unsealable> {
 
 /// Reads only the footer of the sealed segment at `path`.
 pub(super) fn footer(path: &Path) -> Result<Footer, Unsealable> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
+    let mut file = File::open(path, How::Read)?;
+    let size = file.length()?;
     let begin =
         size.checked_sub(TRAILER_BYTES as u64).ok_or(Unsealable::Damaged("it is too short to have a footer"))?;
-    file.seek(SeekFrom::Start(begin))?;
     let mut trailer = [0; TRAILER_BYTES];
-    file.read_exact(&mut trailer)?;
+    file.read_at(begin, &mut trailer)?;
     Footer::decode(&trailer)
 }
 

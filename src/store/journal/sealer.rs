@@ -6,8 +6,7 @@
 //! from there. A failure is logged and loses nothing: the raw segment stays.
 
 use std::{
-    fs::{self, File},
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,6 +22,7 @@ use super::{
     segment::{HEADER_BYTES, Loaded, Segment, segments},
 };
 use crate::store::{
+    disk::{self, File, How},
     folder::{io, journal_dir, raise_format, sync_dir},
     port::StoreError,
 };
@@ -142,10 +142,11 @@ fn end_of_records(bytes: &[u8], before: Head, last: Head) -> Option<usize> {
 /// Writes the sealed form beside its place, durably.
 fn write_aside(segment: &Segment, sealed: &[u8]) -> Result<(), StoreError> {
     let path = aside(segment).path;
-    let written = File::create(&path).and_then(|mut file| file.write_all(sealed).and_then(|()| file.sync_all()));
+    let written =
+        File::open(&path, How::Create).and_then(|mut file| file.write_at(0, sealed).and_then(|()| file.sync()));
     written.map_err(|source| {
         // Half a file is of no use and may be what fills the disk; the error that matters is the first.
-        drop(fs::remove_file(&path));
+        drop(disk::remove(&path));
         StoreError::Io { doing: format!("writing {}", path.display()), source }
     })
 }
@@ -162,13 +163,13 @@ fn prove(segment: &Segment) -> Result<(), StoreError> {
 /// Gives the sealed form its name, durably.
 fn publish(segment: &Segment) -> Result<(), StoreError> {
     let sealed = segment.sealed();
-    fs::rename(aside(segment).path, &sealed.path).map_err(io(|| format!("naming {}", sealed.path.display())))?;
+    disk::rename(&aside(segment).path, &sealed.path).map_err(io(|| format!("naming {}", sealed.path.display())))?;
     sealed.path.parent().map_or(Ok(()), sync_dir)
 }
 
 /// Removes the raw segment, whose sealed form is durable and proved.
 fn retire(segment: &Segment) -> Result<(), StoreError> {
-    match fs::remove_file(&segment.path) {
+    match disk::remove(&segment.path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StoreError::Io { doing: format!("removing {}", segment.path.display()), source: error })
         }
@@ -184,6 +185,8 @@ fn aside(segment: &Segment) -> Segment {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::store::{
         folder::Folder,

@@ -4,8 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{ErrorKind, Read, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +13,8 @@ use super::{
     seal::{self, Unsealable},
 };
 use crate::store::{
-    folder::{io, read_bounded, sync_dir},
+    disk::{self, File, How},
+    folder::{io, sync_dir},
     port::StoreError,
 };
 
@@ -25,7 +25,6 @@ const MAGIC: [u8; 8] = *b"MWJOURNL";
 const FORMAT: u32 = 1;
 /// Larger files are not read: the largest setting, and room for one group.
 pub(super) const MAX_SEGMENT_BYTES: u64 = 320 * 1024 * 1024;
-static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// How often a folder is listed again because segments were being sealed meanwhile.
 const MAX_LISTINGS: u32 = 16;
@@ -71,7 +70,7 @@ impl Segment {
             return self.load_sealed(head);
         }
         let sealed = self.sealed();
-        match read_bounded(&self.path, MAX_SEGMENT_BYTES) {
+        match disk::read(&self.path, MAX_SEGMENT_BYTES) {
             Ok(bytes) => {
                 self.check_header(&bytes, head)?;
                 if number64(&bytes, 24) != Some(bytes.len() as u64) {
@@ -83,15 +82,14 @@ impl Segment {
                 }
                 Ok(Loaded { bytes, last: None })
             }
-            Err(error) if error.kind() == ErrorKind::NotFound && sealed.path.exists() => sealed.load_sealed(head),
+            Err(error) if error.kind() == ErrorKind::NotFound && disk::exists(&sealed.path) => sealed.load_sealed(head),
             Err(source) => Err(StoreError::Io { doing: format!("reading {}", self.path.display()), source }),
         }
     }
 
     fn load_sealed(&self, head: &Head) -> Result<Loaded, StoreError> {
-        let unsealed = read_bounded(&self.path, MAX_SEGMENT_BYTES)
-            .map_err(Unsealable::from)
-            .and_then(|bytes| seal::unseal(&bytes));
+        let unsealed =
+            disk::read(&self.path, MAX_SEGMENT_BYTES).map_err(Unsealable::from).and_then(|bytes| seal::unseal(&bytes));
         let (footer, bytes) = unsealed.map_err(|why| self.unsealable(why))?;
         if footer.number != self.number || footer.before != *head {
             return Err(self.damaged(format!("it does not follow sequence {}: records are missing", head.seq)));
@@ -126,9 +124,11 @@ impl Segment {
         }
         let sealed = self.sealed();
         let mut header = [0; HEADER_BYTES];
-        match File::open(&self.path).and_then(|mut file| file.read_exact(&mut header)) {
+        match File::open(&self.path, How::Read).and_then(|mut file| file.read_at(0, &mut header)) {
             Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound && sealed.path.exists() => return sealed.start_sealed(),
+            Err(error) if error.kind() == ErrorKind::NotFound && disk::exists(&sealed.path) => {
+                return sealed.start_sealed();
+            }
             Err(source) => return Err(StoreError::Io { doing: format!("reading {}", self.path.display()), source }),
         }
         let hash = header.get(32..).and_then(|hash| hash.first_chunk().copied());
@@ -164,27 +164,17 @@ impl Segment {
         let sum = crc(&header);
         put(&mut header, 12, &sum.to_le_bytes());
         let write = || {
-            let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
-            file.write_all(&header)?;
-            zero(&mut file, size.saturating_sub(HEADER_BYTES as u64))?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
+            let mut file = File::open(&temporary, How::Create)?;
+            file.write_at(0, &header)?;
+            file.write_zeros(HEADER_BYTES as u64, size)?;
+            file.sync()?;
+            disk::rename(&temporary, &self.path)?;
             Ok(file)
         };
         let file = write().map_err(io(doing))?;
         self.path.parent().map_or(Ok(()), sync_dir)?;
         Ok(file)
     }
-}
-
-/// Writes `length` zeros where the file stands.
-pub(super) fn zero(file: &mut File, mut length: u64) -> std::io::Result<()> {
-    while length > 0 {
-        let part = length.min(ZEROS.len() as u64);
-        file.write_all(ZEROS.get(..usize::try_from(part).unwrap_or(0)).unwrap_or(&ZEROS))?;
-        length -= part;
-    }
-    Ok(())
 }
 
 /// The segments of a journal in order, without gaps. Of one that is there raw and sealed, the raw file is named: the
@@ -202,9 +192,8 @@ pub(in crate::store) fn segments(dir: &Path) -> Result<Vec<Segment>, StoreError>
 fn list(dir: &Path) -> Result<Vec<Segment>, StoreError> {
     let doing = || format!("listing {}", dir.display());
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(dir).map_err(io(doing))? {
-        let name = entry.map_err(io(doing))?.file_name();
-        let Some((number, kind)) = name.to_str().and_then(|name| name.split_once('.')) else { continue };
+    for name in disk::names(dir).map_err(io(doing))? {
+        let Some((number, kind)) = name.split_once('.') else { continue };
         if let (Ok(number), "seg" | "zst") = (number.parse::<u64>(), kind) {
             let sealed = found.entry(number).or_insert(true);
             *sealed &= kind == "zst";

@@ -8,10 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{
-    index::{Index, broken},
-    keys,
-};
+use super::{index::Index, keys, table};
 use crate::store::{
     journal::Head,
     port::{Counts, StoreError},
@@ -67,7 +64,7 @@ impl<'a> View<'a> {
         match self.changes.get(key) {
             Some(Some(value)) => self.decode(value).map(Some),
             Some(None) => Ok(None),
-            None => match self.index.tree().get(key).map_err(broken)? {
+            None => match self.index.table().get(key)? {
                 Some(value) => self.decode(&value).map(Some),
                 None => Ok(None),
             },
@@ -78,7 +75,7 @@ impl<'a> View<'a> {
     pub fn has(&self, key: &[u8]) -> Result<bool, StoreError> {
         match self.changes.get(key) {
             Some(change) => Ok(change.is_some()),
-            None => self.index.tree().contains_key(key).map_err(broken),
+            None => Ok(self.index.table().get(key)?.is_some()),
         }
     }
 
@@ -102,7 +99,7 @@ impl<'a> View<'a> {
         let begin = after.map_or(Bound::Included(prefix.to_vec()), |after| Bound::Excluded(after.to_vec()));
         let range = (begin, Bound::Unbounded);
         Scan {
-            disk: self.index.tree().range(range.clone()).peekable(),
+            disk: self.index.table().range(range.0.clone()).peekable(),
             changes: self.changes.range(range).peekable(),
             prefix: prefix.to_vec(),
         }
@@ -154,7 +151,7 @@ impl<'a> View<'a> {
 
 /// An ordered walk over sled and the changes over it.
 pub(in crate::store) struct Scan<'v> {
-    disk: Peekable<::sled::Iter>,
+    disk: Peekable<Box<dyn Iterator<Item = table::Step>>>,
     changes: Peekable<btree_map::Range<'v, Vec<u8>, Option<Vec<u8>>>>,
     prefix: Vec<u8>,
 }
@@ -165,8 +162,8 @@ impl Iterator for Scan<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             let on_disk = match self.disk.peek() {
-                Some(Ok((key, _))) => Some(key.as_ref()),
-                Some(Err(_)) => return self.disk.next().map(|error| error.map(|_| Default::default()).map_err(broken)),
+                Some(Ok((key, _))) => Some(key.as_slice()),
+                Some(Err(_)) => return self.disk.next(),
                 None => None,
             };
             let changed = self.changes.peek().map(|(key, _)| key.as_slice());
@@ -181,7 +178,7 @@ impl Iterator for Scan<'_> {
             let (key, value) = match (disk, change) {
                 (_, Some((key, Some(value)))) => (key.clone(), value.clone()),
                 (_, Some((_, None))) => continue,
-                (Some((key, value)), None) => (key.to_vec(), value.to_vec()),
+                (Some((key, value)), None) => (key, value),
                 (None, None) => return None,
             };
             return key.starts_with(&self.prefix).then_some(Ok((key, value)));

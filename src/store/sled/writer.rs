@@ -1,6 +1,10 @@
 //! The one thread that writes: decides, journals, syncs, applies, answers, in that order.
 
-use std::sync::Arc;
+use std::{
+    path::Path,
+    sync::{Arc, mpsc::SyncSender},
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,15 +16,24 @@ use super::{
 };
 use crate::{
     model::Clock,
-    store::{event::Entry, journal::Journal, port::StoreError, settings::Settings},
+    store::{
+        content::ContentStore,
+        event::Entry,
+        folder::journal_dir,
+        journal::{Journal, verify},
+        port::StoreError,
+        settings::Settings,
+    },
 };
 
 /// A group is closed when it has this many bytes, however many commands wait.
 const MAX_GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// How long a store that failed to write is left alone before the next command tries again.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A command and where its answer goes.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(in crate::store) struct Job {
     pub command: Command,
     pub answer: oneshot::Sender<Result<Answer, StoreError>>,
 }
@@ -28,41 +41,75 @@ pub(super) struct Job {
 /// An answer that waits for the group's sync.
 type Waiting = (oneshot::Sender<Result<Answer, StoreError>>, Result<Answer, StoreError>);
 
-/// Holds the journal; after a failure nothing is written any more.
+/// Holds the journal. After a failure nothing is written before a later command finds that it can be again.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(in crate::store) struct Writer {
     journal: Journal,
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
     settings: Settings,
-    stopped: Option<String>,
+    stopped: Option<Stop>,
+    patience: Duration,
+}
+
+#[derive(Debug)]
+struct Stop {
+    why: String,
+    since: Instant,
 }
 
 impl Writer {
-    pub fn new(journal: Journal, index: Arc<Index>, clock: Arc<dyn Clock>, settings: &Settings) -> Self {
-        Self { journal, index, clock, settings: settings.clone(), stopped: None }
+    /// Brings the index in `root` up to the journal and opens both, the journal for writing. The caller holds the folder.
+    pub fn open(
+        root: &Path,
+        content: ContentStore,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let dir = journal_dir(root);
+        // Nothing is written before the journal is known to be whole, and none of it before the index agrees.
+        let verified = verify(&dir, &mut |_, _| Ok(()))?;
+        let index = Index::open(root, content.clone(), settings)?;
+        index.refuse_if_ahead(verified.head)?;
+        // What was read may still stand in memory only: a process was killed between writing and syncing. The index
+        // must not learn what a power cut could take back.
+        Journal::settle(&dir, &verified)?;
+        let index = index.fit(root, content, settings, verified.head)?;
+        let journal = Journal::resume(&dir, settings.segment_bytes, verified)?;
+        let index = Arc::new(index);
+        Ok(Self { journal, index, clock, settings: settings.clone(), stopped: None, patience: PATIENCE })
+    }
+
+    /// The index it writes to.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Rings `bell` from now on when a segment is full.
+    pub fn ring(&mut self, bell: Option<SyncSender<()>>) {
+        self.journal.ring(bell);
     }
 
     /// Serves until every sender is gone.
     pub fn run(mut self, mut commands: mpsc::Receiver<Job>) {
         while let Some(first) = commands.blocking_recv() {
-            match &self.stopped {
-                Some(why) => refuse(first.answer, why),
-                None => self.serve(first, &mut commands),
-            }
+            self.serve(first, &mut || commands.try_recv().ok());
         }
     }
 
-    /// Serves one group: `first` and what else waits by now.
-    fn serve(&mut self, first: Job, commands: &mut mpsc::Receiver<Job>) {
+    /// Serves one group: `first` and what `more` has by now.
+    pub fn serve(&mut self, first: Job, more: &mut dyn FnMut() -> Option<Job>) {
+        if let Some(why) = self.still_stopped() {
+            return refuse(first.answer, &why);
+        }
         let mut waiting = Vec::new();
-        if let Err(error) = self.write_group(first, commands, &mut waiting) {
+        if let Err(error) = self.write_group(first, more, &mut waiting) {
             let why = error.to_string();
             tracing::error!(%error, "the store stops writing; reads go on");
             for (answer, _) in waiting {
                 refuse(answer, &why);
             }
-            self.stopped = Some(why);
+            self.stopped = Some(Stop { why, since: Instant::now() });
             return;
         }
         for (answer, result) in waiting {
@@ -71,10 +118,31 @@ impl Writer {
         }
     }
 
+    /// After a failure, tries to go on once in a while; says why it cannot.
+    fn still_stopped(&mut self) -> Option<String> {
+        let stop = self.stopped.as_mut()?;
+        if stop.since.elapsed() < self.patience {
+            return Some(stop.why.clone());
+        }
+        let again = self.journal.go_on().and_then(|()| self.index.follow(self.journal.head(), &self.settings));
+        match again {
+            Ok(()) => {
+                tracing::info!(seq = self.journal.head().seq, "the store writes again");
+                self.stopped = None;
+                None
+            }
+            Err(error) => {
+                let why = error.to_string();
+                self.stopped = Some(Stop { why: why.clone(), since: Instant::now() });
+                Some(why)
+            }
+        }
+    }
+
     fn write_group(
         &mut self,
         first: Job,
-        commands: &mut mpsc::Receiver<Job>,
+        more: &mut dyn FnMut() -> Option<Job>,
         waiting: &mut Vec<Waiting>,
     ) -> Result<(), StoreError> {
         let index = Arc::clone(&self.index);
@@ -97,7 +165,7 @@ impl Writer {
                 return Err(error);
             }
             let full = waiting.len() >= self.settings.group || self.journal.staged_bytes() >= MAX_GROUP_BYTES;
-            next = if full { None } else { commands.try_recv().ok() };
+            next = if full { None } else { more() };
         }
         if self.journal.staged_bytes() == 0 {
             return Ok(());
