@@ -16,6 +16,7 @@ mod port;
 mod record;
 mod settings;
 mod sled;
+mod snapshot;
 mod transfer;
 
 pub use self::sled::SledStore;

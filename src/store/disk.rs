@@ -169,6 +169,12 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
+/// Removes a folder with all that is in it.
+pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+    simulated!(|disk| disk.remove_folder(path));
+    fs::remove_dir_all(path)
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     simulated!(|disk| disk.sync_folder(path));

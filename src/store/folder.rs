@@ -13,9 +13,9 @@ use super::{
     port::StoreError,
 };
 
-/// The newest format of the data folder this program reads, and the one it writes. 2 may hold sealed segments; a folder
-/// of format 1 stays so until its first segment is sealed.
-pub(super) const FORMAT: u32 = 2;
+/// The newest format of the data folder this program reads, and the one it writes. 2 may hold sealed segments, 3 snapshots
+/// and a journal whose oldest segments have left; a folder keeps an older format until it holds one of these.
+pub(super) const FORMAT: u32 = 3;
 
 const FORMAT_FILE: &str = "FORMAT";
 /// A format file larger than this is none.
@@ -63,7 +63,12 @@ pub(super) fn content_dir(root: &Path) -> PathBuf {
     root.join("content")
 }
 
-/// Where the index lies.
+/// Where snapshots of the index lie.
+pub(super) fn snapshot_dir(root: &Path) -> PathBuf {
+    root.join("snapshot")
+}
+
+/// Where the index's changes since lie.
 pub(super) fn index_dir(root: &Path) -> PathBuf {
     root.join("index")
 }
@@ -75,14 +80,23 @@ pub(super) fn format_file(root: &Path) -> PathBuf {
 
 /// Writes the newest format into the folder, durably.
 pub(super) fn write_format(root: &Path) -> Result<(), StoreError> {
-    write_new(&format_file(root), format!("format = {FORMAT}\n").as_bytes())
+    write_this_format(root, FORMAT)
 }
 
-/// Moves a folder of an older format to the newest one; every older form stays readable in it.
-pub(super) fn raise_format(root: &Path) -> Result<(), StoreError> {
-    if format_of(root)?.is_some_and(|found| found < FORMAT) {
-        tracing::info!(folder = %root.display(), to = FORMAT, "moving the data folder to a newer format");
-        return write_format(root);
+fn write_this_format(root: &Path, format: u32) -> Result<(), StoreError> {
+    write_new(&format_file(root), format!("format = {format}\n").as_bytes())
+}
+
+/// The first format with sealed segments.
+pub(super) const SEALED_FORMAT: u32 = 2;
+/// The first format with snapshots.
+pub(super) const SNAPSHOT_FORMAT: u32 = 3;
+
+/// Moves a folder of an older format to this one; every older form stays readable in it.
+pub(super) fn raise_format(root: &Path, to: u32) -> Result<(), StoreError> {
+    if format_of(root)?.is_some_and(|found| found < to) {
+        tracing::info!(folder = %root.display(), to, "moving the data folder to a newer format");
+        return write_this_format(root, to);
     }
     Ok(())
 }
@@ -173,9 +187,9 @@ mod tests {
     #[test]
     fn a_newer_folder_is_refused_by_line_and_left_alone() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("FORMAT"), "format = 3\nnobody knows\n").unwrap();
+        fs::write(dir.path().join("FORMAT"), "format = 4\nnobody knows\n").unwrap();
         let error = Folder::open(dir.path()).unwrap_err();
-        assert!(error.to_string().contains("FORMAT:1 was written in format 3"), "{error}");
+        assert!(error.to_string().contains("FORMAT:1 was written in format 4"), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -17,8 +17,8 @@ mod sealer;
 mod segment;
 
 pub(super) use append::Journal;
-pub(super) use record::{Head, MAX_PAYLOAD_BYTES, alone, hex};
-pub(super) use scan::{Verified, hash_at, read, read_synced, read_whole, verify};
+pub(super) use record::{Hash, Head, MAX_PAYLOAD_BYTES, alone, crc_without, hex, number32, number64, put};
+pub(super) use scan::{Verified, check, hash_at, prove_sealed, read, read_synced, read_while, read_whole, verify};
 pub(super) use sealer::Sealer;
 pub(super) use segment::segments;
 

@@ -13,6 +13,9 @@ pub struct Settings {
     pub seal: bool,
     /// Size of a journal segment, filled with zeros ahead so that a sync writes no file metadata. 4 KiB to 256 MiB.
     pub segment_bytes: u64,
+    /// Bytes of changes to the index after which the next snapshot is made, or a sixteenth of the last one if that is more.
+    /// The more, the longer an opening takes that has to rebuild. 64 KiB to 16 GiB.
+    pub snapshot_bytes: u64,
     /// The index's cache. The process's resident memory ends at about three times this.
     pub cache_bytes: u64,
     /// Commands that may wait for the writer before callers are made to wait.
@@ -34,6 +37,7 @@ impl Default for Settings {
         Self {
             seal: true,
             segment_bytes: 8 * MIB,
+            snapshot_bytes: 128 * MIB,
             cache_bytes: 64 * MIB,
             queue: 1024,
             group: 256,
@@ -52,6 +56,7 @@ impl Settings {
         Self {
             seal: self.seal,
             segment_bytes: self.segment_bytes.clamp(4 * KIB, 256 * MIB),
+            snapshot_bytes: self.snapshot_bytes.clamp(64 * KIB, 16 * 1024 * MIB),
             cache_bytes: self.cache_bytes.clamp(MIB, 64 * 1024 * MIB),
             queue: self.queue.clamp(1, 1_000_000),
             group: self.group.clamp(1, 10_000),

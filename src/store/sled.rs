@@ -1,16 +1,21 @@
-//! The store on one machine: the journal is the truth, sled an index that can be rebuilt from it.
+//! The store on one machine: the journal is the truth, the index can be rebuilt from it.
 //!
 //! [`SledStore`] hands every command to one writer thread. The writer decides it against the index and the changes of
 //! the group that are not applied yet, journals the event, syncs once for the whole group, applies the group to sled in
-//! one batch with the sequence it reaches, and only then answers. Reads go to sled at once, so they see what is durable.
+//! one batch with the sequence it reaches, and only then answers. Reads go to the index at once, so they see what is durable.
 //!
-//! sled's own `flush` is no sync of the disk; nothing here relies on it.
+//! The index is layers: changes in sled over a snapshot. When there are many, the [`Compactor`](compactor::Compactor) puts an
+//! empty layer on top and merges the others into the next snapshot. sled's own `flush` is no sync of the disk; nothing here
+//! relies on it.
 
 mod apply;
+mod compactor;
 mod decide;
+mod delta;
 mod index;
 mod keeper;
 mod keys;
+mod layers;
 mod query;
 mod table;
 mod view;
@@ -22,13 +27,14 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
 use self::{
+    compactor::Compactor,
     decide::{Answer, Command},
     keeper::Keeper,
     view::View,
     writer::{Job, Writer},
 };
 use super::{
-    content::{ContentStore, Hold, References, SweepReport},
+    content::{ContentStore, Hold, SweepReport},
     event,
     folder::{Folder, content_dir, journal_dir},
     journal::{self, Head, Sealer},
@@ -56,6 +62,7 @@ pub struct SledStore {
     commands: Option<mpsc::Sender<Job>>,
     writer: Option<JoinHandle<()>>,
     sealer: Option<Sealer>,
+    compactor: Option<Compactor>,
     keeper: Option<Keeper>,
 }
 
@@ -72,14 +79,16 @@ impl SledStore {
         let mut writer = Writer::open(dir, content, &settings, Arc::clone(&clock))?;
         let index = Arc::clone(writer.index());
         let sealer = settings.seal.then(|| Sealer::start(dir)).transpose()?;
-        writer.ring(sealer.as_ref().and_then(Sealer::bell));
+        let compactor = Compactor::start(Arc::clone(&index))?;
+        writer.ring(sealer.as_ref().and_then(Sealer::bell), compactor.bell());
         let (sender, receiver) = mpsc::channel(settings.queue);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(receiver))
             .map_err(super::folder::io(|| "starting the store's writer".to_owned()))?;
         let keeper = Some(Keeper::start(dir, Arc::clone(&index), Arc::clone(&clock), &settings)?);
-        Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread), sealer, keeper })
+        let (commands, writer, compactor) = (Some(sender), Some(thread), Some(compactor));
+        Ok(Self { folder, settings, clock, index, commands, writer, sealer, compactor, keeper })
     }
 
     /// The content store beside the journal.
@@ -96,6 +105,15 @@ impl SledStore {
         self.sealer.as_ref().map_or(Ok(0), Sealer::seal_now)
     }
 
+    /// Makes a snapshot of everything by now, where a background thread would once enough has changed. Returns the sequence
+    /// it reaches; none when nothing was changed since the last.
+    ///
+    /// # Errors
+    /// When the disk says no; nothing is lost then.
+    pub fn snapshot(&self) -> Result<Option<u64>, StoreError> {
+        self.index.merge_now()
+    }
+
     /// The data folder.
     pub fn root(&self) -> &Path {
         self.folder.root()
@@ -104,11 +122,9 @@ impl SledStore {
     /// What is held, and why.
     ///
     /// # Errors
-    /// When the journal cannot be read.
+    /// When the index cannot be read.
     pub fn holds(&self) -> Result<BTreeMap<String, Hold>, StoreError> {
-        let mut references = References::default();
-        references.read_on(self.root())?;
-        Ok(references.holds)
+        self.view()?.holds()
     }
 
     /// Lets go of bodies that neither hits nor holds nor the index need and nobody put in `retain_days` days; in a `trial`
@@ -188,6 +204,7 @@ impl Drop for SledStore {
             tracing::error!("the store's writer ended by a panic");
         }
         // Before the folder's lock goes.
+        self.compactor = None;
         self.sealer = None;
     }
 }

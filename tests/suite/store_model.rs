@@ -11,7 +11,7 @@ use markwarden::{
 use proptest::prelude::*;
 
 use crate::store_shop::{
-    account, batch, capture, claim, clock, decision, hit_id, listing_write, mark, mark_id, new_hit, open, wait,
+    account, batch, capture, claim, clock, decision, hit_id, listing_write, mark, mark_id, new_hit, open, picture, wait,
 };
 
 const WORKERS: [&str; 3] = ["lin", "wang", "赵"];
@@ -21,17 +21,44 @@ const HOSTS: [&str; 3] = ["a.example", "b.example:8080", "商城.example"];
 enum Step {
     Apply(Vec<Write>),
     Claim(ClaimSpec),
-    ClaimOne { hit: u64, worker: usize },
-    Renew { lease: usize, ttl: u64 },
-    Complete { lease: usize, confirm: bool },
-    Reopen { hit: u64, proper: bool },
-    Release { lease: usize, rest: Option<i64> },
-    Expire { limit: usize },
-    ClaimHosts { hosts: Vec<usize>, worker: usize },
-    HostDone { lease: usize, next: i64 },
+    ClaimOne {
+        hit: u64,
+        worker: usize,
+    },
+    Renew {
+        lease: usize,
+        ttl: u64,
+    },
+    Complete {
+        lease: usize,
+        confirm: bool,
+    },
+    Reopen {
+        hit: u64,
+        proper: bool,
+    },
+    Release {
+        lease: usize,
+        rest: Option<i64>,
+    },
+    Expire {
+        limit: usize,
+    },
+    ClaimHosts {
+        hosts: Vec<usize>,
+        worker: usize,
+    },
+    HostDone {
+        lease: usize,
+        next: i64,
+    },
     Advance(i64),
+    Snapshot,
     Reopening,
-    Rebuilding,
+    /// Without the changes since the last snapshot, or without any snapshot.
+    Rebuilding {
+        whole: bool,
+    },
 }
 
 fn write() -> impl Strategy<Value = Write> {
@@ -97,7 +124,8 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..2usize, time(-1)).prop_map(|(lease, next)| Step::HostDone { lease, next }),
         4 => time(1).prop_map(Step::Advance),
         1 => Just(Step::Reopening),
-        1 => Just(Step::Rebuilding),
+        2 => Just(Step::Snapshot),
+        1 => any::<bool>().prop_map(|whole| Step::Rebuilding { whole }),
     ]
 }
 
@@ -196,17 +224,25 @@ impl Pair {
                 }
             }
             Step::Advance(seconds) => self.clock.advance(SignedDuration::from_secs(*seconds)),
-            Step::Reopening => self.reopen(false),
-            Step::Rebuilding => self.reopen(true),
+            Step::Snapshot => {
+                let store = self.store.as_ref().unwrap();
+                store.snapshot().unwrap();
+                assert_eq!(store.snapshot().unwrap(), None, "nothing was changed meanwhile");
+            }
+            Step::Reopening => self.reopen(&[]),
+            Step::Rebuilding { whole: false } => self.reopen(&["index"]),
+            Step::Rebuilding { whole: true } => self.reopen(&["index", "snapshot"]),
         }
     }
 
-    fn reopen(&mut self, without_index: bool) {
+    fn reopen(&mut self, without: &[&str]) {
         drop(self.store.take());
-        if without_index {
-            // The index's own threads end a little after its last handle, and let go of its lock then.
-            std::fs::File::open(self.dir.path().join("index/db")).unwrap().lock().unwrap();
-            std::fs::remove_dir_all(self.dir.path().join("index")).unwrap();
+        for part in without.iter().map(|part| self.dir.path().join(part)).filter(|part| part.exists()) {
+            // sled's own threads end a little after its last handle, and let go of its lock then.
+            for (path, _) in picture(&part).into_iter().filter(|(path, _)| path.ends_with("db")) {
+                std::fs::File::open(path).unwrap().lock().unwrap();
+            }
+            std::fs::remove_dir_all(part).unwrap();
         }
         self.store = Some(open(self.dir.path(), &self.clock));
         assert!(!self.dir.path().join("index.bad.1").exists(), "an index that was closed well is not set aside");
@@ -278,8 +314,9 @@ proptest! {
             pair.run(step);
         }
         pair.compare();
-        pair.reopen(false);
-        pair.reopen(true);
+        pair.reopen(&[]);
+        pair.reopen(&["index"]);
+        pair.reopen(&["index", "snapshot"]);
         pair.compare_journals();
     }
 }

@@ -278,6 +278,20 @@ impl Disk {
         Ok(())
     }
 
+    pub(super) fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        if !state.live.contains_key(path) {
+            return Err(io::Error::from(io::ErrorKind::NotFound));
+        }
+        state.begin("remove a folder")?;
+        let below: Vec<PathBuf> = state.live.keys().filter(|name| name.starts_with(path)).cloned().collect();
+        for name in below.into_iter().rev() {
+            state.tables.remove(&name);
+            state.change(Some(name), None);
+        }
+        Ok(())
+    }
+
     pub(super) fn sync_folder(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.folder_of(&path.join("x"))?;

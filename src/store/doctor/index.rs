@@ -9,7 +9,7 @@ use super::Ailment;
 use crate::store::{
     backup::files_below,
     content::ContentStore,
-    folder::{content_dir, index_dir, io, journal_dir, lock},
+    folder::{content_dir, index_dir, io, journal_dir, lock, snapshot_dir},
     journal::{hash_at, verify},
     port::{Counts, StoreError},
     settings::Settings,
@@ -85,7 +85,7 @@ pub(super) fn examine(
 fn rebuild(data: &Path, room: &Path, settings: &Settings) -> Result<Index, StoreError> {
     let head = verify(&journal_dir(data), &mut |_, _| Ok(()))?.head;
     let index = Index::open(room, ContentStore::open(&content_dir(room))?, settings)?;
-    index.catch_up(&journal_dir(data), head, settings)?;
+    index.catch_up(&journal_dir(data), head)?;
     Ok(index)
 }
 
@@ -97,14 +97,22 @@ fn compare(
     rebuilt: &Index,
     found: &mut Vec<Ailment>,
 ) -> Result<(), StoreError> {
-    for (from, _) in files_below(&index_dir(data))? {
-        let to = index_dir(room).join(from.strip_prefix(index_dir(data)).unwrap_or(&from));
+    for (from, _) in [index_dir(data), snapshot_dir(data)]
+        .iter()
+        .map(|dir| files_below(dir))
+        .collect::<Result<Vec<_>, _>>()?
+        .concat()
+    {
+        let to = room.join(from.strip_prefix(data).unwrap_or(&from));
         let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(&from, &to));
         copied.map_err(io(|| format!("copying {}", from.display())))?;
     }
-    let Some(copy) = Index::open_existing(room, ContentStore::open(&content_dir(room))?, settings) else {
-        found.push(Ailment::warning("the index cannot be opened", REPAIR));
-        return Ok(());
+    let copy = match Index::open_existing(room, ContentStore::open(&content_dir(room))?, settings)? {
+        Ok(copy) => copy,
+        Err(what) => {
+            found.push(Ailment::warning(format!("the index cannot be used: {what}"), REPAIR));
+            return Ok(());
+        }
     };
     let (applied, head) = (copy.applied()?, rebuilt.applied()?);
     if applied.seq > head.seq {
@@ -124,7 +132,7 @@ fn compare(
     if applied.seq < head.seq {
         let what = format!("the index reaches sequence {} of {}", applied.seq, head.seq);
         found.push(Ailment::note(what, "nothing: the next start catches up"));
-        copy.catch_up(&journal_dir(data), head, settings)?;
+        copy.catch_up(&journal_dir(data), head)?;
     }
     if let Some(key) = copy.first_difference(rebuilt)? {
         let what = format!("the index differs from the journal at the key {}", key.escape_ascii());

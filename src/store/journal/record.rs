@@ -52,7 +52,7 @@ pub(super) fn encode(out: &mut Vec<u8>, head: &Head, synced: u64, payload: &[u8]
     put(&mut header, 16, &seq.to_le_bytes());
     put(&mut header, 24, &synced.to_le_bytes());
     put(&mut header, 32, &head.hash);
-    let crc = header_crc(&header);
+    let crc = crc_without(&header, 12);
     put(&mut header, 12, &crc.to_le_bytes());
     out.extend_from_slice(&header);
     out.extend_from_slice(payload);
@@ -73,7 +73,7 @@ impl Header {
     /// The header at `at`, if one stands there unharmed.
     pub fn at(bytes: &[u8], at: usize) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = bytes.get(at..)?.first_chunk()?;
-        if !header.starts_with(&MAGIC) || number32(header, 12)? != header_crc(header) {
+        if !header.starts_with(&MAGIC) || number32(header, 12)? != crc_without(header, 12) {
             return None;
         }
         Some(Self {
@@ -156,22 +156,22 @@ fn hash(record: &[u8]) -> Hash {
     Sha256::digest(record).into()
 }
 
-/// The checksum over the header without the checksum's own place.
-fn header_crc(header: &[u8; HEADER_BYTES]) -> u32 {
-    let (before, after) = (header.get(..12).unwrap_or_default(), header.get(16..).unwrap_or_default());
+/// The crc32c over `bytes` without the four of the checksum itself, which stand at `at`.
+pub(in crate::store) fn crc_without(bytes: &[u8], at: usize) -> u32 {
+    let (before, after) = (bytes.get(..at).unwrap_or_default(), bytes.get(at + 4..).unwrap_or_default());
     crc32c::crc32c_append(crc32c::crc32c(before), after)
 }
 
-pub(super) fn put(into: &mut [u8], at: usize, bytes: &[u8]) {
+pub(in crate::store) fn put(into: &mut [u8], at: usize, bytes: &[u8]) {
     if let Some(place) = into.get_mut(at..at + bytes.len()) {
         place.copy_from_slice(bytes);
     }
 }
 
-pub(super) fn number32(bytes: &[u8], at: usize) -> Option<u32> {
+pub(in crate::store) fn number32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 
-pub(super) fn number64(bytes: &[u8], at: usize) -> Option<u64> {
+pub(in crate::store) fn number64(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::{
-    record::{Hash, Head, number32, number64, put},
+    record::{Hash, Head, crc_without, number32, number64, put},
     segment::MAX_SEGMENT_BYTES,
 };
 use crate::store::disk::{File, How};
@@ -21,6 +21,8 @@ const FRAME_BYTES: usize = 8;
 const FOOTER_BYTES: usize = 160;
 /// The first of the magic numbers that zstd skips.
 const SKIPPABLE: u32 = 0x184D_2A50;
+/// Bytes read at once where a whole file is read.
+const CHUNK_BYTES: usize = 1024 * 1024;
 const MAGIC: [u8; 8] = *b"MWSEALED";
 /// The newest sealed format this program reads, and the one it writes.
 pub(super) const FORMAT: u32 = 1;
@@ -95,9 +97,35 @@ pub(super) fn unseal(sealed: &[u8]) -> Result<(Footer, Vec<u8>), Unsealable> {
     Ok((footer, bytes))
 }
 
+/// The footer of the sealed segment at `path`, whose packed bytes are held against their checksum and not unpacked.
+pub(super) fn glance(path: &Path) -> Result<Footer, Unsealable> {
+    let mut file = File::open(path, How::Read)?;
+    let footer = read_footer(&mut file)?;
+    if file.length()?.checked_sub(TRAILER_BYTES as u64) != Some(footer.packed) {
+        return Err(Unsealable::Damaged("it is not as long as its footer says"));
+    }
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let (mut at, mut crc) = (0, 0);
+    while at < footer.packed {
+        let length = usize::try_from(footer.packed - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+        let part = chunk.get_mut(..length).unwrap_or_default();
+        file.read_at(at, part)?;
+        crc = crc32c::crc32c_append(crc, part);
+        at += length as u64;
+    }
+    if crc == footer.packed_crc {
+        Ok(footer)
+    } else {
+        Err(Unsealable::Damaged("its compressed records do not match their checksum"))
+    }
+}
+
 /// Reads only the footer of the sealed segment at `path`.
 pub(super) fn footer(path: &Path) -> Result<Footer, Unsealable> {
-    let mut file = File::open(path, How::Read)?;
+    read_footer(&mut File::open(path, How::Read)?)
+}
+
+fn read_footer(file: &mut File) -> Result<Footer, Unsealable> {
     let size = file.length()?;
     let begin =
         size.checked_sub(TRAILER_BYTES as u64).ok_or(Unsealable::Damaged("it is too short to have a footer"))?;
@@ -122,7 +150,7 @@ impl Footer {
         put(&mut trailer, 72, &self.before.hash);
         put(&mut trailer, 104, &self.last.hash);
         put(&mut trailer, 136, &self.sha256);
-        let sum = crc(&trailer);
+        let sum = crc_without(&trailer, 20);
         put(&mut trailer, 20, &sum.to_le_bytes());
         trailer
     }
@@ -136,7 +164,7 @@ impl Footer {
         if format > FORMAT {
             return Err(Unsealable::Newer(format));
         }
-        if number32(trailer, 20) != Some(crc(trailer)) {
+        if number32(trailer, 20) != Some(crc_without(trailer, 20)) {
             return Err(damaged);
         }
         let hash = |at: usize| trailer.get(at..).and_then(|rest| rest.first_chunk::<32>()).copied();
@@ -153,12 +181,6 @@ impl Footer {
         };
         read().filter(|footer| footer.last.seq >= footer.before.seq).ok_or(damaged)
     }
-}
-
-/// The checksum over the trailer without the checksum's own place.
-fn crc(trailer: &[u8; TRAILER_BYTES]) -> u32 {
-    let (before, after) = (trailer.get(..20).unwrap_or_default(), trailer.get(24..).unwrap_or_default());
-    crc32c::crc32c_append(crc32c::crc32c(before), after)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::store::{
     disk::{self, File, How},
-    folder::{io, journal_dir, raise_format, sync_dir},
+    folder::{SEALED_FORMAT, io, journal_dir, raise_format, sync_dir},
     port::StoreError,
 };
 
@@ -99,7 +99,7 @@ impl Work {
                 break;
             }
             // Before the first sealed file, so that a program that cannot read it says so.
-            raise_format(&self.root)?;
+            raise_format(&self.root, SEALED_FORMAT)?;
             seal_segment(segment, following)?;
             sealed += 1;
         }

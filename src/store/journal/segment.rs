@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    record::{Head, number32, number64, put},
+    record::{Head, crc_without, number32, number64, put},
     seal::{self, Unsealable},
 };
 use crate::store::{
@@ -98,6 +98,15 @@ impl Segment {
         Ok(Loaded { bytes, last: Some(footer.last) })
     }
 
+    /// The last record of the sealed file, whose bytes match their checksum and which says that it follows `head`.
+    pub(super) fn glance(&self, head: &Head) -> Result<Head, StoreError> {
+        let footer = seal::glance(&self.path).map_err(|why| self.unsealable(why))?;
+        if footer.number != self.number || footer.before != *head {
+            return Err(self.damaged(format!("it does not follow sequence {}: records are missing", head.seq)));
+        }
+        Ok(footer.last)
+    }
+
     fn check_header(&self, bytes: &[u8], head: &Head) -> Result<(), StoreError> {
         let format = number32(bytes, 8).unwrap_or(0);
         if !bytes.starts_with(&MAGIC) || format == 0 {
@@ -108,7 +117,7 @@ impl Segment {
             return Err(StoreError::Newer { path, found: format, supported: FORMAT });
         }
         let header: Option<&[u8; HEADER_BYTES]> = bytes.first_chunk();
-        let Some(header) = header.filter(|header| number32(*header, 12) == Some(crc(header))) else {
+        let Some(header) = header.filter(|header| number32(*header, 12) == Some(crc_without(*header, 12))) else {
             return Err(self.damaged(format!("its header is broken; sequence {} is expected in it", head.seq + 1)));
         };
         if number64(header, 16) != Some(head.seq + 1) || header.get(32..) != Some(&head.hash[..]) {
@@ -161,7 +170,7 @@ impl Segment {
         put(&mut header, 16, &(head.seq + 1).to_le_bytes());
         put(&mut header, 24, &size.to_le_bytes());
         put(&mut header, 32, &head.hash);
-        let sum = crc(&header);
+        let sum = crc_without(&header, 12);
         put(&mut header, 12, &sum.to_le_bytes());
         let write = || {
             let mut file = File::open(&temporary, How::Create)?;
@@ -219,10 +228,4 @@ fn whole(dir: &Path, segments: Vec<Segment>) -> Result<Vec<Segment>, StoreError>
         Some(last) if last.sealed => Err(missing(last.number + 1)),
         _ => Ok(segments),
     }
-}
-
-/// The checksum over the header without the checksum's own place.
-fn crc(header: &[u8; HEADER_BYTES]) -> u32 {
-    let (before, after) = (header.get(..12).unwrap_or_default(), header.get(16..).unwrap_or_default());
-    crc32c::crc32c_append(crc32c::crc32c(before), after)
 }

@@ -6,6 +6,7 @@ use super::{keys, view::View};
 use crate::{
     model::{AccountName, Decision, Hit, HitId, HitState, Mark, NewHit, Severity, Timestamp, Verdict},
     store::{
+        content::Hold,
         event::{Enqueued, Entry, Event, Grant, HostGrant},
         port::{Filter, StoreError, StoredListing, Write},
     },
@@ -25,6 +26,12 @@ pub(super) struct Host {
     pub next_at: Timestamp,
     pub fence: u64,
     pub holder: Option<(String, Timestamp)>,
+}
+
+/// The part of a [`StoredListing`] that outlives its facts.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct FirstSeen {
+    first_seen: Timestamp,
 }
 
 /// A mark as the index keeps it; none when it is no longer watched.
@@ -66,7 +73,7 @@ pub(super) fn apply(view: &mut View<'_>, entry: &Entry) -> Result<(), StoreError
     match &entry.event {
         Event::Applied { writes, hits } => {
             let mut hits = hits.iter();
-            writes.iter().try_for_each(|write| apply_write(view, entry.at, write, &mut hits))
+            writes.iter().try_for_each(|write| apply_write(view, entry, write, &mut hits))
         }
         Event::Leased { leases } => leases.iter().try_for_each(|grant| apply_grant(view, grant)),
         Event::Completed { hit, decision, .. } => {
@@ -90,18 +97,18 @@ pub(super) fn apply(view: &mut View<'_>, entry: &Entry) -> Result<(), StoreError
 
 fn apply_write<'e>(
     view: &mut View<'_>,
-    at: Timestamp,
+    entry: &Entry,
     write: &Write,
     hits: &mut impl Iterator<Item = &'e Enqueued>,
 ) -> Result<(), StoreError> {
     match write {
         Write::Listing { id, listing, capture } => {
             let key = keys::listing(id);
-            let known: Option<StoredListing> = view.get(&key)?;
+            let known: Option<FirstSeen> = view.get(&key)?;
             view.meta_mut().counts.listings += u64::from(known.is_none());
-            let first_seen = known.map_or(at, |known| known.first_seen);
+            let first_seen = known.map_or(entry.at, |known| known.first_seen);
             let (listing, capture) = (listing.clone(), capture.clone());
-            view.put(key, &StoredListing { listing, capture, first_seen, last_seen: at })
+            view.put(key, &StoredListing { listing, capture, first_seen, last_seen: entry.at })
         }
         Write::Capture(capture) => {
             let key = keys::capture(&capture.id);
@@ -132,7 +139,15 @@ fn apply_write<'e>(
             view.put_key(keys::due(*next_due, id));
             view.put(key, next_due)
         }
-        Write::Hold { .. } | Write::Note { .. } => Ok(()),
+        Write::Hold { sha256, hold: true, why } => {
+            let hold = Hold { by: entry.actor.clone(), since: entry.at, why: why.clone() };
+            view.put(keys::hold(sha256), &hold)
+        }
+        Write::Hold { sha256, hold: false, .. } => {
+            view.remove(keys::hold(sha256));
+            Ok(())
+        }
+        Write::Note { .. } => Ok(()),
     }
 }
 

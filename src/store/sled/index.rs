@@ -1,61 +1,133 @@
-//! sled itself: a guarded open, batches that say how far they reach, setting aside and rebuilding.
+//! The index over the journal: layers that can be rebuilt, a guarded open, batches that say how far they reach.
 
 use std::{
-    ops::Bound,
+    collections::{BTreeMap, BTreeSet},
+    ops::{Bound, ControlFlow},
     path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::{
     apply::apply,
+    delta::{self, Delta, Opened},
     keys,
-    table::{Table, head_bytes, head_of},
-    view::View,
+    layers::Layers,
+    view::{Changes, View},
 };
-use crate::model::{Capture, Hit};
-use crate::store::{
-    content::ContentStore,
-    disk,
-    event::Entry,
-    folder::{index_dir, io, journal_dir, sync_dir},
-    journal::{self, Head},
-    port::{Counts, StoreError},
-    settings::Settings,
+use crate::{
+    model::{Capture, Hit},
+    store::{
+        content::ContentStore,
+        disk,
+        event::Entry,
+        folder::{SNAPSHOT_FORMAT, index_dir, io, journal_dir, raise_format, sync_dir},
+        journal::{self, Head},
+        port::{Counts, StoreError},
+        settings::Settings,
+        snapshot::{self, Snapshot},
+    },
 };
 
 /// Changes gathered before a rebuild writes them.
 const REBUILD_CHANGES: usize = 4096;
 /// Set-aside indexes looked at when naming the next.
 const MAX_SET_ASIDE: u32 = 10_000;
+/// Snapshots kept: the one in use, and the one before, should the disk spoil it.
+const KEPT_SNAPSHOTS: usize = 2;
+/// A delta is merged when it is this part of what it lies over, however much that is: each merge may write all of it again.
+const LEAST_PART: u64 = 16;
 
-/// The index over the journal.
+/// By queue, a key that no live key comes before.
+type Fronts = BTreeMap<&'static [u8], Vec<u8>>;
+
+/// Lets whoever changes layers in between two groups of the writer, who would else take the lock again at once.
+#[derive(Debug, Default)]
+struct Gate {
+    lock: Mutex<()>,
+    waiting: AtomicUsize,
+}
+
+impl Gate {
+    fn enter(&self) -> MutexGuard<'_, ()> {
+        while self.waiting.load(Ordering::Acquire) > 0 {
+            std::thread::yield_now();
+        }
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn between(&self) -> MutexGuard<'_, ()> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let entered = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        entered
+    }
+}
+
+/// The index.
 #[derive(Debug)]
 pub(in crate::store) struct Index {
     root: PathBuf,
-    table: Table,
+    layers: RwLock<Arc<Layers>>,
     content: ContentStore,
+    settings: Settings,
+    gate: Gate,
+    /// One merge at a time.
+    merging: Mutex<()>,
+    /// Where the first live key of a queue is, at the earliest: what was removed before need not be walked over.
+    fronts: Mutex<Fronts>,
 }
 
 impl Index {
-    /// Opens the index in the data folder `root`; one that cannot be opened is set aside.
+    /// Opens the index in the data folder `root`, or makes it; one that cannot be used is set aside, and a snapshot too.
     pub fn open(root: &Path, content: ContentStore, settings: &Settings) -> Result<Self, StoreError> {
-        let dir = index_dir(root);
-        match Table::open(&dir, settings.cache_bytes) {
-            Ok(table) => Ok(Self { root: root.to_owned(), table, content }),
-            Err(what) => {
-                set_aside(root, &what)?;
-                let table = Table::open(&dir, settings.cache_bytes).map_err(|what| stopped(&what))?;
-                Ok(Self { root: root.to_owned(), table, content })
+        let mut base = None;
+        for (_, path) in snapshot::newest(root)? {
+            match Snapshot::open(&path, settings.cache_bytes / 2) {
+                Ok(opened) => {
+                    base = Some(Arc::new(opened));
+                    break;
+                }
+                Err(error @ StoreError::Damaged { .. }) => snapshot::set_aside(&path, &error)?,
+                Err(error) => return Err(error),
             }
         }
+        let layers = match chain(root, base.clone(), settings)? {
+            Ok(layers) => layers,
+            Err(what) => {
+                set_aside(root, &what)?;
+                begin(root, base, settings)?
+            }
+        };
+        Ok(Self::over(root, layers, content, settings))
     }
 
-    /// Opens the index below `root` if it can be opened; none is set aside.
-    pub fn open_existing(root: &Path, content: ContentStore, settings: &Settings) -> Option<Self> {
-        Table::open(&index_dir(root), settings.cache_bytes).ok().map(|table| Self {
+    /// Opens the index below `root` as it is, or says why it cannot be used; none is set aside.
+    pub fn open_existing(
+        root: &Path,
+        content: ContentStore,
+        settings: &Settings,
+    ) -> Result<Result<Self, String>, StoreError> {
+        let newest = snapshot::newest(root)?.into_iter().next();
+        let base = match newest.map(|(_, path)| Snapshot::open(&path, settings.cache_bytes / 2)).transpose() {
+            Ok(base) => base.map(Arc::new),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        Ok(chain(root, base, settings)?.map(|layers| Self::over(root, layers, content, settings)))
+    }
+
+    fn over(root: &Path, layers: Layers, content: ContentStore, settings: &Settings) -> Self {
+        Self {
             root: root.to_owned(),
-            table,
+            layers: RwLock::new(Arc::new(layers)),
             content,
-        })
+            settings: settings.clone(),
+            gate: Gate::default(),
+            merging: Mutex::default(),
+            fronts: Mutex::default(),
+        }
     }
 
     /// Refuses a journal that ends at `head` when the index reaches further: that is proof that acknowledged records are
@@ -68,47 +140,58 @@ impl Index {
         Err(StoreError::Damaged {
             path: journal_dir(&self.root).display().to_string(),
             what: format!(
-                "it ends at sequence {}, though sequence {} had been acknowledged: restore a backup, or remove {} to go on without",
+                "it ends at sequence {}, though sequence {} had been acknowledged: restore a backup, or remove {} and {} to go on without",
                 head.seq,
                 applied.seq,
-                index_dir(&self.root).display()
+                index_dir(&self.root).display(),
+                crate::store::folder::snapshot_dir(&self.root).display(),
             ),
         })
     }
 
     /// Makes the index fit a journal that ends at `head`: catches up, or is set aside and rebuilt.
-    pub fn fit(self, root: &Path, content: ContentStore, settings: &Settings, head: Head) -> Result<Self, StoreError> {
-        let applied = self.applied()?;
+    pub fn fit(self, head: Head) -> Result<Self, StoreError> {
         let mut index = self;
-        if journal::hash_at(&journal_dir(root), applied.seq)? != Some(applied.hash) {
-            let Self { table, .. } = index;
-            drop(table);
-            set_aside(root, "it does not belong to this journal")?;
-            index = Self::open(root, content, settings)?;
+        let dir = journal_dir(&index.root);
+        let belongs = |to: Head| Ok::<_, StoreError>(journal::hash_at(&dir, to.seq)? == Some(to.hash));
+        if !belongs(index.applied()?)? {
+            let (root, content, settings) = (index.root.clone(), index.content.clone(), index.settings.clone());
+            let base = index.layers().base.clone();
+            drop(index);
+            set_aside(&root, "it does not belong to this journal")?;
+            if let Some(base) = base
+                && !belongs(base.head())?
+            {
+                let what = "it does not belong to this journal".to_owned();
+                let path = base.path().display().to_string();
+                snapshot::set_aside(base.path(), &StoreError::Damaged { path, what })?;
+            }
+            index = Self::open(&root, content, &settings)?;
+            // An older snapshot may be another journal's too.
+            if !belongs(index.applied()?)? {
+                return index.fit(head);
+            }
         }
         let from = index.applied()?.seq;
         if from < head.seq {
             tracing::info!(from, to = head.seq, "bringing the index up to the journal");
-            index.catch_up(&journal_dir(root), head, settings)?;
+            index.catch_up(&dir, head)?;
         }
         Ok(index)
     }
 
     /// Makes sure that it is at `head` after something failed: what the journal has, it learns.
-    pub fn follow(&self, head: Head, settings: &Settings) -> Result<(), StoreError> {
+    pub fn follow(&self, head: Head) -> Result<(), StoreError> {
+        self.fronts().clear();
         if self.applied()? == head {
             return Ok(());
         }
-        self.catch_up(&journal_dir(&self.root), head, settings)
+        self.catch_up(&journal_dir(&self.root), head)
     }
 
     /// How far the journal is applied.
     pub fn applied(&self) -> Result<Head, StoreError> {
-        let Some(value) = self.table.get(keys::APPLIED)? else { return Ok(Head::START) };
-        head_of(&value).ok_or_else(|| StoreError::Damaged {
-            path: "index".into(),
-            what: "it does not say how far it reaches".into(),
-        })
+        self.layers().fresh.applied()
     }
 
     /// The counters it keeps.
@@ -118,8 +201,8 @@ impl Index {
 
     /// The first key, if any, at which this index is not as `other`.
     pub fn first_difference(&self, other: &Self) -> Result<Option<Vec<u8>>, StoreError> {
-        let all = || Bound::Included(Vec::new());
-        let (mut own, mut others) = (self.table.range(all()), other.table.range(all()));
+        let all = |index: &Self| index.layers().range(Bound::Unbounded, &[]);
+        let (mut own, mut others) = (all(self), all(other));
         loop {
             let (mine, theirs) = (own.next().transpose()?, others.next().transpose()?);
             match (mine, theirs) {
@@ -148,37 +231,280 @@ impl Index {
         View::new(self, 0)
     }
 
-    pub fn table(&self) -> &Table {
-        &self.table
+    /// The layers at this moment.
+    pub(super) fn layers(&self) -> Arc<Layers> {
+        Arc::clone(&self.layers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn content(&self) -> &ContentStore {
         &self.content
     }
 
+    /// Held while a group is decided and written: the layer that is written to does not change meanwhile.
+    pub fn enter(&self) -> MutexGuard<'_, ()> {
+        self.gate.enter()
+    }
+
     /// Writes changes that reach `head`, all or none.
-    pub fn write(
-        &self,
-        changes: impl IntoIterator<Item = (Vec<u8>, Option<Vec<u8>>)>,
-        head: Head,
-    ) -> Result<(), StoreError> {
-        self.table.write(changes.into_iter().chain([(keys::APPLIED.to_vec(), Some(head_bytes(head)))]))
+    pub(super) fn write(&self, layers: &Layers, changes: Changes, head: Head) -> Result<(), StoreError> {
+        let mut moved = BTreeSet::new();
+        let mut writes = Vec::with_capacity(changes.len());
+        for (key, value) in changes {
+            moved.extend(self.move_front(&key, value.is_some()));
+            let hides = value.is_none() && layers.has_below(&key)?;
+            writes.push((key, if hides { Some(delta::GONE.to_vec()) } else { value }));
+        }
+        layers.fresh.write(writes, head)?;
+        for queue in moved {
+            if let Err(error) = self.find_front(layers, queue) {
+                // The changes stand; a walk only takes longer.
+                tracing::warn!(%error, "cannot find the front of a queue");
+                self.fronts().remove(queue);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a walk over `prefix` may begin.
+    pub fn front(&self, prefix: &[u8]) -> Option<Vec<u8>> {
+        self.fronts().get(prefix).cloned()
+    }
+
+    /// Before a key is written: a queue's front goes back to one that comes before it. Returns the queue when its first
+    /// key goes, so that the front has to be found anew.
+    fn move_front(&self, key: &[u8], comes: bool) -> Option<&'static [u8]> {
+        let queue = keys::WORKED_OFF.into_iter().find(|queue| key.starts_with(queue))?;
+        let mut fronts = self.fronts();
+        match (fronts.get_mut(queue), comes) {
+            (Some(front), true) => {
+                if key < front.as_slice() {
+                    *front = key.to_vec();
+                }
+                None
+            }
+            (Some(front), false) => (key == front.as_slice()).then_some(queue),
+            (None, comes) => (!comes).then_some(queue),
+        }
+    }
+
+    /// Walks from a queue's front to its first live key. Only by whoever writes.
+    fn find_front(&self, layers: &Layers, queue: &'static [u8]) -> Result<(), StoreError> {
+        let begin = self.front(queue).unwrap_or_else(|| queue.to_vec());
+        let first = layers.range(Bound::Included(begin), queue).next().transpose()?;
+        // Behind every key that the queue can have.
+        let front = first.map_or_else(|| [queue, &[u8::MAX; 16]].concat(), |(key, _)| key);
+        self.fronts().insert(queue, front);
+        Ok(())
+    }
+
+    fn fronts(&self) -> MutexGuard<'_, Fronts> {
+        self.fronts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Applies the journal in `journal` up to `head`, its end.
-    pub fn catch_up(&self, journal: &Path, head: Head, settings: &Settings) -> Result<(), StoreError> {
-        let from = self.applied()?.seq;
-        let mut view = View::new(self, settings.inline_bytes)?;
-        let end = head.seq;
-        journal::read(journal, from + 1..=end, &mut |head, payload| {
-            apply(&mut view, &Entry::decode(head.seq, payload)?)?;
-            if view.pending() >= REBUILD_CHANGES || head.seq == end { view.commit(*head) } else { Ok(()) }
-        })?;
+    pub fn catch_up(&self, journal: &Path, head: Head) -> Result<(), StoreError> {
+        let from = self.applied()?;
+        let mut reached = from;
+        while reached.seq < head.seq {
+            self.catch_up_a_part(journal, &mut reached, head)?;
+            if reached.seq < head.seq {
+                self.merge_now()?;
+            }
+        }
         match self.applied()? {
             applied if applied == head => Ok(()),
             applied => Err(stopped(&format!("the index reached sequence {} of {}", applied.seq, head.seq))),
         }
     }
+
+    /// Applies what fits into one delta, at least something.
+    fn catch_up_a_part(&self, journal: &Path, reached: &mut Head, end: Head) -> Result<(), StoreError> {
+        let mut view = View::new(self, self.settings.inline_bytes)?;
+        let mut last = *reached;
+        journal::read_while(journal, reached.seq + 1..=end.seq, &mut |head, payload| {
+            if head.seq != last.seq + 1 {
+                let what =
+                    format!("sequence {} is not in it: bring its oldest segments back from a backup", last.seq + 1);
+                return Err(StoreError::Damaged { path: journal.display().to_string(), what });
+            }
+            apply(&mut view, &Entry::decode(head.seq, payload)?)?;
+            last = *head;
+            if view.pending() < REBUILD_CHANGES && head.seq != end.seq {
+                return Ok(ControlFlow::Continue(()));
+            }
+            view.commit(*head)?;
+            Ok(if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if last.seq == reached.seq {
+            return Err(stopped(&format!("the journal ends before sequence {}", end.seq)));
+        }
+        *reached = last;
+        Ok(())
+    }
+
+    /// Whether so much was changed since the last snapshot that the next is due.
+    pub fn is_full(&self) -> bool {
+        let layers = self.layers();
+        let least = layers.base.as_ref().map_or(0, |base| base.bytes() / LEAST_PART);
+        layers.fresh.written() >= self.settings.snapshot_bytes.max(least)
+    }
+
+    /// Makes the next snapshot of everything by now. Returns the sequence it reaches; none when nothing was changed since
+    /// the last.
+    ///
+    /// What was changed is first counted and held against what was written; if they differ, the index is rebuilt.
+    pub fn merge_now(&self) -> Result<Option<u64>, StoreError> {
+        let _one = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.freeze()? {
+            return Ok(None);
+        }
+        match self.merge() {
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(%error, "a part of the index is damaged; it is rebuilt from the journal");
+                self.heal()?;
+                Ok(None)
+            }
+            merged => merged.map(Some),
+        }
+    }
+
+    /// Reads all of the snapshot in use and holds it against what it says of itself.
+    pub fn prove_snapshot(&self) -> Result<(), StoreError> {
+        self.layers().base.as_ref().map_or(Ok(()), |base| base.prove())
+    }
+
+    /// Puts an empty delta on top; false when there is nothing below it to merge.
+    fn freeze(&self) -> Result<bool, StoreError> {
+        let layers = self.layers();
+        if layers.frozen.is_some() {
+            return Ok(true);
+        }
+        if layers.fresh.applied()? == layers.fresh.base() {
+            return Ok(false);
+        }
+        let dir = next_place(&self.root)?;
+        let table = Delta::prepare(&dir, self.settings.cache_bytes)?;
+        let _alone = self.gate.between();
+        let layers = self.layers();
+        let fresh = Delta::begin(table, &dir, layers.fresh.applied()?, layers.get(keys::STATE)?)?;
+        self.put(Layers { fresh: Arc::new(fresh), frozen: Some(Arc::clone(&layers.fresh)), base: layers.base.clone() });
+        Ok(true)
+    }
+
+    /// Merges the frozen delta and the snapshot below it into the next.
+    fn merge(&self) -> Result<u64, StoreError> {
+        let layers = self.layers();
+        let Some(frozen) = &layers.frozen else { return Ok(layers.base_head().seq) };
+        frozen.prove()?;
+        let head = frozen.applied()?;
+        let mut changes = frozen.range(Bound::Unbounded).filter_map(|step| match step {
+            Ok((key, _)) if key.first() == Some(&keys::OWN) => None,
+            Ok((key, value)) => Some(Ok((key, Some(value).filter(|value| value != delta::GONE)))),
+            Err(error) => Some(Err(error)),
+        });
+        // Before the first snapshot, so that a program that cannot read it says so.
+        raise_format(&self.root, SNAPSHOT_FORMAT)?;
+        let cache = self.settings.cache_bytes / 2;
+        let base = snapshot::write(&self.root, head, layers.base.as_deref(), &mut changes, cache)?;
+        tracing::info!(seq = head.seq, bytes = base.bytes(), "made a snapshot");
+        self.put(Layers { fresh: Arc::clone(&layers.fresh), frozen: None, base: Some(base) });
+        frozen.retire();
+        for (_, path) in snapshot::newest(&self.root)?.into_iter().skip(KEPT_SNAPSHOTS) {
+            disk::remove(&path).map_err(io(|| format!("removing {}", path.display())))?;
+        }
+        Ok(head.seq)
+    }
+
+    /// Rebuilds the layers beside the damaged ones, from the newest snapshot that is whole, and takes their place.
+    fn heal(&self) -> Result<(), StoreError> {
+        let mut base = None;
+        for (_, path) in snapshot::newest(&self.root)? {
+            let proved = Snapshot::open(&path, self.settings.cache_bytes / 2).and_then(|opened| {
+                opened.prove()?;
+                Ok(opened)
+            });
+            match proved {
+                Ok(opened) => {
+                    base = Some(Arc::new(opened));
+                    break;
+                }
+                Err(error @ StoreError::Damaged { .. }) => snapshot::set_aside(&path, &error)?,
+                Err(error) => return Err(error),
+            }
+        }
+        let old: Vec<Arc<Delta>> = {
+            let layers = self.layers();
+            std::iter::once(&layers.fresh).chain(&layers.frozen).map(Arc::clone).collect()
+        };
+        let rebuilt =
+            Self::over(&self.root, begin(&self.root, base, &self.settings)?, self.content.clone(), &self.settings);
+        let journal = journal_dir(&self.root);
+        rebuilt.catch_up(&journal, self.applied()?)?;
+        let _alone = self.gate.between();
+        rebuilt.catch_up(&journal, self.applied()?)?;
+        self.put((*rebuilt.layers()).clone());
+        self.fronts().clear();
+        for delta in old {
+            delta.retire();
+        }
+        Ok(())
+    }
+
+    fn put(&self, layers: Layers) {
+        *self.layers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(layers);
+    }
+}
+
+/// The deltas over `base`, as they lie in the data folder; or why they cannot be used. What was merged already goes.
+fn chain(root: &Path, base: Option<Arc<Snapshot>>, settings: &Settings) -> Result<Result<Layers, String>, StoreError> {
+    if disk::exists(&index_dir(root).join("db")) {
+        return Ok(Err("it has the form it had before there were snapshots".to_owned()));
+    }
+    let mut deltas = Vec::new();
+    let merged = base.as_ref().map_or(0, |base| base.head().seq);
+    for (_, dir) in delta::folders(root)? {
+        match Delta::open(&dir, settings.cache_bytes) {
+            Opened::Usable(delta) if delta.applied()?.seq <= merged && delta.base().seq < merged => delta.retire(),
+            Opened::Usable(delta) => deltas.push(delta),
+            Opened::Unused => disk::remove_folder(&dir).map_err(io(|| format!("removing {}", dir.display())))?,
+            Opened::Broken(what) => return Ok(Err(what)),
+        }
+    }
+    let mut at = base.as_ref().map_or(Head::START, |base| base.head());
+    let mut found: Vec<Arc<Delta>> = Vec::new();
+    while let Some(place) = deltas.iter().position(|delta| delta.base() == at) {
+        let delta = deltas.swap_remove(place);
+        at = delta.applied()?;
+        found.push(Arc::new(delta));
+        if at == found.last().map_or(at, |delta| delta.base()) {
+            break;
+        }
+    }
+    if !deltas.is_empty() {
+        return Ok(Err("its parts do not follow each other".to_owned()));
+    }
+    match (found.pop(), found.pop()) {
+        (Some(fresh), frozen) if found.is_empty() => Ok(Ok(Layers { fresh, frozen, base })),
+        (None, _) => begin(root, base, settings).map(Ok),
+        _ => Ok(Err("it has more parts than one merge can leave".to_owned())),
+    }
+}
+
+/// Layers without changes over `base`.
+fn begin(root: &Path, base: Option<Arc<Snapshot>>, settings: &Settings) -> Result<Layers, StoreError> {
+    disk::make_folders(&index_dir(root)).map_err(io(|| format!("making {}", index_dir(root).display())))?;
+    sync_dir(root)?;
+    let dir = next_place(root)?;
+    let head = base.as_ref().map_or(Head::START, |base| base.head());
+    let state = base.as_ref().map_or(Ok(None), |base| base.get(keys::STATE))?;
+    let fresh = Delta::begin(Delta::prepare(&dir, settings.cache_bytes)?, &dir, head, state)?;
+    Ok(Layers { fresh: Arc::new(fresh), frozen: None, base })
+}
+
+/// Where the next delta goes.
+fn next_place(root: &Path) -> Result<PathBuf, StoreError> {
+    let last = delta::folders(root)?.last().map_or(0, |(number, _)| *number);
+    Ok(delta::place(root, last.saturating_add(1)))
 }
 
 fn stopped(what: &str) -> StoreError {

@@ -1,5 +1,5 @@
-//! The keeper of bodies: while a store is open it hashes a few again every minute and, once a day, lets go of what the
-//! policy says.
+//! The keeper: while a store is open it looks for rot, a few bodies and one sealed segment a minute, the snapshot once a day;
+//! and once a day it lets go of the bodies that the policy names.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,14 +16,15 @@ use crate::{
     model::{Clock, Timestamp},
     store::{
         content::{Sweep, SweepReport},
-        folder::io,
+        folder::{io, journal_dir},
+        journal::prove_sealed,
         port::StoreError,
         settings::Settings,
     },
 };
 
 const ROUND_EVERY: Duration = Duration::from_secs(60);
-const SWEEP_EVERY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// The thread, which ends when this is dropped.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts keeping the bodies of the store in `data`; the first round is a minute later.
+    /// Starts keeping the store in `data`; the first round is a minute later.
     pub fn start(
         data: &Path,
         index: Arc<Index>,
@@ -47,19 +48,21 @@ impl Keeper {
             clock,
             scrub_bodies: settings.scrub_bodies,
             retain_days: settings.retain_days,
+            segment: 0,
+            proved: None,
             swept: None,
         };
         let keep = move || {
             while stopped.recv_timeout(ROUND_EVERY) == Err(RecvTimeoutError::Timeout) {
                 if let Err(error) = rounds.run() {
-                    tracing::warn!(%error, "cannot look after the bodies");
+                    tracing::warn!(%error, "cannot look after the store");
                 }
             }
         };
         let thread = std::thread::Builder::new()
             .name("store-keeper".into())
             .spawn(keep)
-            .map_err(io(|| "starting the keeper of bodies".to_owned()))?;
+            .map_err(io(|| "starting the store's keeper".to_owned()))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }
@@ -70,7 +73,7 @@ impl Drop for Keeper {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the keeper of bodies ended by a panic");
+            tracing::error!("the store's keeper ended by a panic");
         }
     }
 }
@@ -82,6 +85,10 @@ struct Rounds {
     clock: Arc<dyn Clock>,
     scrub_bodies: usize,
     retain_days: u32,
+    /// The sealed segment that was proved last.
+    segment: u64,
+    /// When the snapshot was proved.
+    proved: Option<Timestamp>,
     swept: Option<Timestamp>,
 }
 
@@ -91,13 +98,29 @@ impl Rounds {
             for hash in self.index.content().scrub(self.scrub_bodies)?.damaged {
                 tracing::error!(hash, "a body is damaged: bring its file back from a backup");
             }
+            self.prove_segment()?;
         }
         let now = self.clock.now();
-        let due = self.swept.is_none_or(|swept| now.duration_since(swept) >= SWEEP_EVERY);
-        if self.retain_days > 0 && due {
+        let due = |last: Option<Timestamp>| last.is_none_or(|last| now.duration_since(last) >= DAY);
+        if self.scrub_bodies > 0 && due(self.proved) {
+            self.proved = Some(now);
+            if let Err(error) = self.index.prove_snapshot() {
+                tracing::error!(%error, "the snapshot is damaged; the next opening rebuilds what it says from the journal");
+            }
+        }
+        if self.retain_days > 0 && due(self.swept) {
             let report = sweep(&self.data, &self.index, now, self.retain_days, false)?;
             tracing::info!(removed = report.removed, bytes = report.removed_bytes, "let go of bodies nobody needs");
             self.swept = Some(now);
+        }
+        Ok(())
+    }
+
+    fn prove_segment(&mut self) -> Result<(), StoreError> {
+        let proved = prove_sealed(&journal_dir(&self.data), self.segment)?;
+        self.segment = proved.as_ref().map_or(0, |(number, _)| *number);
+        if let Some((_, Err(error))) = proved {
+            tracing::error!(%error, "a sealed segment of the journal is damaged");
         }
         Ok(())
     }
@@ -135,6 +158,8 @@ mod tests {
             clock: Arc::<ManualClock>::clone(&clock),
             scrub_bodies: 1,
             retain_days: MIN_RETAIN_DAYS,
+            segment: 0,
+            proved: None,
             swept: None,
         };
         let hash = store.content().put(b"nobody needs it").unwrap();

@@ -16,14 +16,20 @@
 //! | `s` schedule | when it is due |
 //! | `n` due, schedule | nothing: schedules by time |
 //! | `b` host | the host |
-//! | `meta/applied`, `meta/state` | how far the journal is applied; counters |
+//! | `k` SHA-256 | who holds that body, since when and why |
+//! | `!state` | counters, and numbers given out |
+//! | 0 `applied`, 0 `base`, 0 `sums` | a delta's own: how far it reaches, from where, and what it amounts to |
 
 use sha2::{Digest, Sha256};
 
 use crate::model::{AccountName, CaptureId, HitId, HitState, ListingId, MarkId, Timestamp};
 
-pub(super) const APPLIED: &[u8] = b"meta/applied";
-pub(super) const STATE: &[u8] = b"meta/state";
+/// What a delta says of itself begins with this; it is no part of what the index says.
+pub(super) const OWN: u8 = 0;
+pub(super) const APPLIED: &[u8] = b"\0applied";
+pub(super) const BASE: &[u8] = b"\0base";
+pub(super) const SUMS: &[u8] = b"\0sums";
+pub(super) const STATE: &[u8] = b"!state";
 
 pub(super) const HITS: &[u8] = b"h";
 pub(super) const CAPTURES: &[u8] = b"c";
@@ -31,6 +37,10 @@ pub(super) const OLDEST: &[u8] = b"o";
 pub(super) const LEASE_ENDS: &[u8] = b"x";
 pub(super) const GENERATIONS: &[u8] = b"g";
 pub(super) const DUE: &[u8] = b"n";
+pub(super) const HOLDS: &[u8] = b"k";
+
+/// The queues whose first keys go all the time.
+pub(super) const WORKED_OFF: [&[u8]; 2] = [&[b'q', 0], OLDEST];
 
 pub(super) fn hit(id: HitId) -> Vec<u8> {
     join(b'h', &[&id.0.to_be_bytes()])
@@ -115,6 +125,10 @@ pub(super) fn due(at: Timestamp, id: &str) -> Vec<u8> {
     join(b'n', &[&instant(at), id.as_bytes()])
 }
 
+pub(super) fn hold(sha256: &str) -> Vec<u8> {
+    join(b'k', &[sha256.as_bytes()])
+}
+
 pub(super) fn host(host: &str) -> Vec<u8> {
     join(b'b', &[host.as_bytes()])
 }
@@ -147,6 +161,11 @@ mod tests {
         let times = [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX];
         assert!(times.map(instant).is_sorted());
         assert!(instant("1969-12-31T23:59:59.999999999Z".parse().unwrap()) < instant(Timestamp::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn what_is_worked_off_is_the_open_queue() {
+        assert_eq!(WORKED_OFF[0], queue_of(HitState::Open));
     }
 
     #[test]

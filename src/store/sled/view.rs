@@ -1,15 +1,21 @@
-//! The index as one sees it: sled, and over it the changes of a group that is not applied yet.
+//! The index as one sees it: its layers, and over them the changes of a group that is not applied yet.
 
 use std::{
     collections::{BTreeMap, HashSet, btree_map},
     iter::Peekable,
     ops::Bound,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{index::Index, keys, table};
+use super::{
+    index::Index,
+    keys,
+    layers::{Layers, Merged},
+};
 use crate::store::{
+    content::Hold,
     journal::Head,
     port::{Counts, StoreError},
 };
@@ -28,12 +34,13 @@ pub(in crate::store) struct Meta {
 }
 
 /// A change to one key: its new value, or none when it goes.
-type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// A view of the index. Without changes it is what is durable.
 #[derive(Debug)]
 pub(in crate::store) struct View<'a> {
     index: &'a Index,
+    layers: Arc<Layers>,
     inline_bytes: usize,
     changes: Changes,
     meta: Meta,
@@ -41,7 +48,8 @@ pub(in crate::store) struct View<'a> {
 
 impl<'a> View<'a> {
     pub fn new(index: &'a Index, inline_bytes: usize) -> Result<Self, StoreError> {
-        let mut view = Self { index, inline_bytes, changes: Changes::new(), meta: Meta::default() };
+        let (layers, changes) = (index.layers(), Changes::new());
+        let mut view = Self { index, layers, inline_bytes, changes, meta: Meta::default() };
         view.meta = view.get(keys::STATE)?.unwrap_or_default();
         Ok(view)
     }
@@ -64,7 +72,7 @@ impl<'a> View<'a> {
         match self.changes.get(key) {
             Some(Some(value)) => self.decode(value).map(Some),
             Some(None) => Ok(None),
-            None => match self.index.table().get(key)? {
+            None => match self.layers.get(key)? {
                 Some(value) => self.decode(&value).map(Some),
                 None => Ok(None),
             },
@@ -75,7 +83,7 @@ impl<'a> View<'a> {
     pub fn has(&self, key: &[u8]) -> Result<bool, StoreError> {
         match self.changes.get(key) {
             Some(change) => Ok(change.is_some()),
-            None => Ok(self.index.table().get(key)?.is_some()),
+            None => Ok(self.layers.get(key)?.is_some()),
         }
     }
 
@@ -97,12 +105,21 @@ impl<'a> View<'a> {
     /// Keys and values that begin with `prefix`, in order, only those behind `after`.
     pub fn scan(&self, prefix: &[u8], after: Option<&[u8]>) -> Scan<'_> {
         let begin = after.map_or(Bound::Included(prefix.to_vec()), |after| Bound::Excluded(after.to_vec()));
-        let range = (begin, Bound::Unbounded);
+        let front = if after.is_none() { self.index.front(prefix).map(Bound::Included) } else { None };
         Scan {
-            disk: self.index.table().range(range.0.clone()).peekable(),
-            changes: self.changes.range(range).peekable(),
+            disk: self.layers.range(front.unwrap_or_else(|| begin.clone()), prefix).peekable(),
+            changes: self.changes.range((begin, Bound::Unbounded)).peekable(),
             prefix: prefix.to_vec(),
         }
+    }
+
+    /// The bodies held, and why.
+    pub fn holds(&self) -> Result<BTreeMap<String, Hold>, StoreError> {
+        let holds = self.scan(keys::HOLDS, None).map(|step| {
+            let (key, value) = step?;
+            Ok((String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned(), self.decode(&value)?))
+        });
+        holds.collect()
     }
 
     /// The hashes of the bodies that values lie in.
@@ -140,18 +157,18 @@ impl<'a> View<'a> {
         Ok([&[IN_CONTENT], hash.as_bytes()].concat())
     }
 
-    /// Brings the changes into sled in one batch that says they reach `head`.
+    /// Brings the changes into the index in one batch that says they reach `head`.
     pub fn commit(&mut self, head: Head) -> Result<(), StoreError> {
         self.meta.counts.seq = head.seq;
         let meta = self.meta;
         self.put(keys::STATE.to_vec(), &meta)?;
-        self.index.write(std::mem::take(&mut self.changes), head)
+        self.index.write(&self.layers, std::mem::take(&mut self.changes), head)
     }
 }
 
-/// An ordered walk over sled and the changes over it.
+/// An ordered walk over the index and the changes over it.
 pub(in crate::store) struct Scan<'v> {
-    disk: Peekable<Box<dyn Iterator<Item = table::Step>>>,
+    disk: Peekable<Merged>,
     changes: Peekable<btree_map::Range<'v, Vec<u8>, Option<Vec<u8>>>>,
     prefix: Vec<u8>,
 }

@@ -20,7 +20,7 @@ use crate::{
         content::ContentStore,
         event::Entry,
         folder::journal_dir,
-        journal::{Journal, verify},
+        journal::{Journal, check},
         port::StoreError,
         settings::Settings,
     },
@@ -48,6 +48,7 @@ pub(in crate::store) struct Writer {
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
     settings: Settings,
+    full: Option<SyncSender<()>>,
     stopped: Option<Stop>,
     patience: Duration,
 }
@@ -68,16 +69,17 @@ impl Writer {
     ) -> Result<Self, StoreError> {
         let dir = journal_dir(root);
         // Nothing is written before the journal is known to be whole, and none of it before the index agrees.
-        let verified = verify(&dir, &mut |_, _| Ok(()))?;
-        let index = Index::open(root, content.clone(), settings)?;
+        let verified = check(&dir)?;
+        let index = Index::open(root, content, settings)?;
         index.refuse_if_ahead(verified.head)?;
         // What was read may still stand in memory only: a process was killed between writing and syncing. The index
         // must not learn what a power cut could take back.
         Journal::settle(&dir, &verified)?;
-        let index = index.fit(root, content, settings, verified.head)?;
+        let index = index.fit(verified.head)?;
         let journal = Journal::resume(&dir, settings.segment_bytes, verified)?;
         let index = Arc::new(index);
-        Ok(Self { journal, index, clock, settings: settings.clone(), stopped: None, patience: PATIENCE })
+        let settings = settings.clone();
+        Ok(Self { journal, index, clock, settings, full: None, stopped: None, patience: PATIENCE })
     }
 
     /// The index it writes to.
@@ -85,9 +87,10 @@ impl Writer {
         &self.index
     }
 
-    /// Rings `bell` from now on when a segment is full.
-    pub fn ring(&mut self, bell: Option<SyncSender<()>>) {
-        self.journal.ring(bell);
+    /// Rings `segment` from now on when a segment is full, `index` when a snapshot is due. Whoever listens is never waited for.
+    pub fn ring(&mut self, segment: Option<SyncSender<()>>, index: Option<SyncSender<()>>) {
+        self.journal.ring(segment);
+        self.full = index;
     }
 
     /// Serves until every sender is gone.
@@ -124,7 +127,7 @@ impl Writer {
         if stop.since.elapsed() < self.patience {
             return Some(stop.why.clone());
         }
-        let again = self.journal.go_on().and_then(|()| self.index.follow(self.journal.head(), &self.settings));
+        let again = self.journal.go_on().and_then(|()| self.index.follow(self.journal.head()));
         match again {
             Ok(()) => {
                 tracing::info!(seq = self.journal.head().seq, "the store writes again");
@@ -146,6 +149,7 @@ impl Writer {
         waiting: &mut Vec<Waiting>,
     ) -> Result<(), StoreError> {
         let index = Arc::clone(&self.index);
+        let _entered = index.enter();
         let mut view = match View::new(&index, self.settings.inline_bytes) {
             Ok(view) => view,
             Err(error) => {
@@ -171,7 +175,11 @@ impl Writer {
             return Ok(());
         }
         self.journal.commit()?;
-        view.commit(self.journal.head())
+        view.commit(self.journal.head())?;
+        if let Some(full) = self.full.as_ref().filter(|_| index.is_full()) {
+            full.try_send(()).ok();
+        }
+        Ok(())
     }
 
     /// Decides and stages one command. The outer error ends all writing, the inner one is this command's answer.

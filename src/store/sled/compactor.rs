@@ -1,0 +1,62 @@
+//! The compactor: makes the next snapshot when the writer says that one is due, and once a day if anything was changed.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use super::index::Index;
+use crate::store::{folder::io, port::StoreError};
+
+const AT_LEAST_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The thread, which ends when this is dropped: a merge at hand is finished.
+#[derive(Debug)]
+pub(super) struct Compactor {
+    bell: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Compactor {
+    /// Starts compacting `index`.
+    pub fn start(index: Arc<Index>) -> Result<Self, StoreError> {
+        let (bell, rung) = sync_channel(1);
+        let thread = std::thread::Builder::new()
+            .name("store-compactor".into())
+            .spawn(move || serve(&index, &rung))
+            .map_err(io(|| "starting the store's compactor".to_owned()))?;
+        Ok(Self { bell: Some(bell), thread: Some(thread) })
+    }
+
+    /// What the writer rings when a snapshot is due.
+    pub fn bell(&self) -> Option<SyncSender<()>> {
+        self.bell.clone()
+    }
+}
+
+impl Drop for Compactor {
+    fn drop(&mut self) {
+        self.bell = None;
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the store's compactor ended by a panic");
+        }
+    }
+}
+
+fn serve(index: &Index, rung: &Receiver<()>) {
+    loop {
+        let due = match rung.recv_timeout(AT_LEAST_EVERY) {
+            // It may have been rung while the last merge was under way.
+            Ok(()) => index.is_full(),
+            Err(RecvTimeoutError::Timeout) => true,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        if due && let Err(error) = index.merge_now() {
+            tracing::warn!(%error, "no snapshot was made; the last one and the journal have everything");
+        }
+    }
+}
