@@ -58,9 +58,9 @@ impl File {
     }
 
     /// Fills `bytes` from `at` on.
-    pub fn read_at(&mut self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        match &mut self.0 {
-            Kind::System(file) => file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(bytes)),
+    pub fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        match &self.0 {
+            Kind::System(file) => read_exact_at(file, at, bytes),
             #[cfg(test)]
             Kind::Simulated(file) => file.read_at(at, bytes),
         }
@@ -113,6 +113,19 @@ impl File {
             Kind::Simulated(file) => file.set_modified(time),
         }
     }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &fs::File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+/// Where the system cannot read at a place without moving another reader's, each read has a handle of its own.
+#[cfg(not(unix))]
+fn read_exact_at(file: &fs::File, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+    let mut own = file.try_clone()?;
+    own.seek(SeekFrom::Start(at))?;
+    own.read_exact(bytes)
 }
 
 /// The bytes of a file of at most `limit`.

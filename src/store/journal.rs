@@ -10,6 +10,7 @@
 //! covered it. Such a tail is dropped. Everything else that does not fit is damage and is never guessed at.
 
 mod append;
+mod begin;
 mod record;
 mod scan;
 mod seal;
@@ -17,6 +18,7 @@ mod sealer;
 mod segment;
 
 pub(super) use append::Journal;
+pub(super) use begin::Begin;
 pub(super) use record::{Hash, Head, MAX_PAYLOAD_BYTES, alone, crc_without, hex, number32, number64, put};
 pub(super) use scan::{Verified, check, hash_at, prove_sealed, read, read_synced, read_while, read_whole, verify};
 pub(super) use sealer::Sealer;

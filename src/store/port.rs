@@ -120,6 +120,16 @@ pub enum StoreError {
         /// The folder.
         path: String,
     },
+    /// Records that are asked for have left for a backup.
+    #[error(
+        "sequences 1 to {seq} of the journal have left for {kept_in}: `markwarden trim --bring-back --kept-in` with that backup brings them back"
+    )]
+    Away {
+        /// The last that has left.
+        seq: u64,
+        /// Where they are.
+        kept_in: String,
+    },
     /// The store has stopped after a failed write; reads go on.
     #[error("the store stopped writing after an error: {0}")]
     Stopped(String),

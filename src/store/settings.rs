@@ -13,7 +13,7 @@ pub struct Settings {
     pub seal: bool,
     /// Size of a journal segment, filled with zeros ahead so that a sync writes no file metadata. 4 KiB to 256 MiB.
     pub segment_bytes: u64,
-    /// Bytes of changes to the index after which the next snapshot is made, or a sixteenth of the last one if that is more.
+    /// Bytes of changes to the index after which the next snapshot is made, or a 32nd of the last one if that is more.
     /// The more, the longer an opening takes that has to rebuild. 64 KiB to 16 GiB.
     pub snapshot_bytes: u64,
     /// The index's cache. The process's resident memory ends at about three times this.
@@ -37,7 +37,7 @@ impl Default for Settings {
         Self {
             seal: true,
             segment_bytes: 8 * MIB,
-            snapshot_bytes: 128 * MIB,
+            snapshot_bytes: 64 * MIB,
             cache_bytes: 64 * MIB,
             queue: 1024,
             group: 256,

@@ -14,12 +14,14 @@ mod sums;
 mod write;
 
 use std::{
+    cell::RefCell,
     ops::Bound,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sha2::{Digest, Sha256};
+use zstd::bulk::Decompressor;
 
 pub(super) use sums::Sums;
 pub(super) use write::write;
@@ -50,7 +52,7 @@ const PLACE_BYTES: usize = 28;
 #[derive(Debug)]
 pub(super) struct Snapshot {
     path: PathBuf,
-    file: Mutex<File>,
+    file: File,
     footer: Footer,
     directory: Vec<Place>,
     bytes: u64,
@@ -79,7 +81,7 @@ impl Snapshot {
 
     fn open_unread(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let reading = || io(|| format!("reading {}", path.display()));
-        let mut file = File::open(path, How::Read).map_err(reading())?;
+        let file = File::open(path, How::Read).map_err(reading())?;
         let size = file.length().map_err(reading())?;
         let broken = || damaged(path, "its footer is broken");
         let end = size.checked_sub(FOOTER_BYTES as u64).ok_or_else(broken)?;
@@ -104,7 +106,7 @@ impl Snapshot {
         let directory = directory.ok_or_else(|| damaged(path, "its directory does not fit its blocks"))?;
         let cache = Mutex::new(Cache::new(usize::try_from(cache_bytes).unwrap_or(usize::MAX)));
         let bytes = directory.iter().map(|place| u64::from(place.bytes)).sum();
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), footer, directory, bytes, cache })
+        Ok(Self { path: path.to_owned(), file, footer, directory, bytes, cache })
     }
 
     /// Where it lies.
@@ -218,8 +220,7 @@ impl Snapshot {
     }
 
     fn read_at(&self, at: u64, bytes: &mut [u8]) -> Result<(), StoreError> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.read_at(at, bytes).map_err(io(|| format!("reading {}", self.path.display())))
+        self.file.read_at(at, bytes).map_err(io(|| format!("reading {}", self.path.display())))
     }
 
     /// The only block that can hold `key`.
@@ -342,7 +343,18 @@ fn damaged(path: &Path, what: &str) -> StoreError {
 }
 
 fn unpack(packed: &[u8], bytes: usize) -> Option<Vec<u8>> {
-    zstd::bulk::decompress(packed, bytes).ok().filter(|unpacked| unpacked.len() == bytes)
+    thread_local! {
+        static UNPACKER: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    let unpacked = UNPACKER.with_borrow_mut(|unpacker| {
+        // Making one takes longer than unpacking a block.
+        let unpacker = match unpacker {
+            Some(unpacker) => unpacker,
+            None => unpacker.insert(Decompressor::new().ok()?),
+        };
+        unpacker.decompress(packed, bytes).ok()
+    });
+    unpacked.filter(|unpacked| unpacked.len() == bytes)
 }
 
 /// Reads the directory: blocks in order of their first keys, end to end, none larger than it may be.

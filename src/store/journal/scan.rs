@@ -8,6 +8,7 @@ use std::{
 use memchr::memmem;
 
 use super::{
+    begin::Begin,
     record::{Found, HEADER_BYTES as RECORD_HEADER_BYTES, Hash, Head, Header, MAGIC, find},
     segment::{HEADER_BYTES, Loaded, Segment, segments},
 };
@@ -19,6 +20,8 @@ pub(in crate::store) type Visit<'v> = &'v mut dyn FnMut(&Head, &[u8]) -> Result<
 /// What a whole journal looks like.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Verified {
+    /// The record before its first.
+    pub first: Head,
     /// Its end.
     pub head: Head,
     /// The newest segment; none in a new journal.
@@ -34,7 +37,10 @@ pub(in crate::store) struct Verified {
 }
 
 impl Verified {
-    const START: Self = Self { head: Head::START, last: None, end: 0, synced_end: 0, size: 0, tail: false };
+    /// A journal that begins behind `first`, before anything of it was looked at.
+    fn behind(first: Head) -> Self {
+        Self { first, head: first, last: None, end: 0, synced_end: 0, size: 0, tail: false }
+    }
 }
 
 /// Looks at all of the journal in `dir`: of sealed segments, that their bytes match their checksum and that each follows
@@ -44,7 +50,7 @@ impl Verified {
 /// Nothing is written.
 pub(in crate::store) fn check(dir: &Path) -> Result<Verified, StoreError> {
     let segments = segments(dir)?;
-    let mut verified = Verified::START;
+    let mut verified = Verified::behind(Begin::of(dir)?.head);
     for (index, segment) in segments.iter().enumerate() {
         let (before, following) = (verified.head, segments.get(index + 1));
         let checked = if segment.sealed {
@@ -69,7 +75,7 @@ pub(in crate::store) fn prove_sealed(
     };
     let (Some(segment), following) = (segments.get(place), segments.get(place + 1)) else { return Ok(None) };
     let proved = segment.start().and_then(|before| {
-        let mut verified = Verified { head: before, ..Verified::START };
+        let mut verified = Verified::behind(before);
         verify_segment(segment, false, &mut verified, &mut |_, _| Ok(()))
             .map_err(|error| with_range(error, segment, &before, following))
     });
@@ -81,7 +87,7 @@ pub(in crate::store) fn prove_sealed(
 /// Nothing is written.
 pub(in crate::store) fn verify(dir: &Path, visit: Visit<'_>) -> Result<Verified, StoreError> {
     let segments = segments(dir)?;
-    let mut verified = Verified::START;
+    let mut verified = Verified::behind(Begin::of(dir)?.head);
     for (index, segment) in segments.iter().enumerate() {
         let (before, following) = (verified.head, segments.get(index + 1));
         verify_segment(segment, following.is_none(), &mut verified, visit)
@@ -175,6 +181,7 @@ pub(in crate::store) fn read_whole(dir: &Path, range: RangeInclusive<u64>, visit
 type VisitStep<'v> = &'v mut dyn FnMut(&Step<'_>, &[u8]) -> Result<ControlFlow<()>, StoreError>;
 
 fn walk(dir: &Path, range: RangeInclusive<u64>, visit: VisitStep<'_>) -> Result<(), StoreError> {
+    Begin::of(dir)?.refuse_before(*range.start())?;
     let segments = segments(dir)?;
     let begin = segments.partition_point(|segment| segment.start().is_ok_and(|before| before.seq < *range.start()));
     for segment in segments.iter().skip(begin.saturating_sub(1)) {
@@ -195,10 +202,11 @@ fn walk(dir: &Path, range: RangeInclusive<u64>, visit: VisitStep<'_>) -> Result<
     Ok(())
 }
 
-/// The hash of the record with sequence `seq`, if the journal reaches it.
+/// The hash of the record with sequence `seq`, if the journal reaches it and it has not left.
 pub(in crate::store) fn hash_at(dir: &Path, seq: u64) -> Result<Option<Hash>, StoreError> {
-    let mut found = (seq == 0).then_some(Head::START.hash);
-    if seq > 0 {
+    let begin = Begin::of(dir)?.head;
+    let mut found = (seq == begin.seq).then_some(begin.hash);
+    if seq > begin.seq {
         read(dir, seq..=seq, &mut |head, _| {
             found = Some(head.hash);
             Ok(())

@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    begin::Begin,
     record::{Head, crc_without, number32, number64, put},
     seal::{self, Unsealable},
 };
@@ -186,16 +187,16 @@ impl Segment {
     }
 }
 
-/// The segments of a journal in order, without gaps. Of one that is there raw and sealed, the raw file is named: the
+/// The segments of a journal in order, without gaps, from its [beginning](super::Begin). Of one that is there raw and sealed, the raw file is named: the
 /// other may be unproved yet.
 pub(in crate::store) fn segments(dir: &Path) -> Result<Vec<Segment>, StoreError> {
     // A listing is no picture of one moment: what was renamed meanwhile shows in the next.
     for _ in 1..MAX_LISTINGS {
-        if let Ok(segments) = whole(dir, list(dir)?) {
+        if let Ok(segments) = whole(dir, Begin::of(dir)?.number, list(dir)?) {
             return Ok(segments);
         }
     }
-    whole(dir, list(dir)?)
+    whole(dir, Begin::of(dir)?.number, list(dir)?)
 }
 
 fn list(dir: &Path) -> Result<Vec<Segment>, StoreError> {
@@ -215,10 +216,11 @@ fn list(dir: &Path) -> Result<Vec<Segment>, StoreError> {
     Ok(found.into_iter().map(place).collect())
 }
 
-/// Refuses a listing in which something must be missing.
-fn whole(dir: &Path, segments: Vec<Segment>) -> Result<Vec<Segment>, StoreError> {
+/// Refuses a listing in which something from the segment `first` on must be missing.
+fn whole(dir: &Path, first: u64, mut segments: Vec<Segment>) -> Result<Vec<Segment>, StoreError> {
+    segments.retain(|segment| segment.number >= first);
     let missing = |number| Segment::new(dir, number).damaged("this segment is missing: bring it back from a backup");
-    for (expected, segment) in (1..).zip(&segments) {
+    for (expected, segment) in (first..).zip(&segments) {
         if segment.number != expected {
             return Err(missing(expected));
         }
@@ -226,6 +228,7 @@ fn whole(dir: &Path, segments: Vec<Segment>) -> Result<Vec<Segment>, StoreError>
     match segments.last() {
         // A segment is sealed only when the next one is there.
         Some(last) if last.sealed => Err(missing(last.number + 1)),
+        None if first > 1 => Err(missing(first)),
         _ => Ok(segments),
     }
 }

@@ -24,7 +24,7 @@ use crate::{
         disk,
         event::Entry,
         folder::{SNAPSHOT_FORMAT, index_dir, io, journal_dir, raise_format, sync_dir},
-        journal::{self, Head},
+        journal::{self, Begin, Head},
         port::{Counts, StoreError},
         settings::Settings,
         snapshot::{self, Snapshot},
@@ -38,7 +38,7 @@ const MAX_SET_ASIDE: u32 = 10_000;
 /// Snapshots kept: the one in use, and the one before, should the disk spoil it.
 const KEPT_SNAPSHOTS: usize = 2;
 /// A delta is merged when it is this part of what it lies over, however much that is: each merge may write all of it again.
-const LEAST_PART: u64 = 16;
+const LEAST_PART: u64 = 32;
 
 /// By queue, a key that no live key comes before.
 type Fronts = BTreeMap<&'static [u8], Vec<u8>>;
@@ -153,6 +153,15 @@ impl Index {
     pub fn fit(self, head: Head) -> Result<Self, StoreError> {
         let mut index = self;
         let dir = journal_dir(&index.root);
+        let begin = Begin::of(&dir)?;
+        if index.applied()?.seq < begin.head.seq {
+            let what = format!(
+                "it begins behind sequence {}, and no snapshot that can be used reaches that far: bring one back from a backup, or \
+                 the older segments from {}",
+                begin.head.seq, begin.kept_in
+            );
+            return Err(StoreError::Damaged { path: dir.display().to_string(), what });
+        }
         let belongs = |to: Head| Ok::<_, StoreError>(journal::hash_at(&dir, to.seq)? == Some(to.hash));
         if !belongs(index.applied()?)? {
             let (root, content, settings) = (index.root.clone(), index.content.clone(), index.settings.clone());

@@ -22,7 +22,7 @@ use crate::store::{
 };
 
 /// A block of new entries is closed when it has this many bytes.
-const BLOCK_BYTES: usize = 16 * 1024;
+const BLOCK_BYTES: usize = 8 * 1024;
 /// An old block may grow to this before it is split: else every block would be split by the first entry it gets.
 const GROWN_BYTES: usize = BLOCK_BYTES * 3 / 2;
 /// A block with fewer takes in the next one, untouched or not: else blocks would only ever get smaller.
