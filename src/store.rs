@@ -17,6 +17,7 @@ mod record;
 mod settings;
 mod sled;
 mod transfer;
+mod vault;
 
 pub use self::sled::SledStore;
 pub use backup::{BackupReport, Progress, backup, restore};
@@ -30,3 +31,4 @@ pub use port::{
 pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};
+pub use vault::{BackupId, Flaw, Place, PlaceError, Target, Vault, VaultReport};

@@ -18,7 +18,7 @@ mod segment;
 
 pub(super) use append::Journal;
 pub(super) use record::{Head, MAX_PAYLOAD_BYTES, alone, hex};
-pub(super) use scan::{Verified, hash_at, read, read_synced, read_whole, verify};
+pub(super) use scan::{hash_at, read, read_synced, read_whole, verify};
 pub(super) use sealer::Sealer;
 pub(super) use segment::segments;
 
