@@ -18,6 +18,7 @@ mod settings;
 mod sled;
 mod snapshot;
 mod transfer;
+mod vault;
 
 pub use self::sled::SledStore;
 pub use backup::{BackupReport, Progress, backup, restore};
@@ -31,3 +32,4 @@ pub use port::{
 pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};
+pub use vault::{BackupId, Flaw, Place, PlaceError, Target, Vault, VaultReport};

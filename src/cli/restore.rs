@@ -1,11 +1,11 @@
 //! `markwarden restore`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use super::{Context, Done};
-use crate::store::restore;
+use super::{Context, Done, backup};
+use crate::store::{Target, restore};
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
@@ -15,9 +15,12 @@ use crate::store::restore;
                         Accounts are not in a backup: make them again with `markwarden account add`."
 )]
 pub struct Args {
-    /// The backup: a folder made by `markwarden backup`.
-    #[arg(long, value_name = "DIR")]
-    from: PathBuf,
+    /// The backup: a folder made by `markwarden backup`, or a vault: vault:DIR or file:///DIR.
+    #[arg(long, value_name = "WHERE")]
+    from: OsString,
+    /// Which backup of a vault, as `backup list` names it; the newest when absent.
+    #[arg(long, value_name = "ID")]
+    at: Option<String>,
     /// The new data folder, which must be new or empty.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -26,15 +29,28 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// When the backup is damaged or newer, the target is not empty, or the disk says no.
+/// When the backup is damaged or newer, the target is not empty, or the disk or the vault's place says no.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
+    let from = Target::parse(&args.from)?;
+    let settings = context.settings()?.store;
+    let at = args.at.as_deref().map(backup::read_id).transpose()?;
     let bar = context.progress(1, "restore");
-    let report = restore(&args.from, &args.to, &context.settings()?.store, &mut |done, total| {
+    let progress = &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
-    });
+    };
+    let restored = match &from {
+        Target::Folder(_) if at.is_some() => {
+            bail!("--at chooses among the backups of a vault; {from} is a plain folder")
+        }
+        Target::Folder(folder) => restore(folder, &args.to, &settings, progress).map(|report| (String::new(), report)),
+        Target::Vault(place) => backup::open(place, false)?
+            .restore(at, &args.to, &settings, progress)
+            .map(|(id, report)| (format!("{id} of "), report)),
+    };
     bar.finish_and_clear();
-    super::backup::print(&report?, context)?;
-    context.say(&format!("restored {} to {}, proved by equal hashes", args.from.display(), args.to.display()));
+    let (which, report) = restored?;
+    backup::print(&report, context)?;
+    context.say(&format!("restored {which}{from} to {}, proved by equal hashes", args.to.display()));
     Ok(Done::Fine)
 }

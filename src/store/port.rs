@@ -133,6 +133,16 @@ pub enum StoreError {
     /// The store has stopped after a failed write; reads go on.
     #[error("the store stopped writing after an error: {0}")]
     Stopped(String),
+    /// A vault could not be read or written.
+    #[error("{doing}: {what}. {mend}")]
+    Vault {
+        /// What was being done to which object.
+        doing: String,
+        /// What stands in the way.
+        what: String,
+        /// What to do about it.
+        mend: String,
+    },
     /// A value that cannot be stored.
     #[error("cannot store this: {0}")]
     Refused(String),

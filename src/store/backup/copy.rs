@@ -47,7 +47,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<(PathBuf, u64)>) -> Result<
 }
 
 /// Copies a file to a new name, durably; returns its size and SHA-256. What is appended meanwhile is left out.
-pub(super) fn copy_hashed(from: &Path, to: &Path) -> Result<(u64, String), StoreError> {
+pub(in crate::store) fn copy_hashed(from: &Path, to: &Path) -> Result<(u64, String), StoreError> {
     let doing = || format!("copying {} to {}", from.display(), to.display());
     let source = File::open(from).map_err(io(doing))?;
     let size = source.metadata().map_err(io(doing))?.len();

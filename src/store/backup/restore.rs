@@ -1,26 +1,19 @@
 //! Bringing a backup into an empty folder, and proving that nothing is missing.
 
-use std::{
-    fs,
-    path::{Component, Path},
-    sync::Arc,
-};
+use std::{fs, path::Path, sync::Arc};
 
-use super::{BackupReport, FORMAT, MANIFEST, Manifest, Progress, copy_hashed, finish_folder, hash_file, make_empty};
+use super::{BackupReport, MANIFEST, MAX_MANIFEST_BYTES, Manifest, Progress, copy_hashed, hash_file, make_empty};
 use crate::{
     model::SystemClock,
     store::{
         disk,
-        folder::{format_file, io},
+        folder::{format_file, io, write_format},
         journal::hex,
         port::{Counts, StoreError},
         settings::Settings,
         sled::SledStore,
     },
 };
-
-/// A manifest names each body; larger ones are not read.
-const MAX_MANIFEST_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Brings the backup in `from` into `target`, which must be empty or absent: every file's hash is compared, then the store
 /// is opened and its sequence, last hash and counters are held against the manifest.
@@ -35,13 +28,11 @@ pub fn restore(
     progress: Progress<'_>,
 ) -> Result<BackupReport, StoreError> {
     let path = from.join(MANIFEST);
-    let manifest = read_manifest(&path)?;
-    if let Some(file) = manifest.files.iter().find(|file| !is_allowed(&file.path)) {
-        let what = format!("`{:.200}` is no file of a backup", file.path);
-        return Err(StoreError::Damaged { path: path.display().to_string(), what });
-    }
+    let bytes =
+        disk::read(&path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
+    let manifest = Manifest::parse(&path.display().to_string(), &bytes)?;
     make_empty(target)?;
-    let (mut done, total) = (0, manifest.files.iter().map(|file| file.bytes).sum());
+    let (mut done, total) = (0, manifest.bytes());
     for file in &manifest.files {
         let source = from.join(&file.path);
         let (bytes, sha256) = copy_hashed(&source, &target.join(&file.path))?;
@@ -55,35 +46,23 @@ pub fn restore(
         done += bytes;
         progress(done, total);
     }
-    finish_folder(target)?;
-    if let Err(error) = prove(target, settings, &manifest) {
-        fs::remove_file(format_file(target)).map_err(io(|| format!("withdrawing {}", target.display())))?;
-        return Err(error);
-    }
+    settle_restored(target, settings, &manifest)?;
     Ok(manifest.report(hash_file(&path)?.1))
 }
 
-fn read_manifest(path: &Path) -> Result<Manifest, StoreError> {
-    let damaged = |what: String| StoreError::Damaged { path: path.display().to_string(), what };
-    let bytes =
-        disk::read(path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
-    let value: serde_json::Value =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("it is no manifest: {error}")))?;
-    let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(0);
-    if format > u64::from(FORMAT) {
-        let found = u32::try_from(format).unwrap_or(u32::MAX);
-        return Err(StoreError::Newer { path: path.display().to_string(), found, supported: FORMAT });
+/// Makes the restored files a store and proves it; takes that back when the proof fails. Without the format file, which is
+/// written last, a half restored folder is no store.
+pub(in crate::store) fn settle_restored(
+    target: &Path,
+    settings: &Settings,
+    manifest: &Manifest,
+) -> Result<(), StoreError> {
+    write_format(target)?;
+    if let Err(error) = prove(target, settings, manifest) {
+        fs::remove_file(format_file(target)).map_err(io(|| format!("withdrawing {}", target.display())))?;
+        return Err(error);
     }
-    serde_json::from_value(value).map_err(|error| damaged(format!("it is no manifest: {error}")))
-}
-
-/// Plain names below the parts a backup has; nothing that leads out of the folder.
-fn is_allowed(path: &str) -> bool {
-    let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    let first = path.split('/').next().unwrap_or("");
-    plain
-        && !path.contains('\\')
-        && (["journal", "content", "evidence"].contains(&first) || path.starts_with("ledger/checkpoints/"))
+    Ok(())
 }
 
 fn prove(target: &Path, settings: &Settings, manifest: &Manifest) -> Result<(), StoreError> {

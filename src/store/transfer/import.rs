@@ -16,10 +16,10 @@ use super::{BodyLine, ENTRY, EntryLine, FORMAT, Footer, Header, KIND, TransferRe
 use crate::{
     model::SystemClock,
     store::{
-        backup::{Progress, finish_folder, make_empty},
+        backup::{Progress, make_empty},
         content::{ContentStore, MAX_BODY_BYTES},
         event::CODEC_JSON,
-        folder::{content_dir, format_file, io, journal_dir},
+        folder::{content_dir, format_file, io, journal_dir, write_format},
         journal::{Journal, MAX_PAYLOAD_BYTES, hex, verify},
         port::StoreError,
         settings::Settings,
@@ -69,7 +69,7 @@ pub fn import(
         lines.body(&content)?;
     }
     let sha256 = lines.footer(&header)?;
-    finish_folder(target)?;
+    write_format(target)?;
     if let Err(error) = prove(target, &settings, &header) {
         fs::remove_file(format_file(target)).map_err(io(|| format!("withdrawing {}", target.display())))?;
         return Err(error);

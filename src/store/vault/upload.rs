@@ -1,0 +1,281 @@
+//! Taking a backup into a vault: what is there already is not sent again.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use object_store::{Error, MultipartUpload, ObjectStore, ObjectStoreExt, PutMode, path::Path as ObjectPath};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{BackupId, PART_BYTES, Vault, download::read_bounded, each, fault, staging::Staging};
+use crate::{
+    model::Clock,
+    store::{
+        backup::{BackupReport, Manifest, ManifestFile, Progress, check_store, hash_file, parts, relative},
+        folder::{io, journal_dir},
+        journal::{hex, segments},
+        port::StoreError,
+    },
+};
+
+/// How often an object is sent when the place does not say whether it came.
+const MAX_TRIES: u32 = 3;
+/// More parts no S3-compatible store takes of one object.
+const MAX_PARTS: u64 = 10_000;
+/// Bodies may go while a backup is taken when nobody cites them; nothing else may.
+const CONTENT: &str = "content/";
+
+/// What a backup in a vault holds, and what it cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VaultReport {
+    /// Its name in the vault.
+    pub id: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub backup: BackupReport,
+    /// Objects that were not in the vault before.
+    pub new_objects: u64,
+    /// The bytes they have.
+    pub new_bytes: u64,
+}
+
+/// A file that is to be in the backup.
+#[derive(Debug)]
+struct Source {
+    file: PathBuf,
+    entry: ManifestFile,
+}
+
+/// What became of a file that was to be sent.
+#[derive(Debug)]
+enum Sent {
+    /// It is in the vault.
+    There(u64),
+    /// It went before it was sent, as a body may that nobody cites.
+    Gone(String),
+}
+
+impl Vault {
+    /// Backs up the store in `data`, which may be in use meanwhile; everything it had acknowledged before the call is in
+    /// the backup.
+    ///
+    /// # Errors
+    /// When `data` holds no store or its journal is damaged, another backup of it is being taken, the place cannot be
+    /// reached or says no, or the disk does. The vault lists no new backup then.
+    pub fn backup(&self, data: &Path, clock: &dyn Clock, progress: Progress<'_>) -> Result<VaultReport, StoreError> {
+        check_store(data)?;
+        let (staging, copied) = Staging::take(data)?;
+        let id = BackupId::new(clock.now(), copied.head.seq);
+        let mut sources = journal_sources(&staging)?;
+        let (mut done, mut total) = (copied.bytes, copied.bytes);
+        let files = parts(data)?;
+        total += files.iter().map(|(_, bytes)| bytes).sum::<u64>();
+        for (file, size) in files {
+            sources.extend(hashed(data, file)?);
+            done += size;
+            progress(done, total);
+        }
+        let missing = self.missing(&sources)?;
+        total = done + missing.iter().map(|missing| missing.bytes).sum::<u64>();
+        let (mut new_objects, mut new_bytes, mut gone) = (0, 0, HashSet::new());
+        let send = each(
+            missing.into_iter(),
+            |upload| send(Arc::clone(&self.objects), self.name.clone(), upload),
+            |sent| match sent {
+                Sent::There(bytes) => {
+                    new_objects += 1;
+                    new_bytes += bytes;
+                    progress(done + new_bytes, total);
+                }
+                Sent::Gone(hash) => drop(gone.insert(hash)),
+            },
+        );
+        self.runtime.block_on(send)?;
+        let files = sources.into_iter().map(|source| source.entry).filter(|entry| !gone.contains(&entry.sha256));
+        let manifest = Manifest::new(&copied, files.collect());
+        let json = Bytes::from(manifest.to_json()?);
+        let backup = manifest.report(hex(&Sha256::digest(&json)));
+        self.runtime.block_on(self.put_manifest(&id, json))?;
+        Ok(VaultReport { id: id.to_string(), backup, new_objects, new_bytes })
+    }
+
+    /// What has to be sent: each hash once, unless an object of its size is there.
+    fn missing(&self, sources: &[Source]) -> Result<Vec<Upload>, StoreError> {
+        let wanted: HashMap<&str, u64> =
+            sources.iter().map(|source| (source.entry.sha256.as_str(), source.entry.bytes)).collect();
+        let present = self.runtime.block_on(self.present(&wanted))?;
+        let mut seen = HashSet::new();
+        let missing = sources.iter().filter(|Source { entry, .. }| {
+            present.get(&entry.sha256) != Some(&entry.bytes) && seen.insert(entry.sha256.as_str())
+        });
+        Ok(missing
+            .map(|Source { file, entry }| Upload {
+                file: file.clone(),
+                path: entry.path.clone(),
+                bytes: entry.bytes,
+                // Of another size it is damaged, whoever did that.
+                replace: present.contains_key(&entry.sha256),
+                at: self.object(&entry.sha256),
+                sha256: entry.sha256.clone(),
+            })
+            .collect())
+    }
+
+    /// Makes the backup one that is listed.
+    async fn put_manifest(&self, id: &BackupId, json: Bytes) -> Result<(), StoreError> {
+        let at = self.manifest(id);
+        let doing = format!("writing {at} in {}", self.name);
+        match put(&*self.objects, &at, &json, false).await {
+            Ok(true) => Ok(()),
+            Ok(false) => match read_bounded(&*self.objects, &at, json.len() as u64).await {
+                // An answer was lost, and the manifest had come.
+                Ok(Some(found)) if found == json => Ok(()),
+                _ => Err(StoreError::Vault {
+                    doing,
+                    what: "another backup has this name".into(),
+                    mend: "Start again".into(),
+                }),
+            },
+            Err(error) => Err(fault::told(&doing, &error)),
+        }
+    }
+}
+
+/// The segments of the copied journal.
+fn journal_sources(staging: &Staging) -> Result<Vec<Source>, StoreError> {
+    let mut sources = Vec::new();
+    for segment in segments(&journal_dir(staging.root()))? {
+        let (bytes, sha256) = hash_file(&segment.path)?;
+        let path = relative(staging.root(), &segment.path)?;
+        sources.push(Source { file: segment.path, entry: ManifestFile { path, bytes, sha256 } });
+    }
+    Ok(sources)
+}
+
+/// A file with its hash as it is by now; none when it is a body that went.
+fn hashed(data: &Path, file: PathBuf) -> Result<Option<Source>, StoreError> {
+    let path = relative(data, &file)?;
+    match hash_file(&file) {
+        Ok((bytes, sha256)) => Ok(Some(Source { file, entry: ManifestFile { path, bytes, sha256 } })),
+        Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::NotFound && path.starts_with(CONTENT) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A file on its way.
+#[derive(Debug)]
+struct Upload {
+    file: PathBuf,
+    path: String,
+    bytes: u64,
+    sha256: String,
+    at: ObjectPath,
+    replace: bool,
+}
+
+/// Sends the first bytes of a file, as many as were hashed: what was appended since is left out.
+async fn send(objects: Arc<dyn ObjectStore>, place: String, upload: Upload) -> Result<Sent, StoreError> {
+    let reading = || format!("reading {}", upload.file.display());
+    let file = match File::open(&upload.file) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound && upload.path.starts_with(CONTENT) => {
+            return Ok(Sent::Gone(upload.sha256));
+        }
+        Err(error) => return Err(io(reading)(error)),
+    };
+    let sending = || format!("writing {} of {} in {place}", upload.at, upload.path);
+    if upload.bytes > PART_BYTES {
+        let parts = objects.put_multipart(&upload.at).await.map_err(|error| fault::told(&sending(), &error))?;
+        send_parts(parts, file, &upload, &sending()).await?;
+    } else {
+        let (_, part) = read_part(file, upload.bytes).await.map_err(io(reading))?;
+        if hex(&Sha256::digest(&part)) != upload.sha256 {
+            return Err(changed(&upload));
+        }
+        put(&*objects, &upload.at, &part, upload.replace).await.map_err(|error| fault::told(&sending(), &error))?;
+    }
+    tracing::debug!(path = upload.path, object = %upload.at, bytes = upload.bytes, "put an object into the vault");
+    Ok(Sent::There(upload.bytes))
+}
+
+/// Sends a file in parts; the object is there after the last one, if the bytes had the hash.
+async fn send_parts(
+    mut parts: Box<dyn MultipartUpload>,
+    mut file: File,
+    upload: &Upload,
+    sending: &str,
+) -> Result<(), StoreError> {
+    let size = PART_BYTES.max(upload.bytes.div_ceil(MAX_PARTS));
+    let mut hasher = Sha256::new();
+    let mut left = upload.bytes;
+    let outcome = loop {
+        if left == 0 {
+            break if hex(&hasher.finalize()) == upload.sha256 { Ok(()) } else { Err(changed(upload)) };
+        }
+        let part;
+        (file, part) = match read_part(file, size.min(left)).await {
+            Ok(read) => read,
+            Err(error) => break Err(io(|| format!("reading {}", upload.file.display()))(error)),
+        };
+        if part.is_empty() {
+            break Err(changed(upload));
+        }
+        hasher.update(&part);
+        left -= part.len() as u64;
+        if let Err(error) = parts.put_part(part.into()).await {
+            break Err(fault::told(sending, &error));
+        }
+    };
+    if outcome.is_err() {
+        // What came is no object; a place that keeps it clears it by its own rules.
+        drop(parts.abort().await);
+        return outcome;
+    }
+    parts.complete().await.map(drop).map_err(|error| fault::told(sending, &error))
+}
+
+fn changed(upload: &Upload) -> StoreError {
+    StoreError::Vault {
+        doing: format!("backing up {}", upload.file.display()),
+        what: "it changed between being hashed and being sent".into(),
+        mend: "Start again; `markwarden doctor` says whether it is sound".into(),
+    }
+}
+
+/// The next `size` bytes, fewer at the end.
+async fn read_part(mut file: File, size: u64) -> std::io::Result<(File, Bytes)> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut part = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        (&mut file).take(size).read_to_end(&mut part)?;
+        Ok((file, part.into()))
+    });
+    read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
+}
+
+/// Writes an object, which is there whole or not at all; false when one of this name and size was there before.
+async fn put(objects: &dyn ObjectStore, at: &ObjectPath, bytes: &Bytes, replace: bool) -> Result<bool, Error> {
+    let mut mode = if replace { PutMode::Overwrite } else { PutMode::Create };
+    let mut tries = 1;
+    loop {
+        match objects.put_opts(at, bytes.clone().into(), mode.clone().into()).await {
+            Ok(_) => return Ok(true),
+            Err(Error::AlreadyExists { .. }) => match objects.head(at).await {
+                Ok(found) if found.size == bytes.len() as u64 => return Ok(false),
+                Ok(_) => mode = PutMode::Overwrite,
+                Err(Error::NotFound { .. }) if tries < MAX_TRIES => {}
+                Err(error) => return Err(error),
+            },
+            Err(Error::Generic { .. }) if tries < MAX_TRIES => {}
+            Err(error) => return Err(error),
+        }
+        tries += 1;
+    }
+}
