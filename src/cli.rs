@@ -20,6 +20,7 @@ mod robots;
 mod rules;
 mod serve;
 mod transfer;
+mod trim;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -81,6 +82,8 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Make a store of an export, in an empty folder.
     Import(transfer::ImportArgs),
+    /// Let old segments of the journal leave for a backup that has them, or bring them back.
+    Trim(trim::Args),
     /// Check, hold and let go of bodies in the content store.
     Bodies(bodies::Args),
     /// Say what is wrong with the store and what to do.
@@ -110,6 +113,7 @@ pub fn run() -> ExitCode {
         Command::Restore(args) => restore::run(args, &context),
         Command::Export(args) => transfer::run_export(args, &context),
         Command::Import(args) => transfer::run_import(args, &context),
+        Command::Trim(args) => trim::run(args, &context),
         Command::Bodies(args) => bodies::run(args, &context),
         Command::Doctor(args) => doctor::run(args, &context),
         Command::Account(args) => account::run(args, &context),

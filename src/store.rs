@@ -18,10 +18,11 @@ mod settings;
 mod sled;
 mod snapshot;
 mod transfer;
+mod trim;
 mod vault;
 
 pub use self::sled::SledStore;
-pub use backup::{BackupReport, Progress, backup, restore};
+pub use backup::{BackupReport, Manifest, ManifestFile, Progress, backup, restore};
 pub use content::{ContentStore, Hold, MAX_BODY_BYTES, MIN_RETAIN_DAYS, ScrubReport, SweepReport};
 pub use doctor::{Ailment, Gravity, doctor, rebuild_index};
 pub use memory::MemoryStore;
@@ -32,4 +33,5 @@ pub use port::{
 pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};
-pub use vault::{BackupId, Flaw, Place, PlaceError, Target, Vault, VaultReport};
+pub use trim::{Kept, KeptInFolder, TrimReport, bring_back, trim};
+pub use vault::{BackupId, Flaw, KeptInVault, Place, PlaceError, Target, Vault, VaultReport};

@@ -44,6 +44,8 @@ const COMPRESS_FROM_BYTES: usize = 256;
 #[derive(Debug, Clone)]
 pub struct ContentStore {
     root: PathBuf,
+    /// Where bodies are read that are not here.
+    below: Option<PathBuf>,
     /// Held while a body is found to be there, or taken out of its place.
     gate: Arc<Mutex<()>>,
     /// Held by the one sweep at a time.
@@ -61,14 +63,23 @@ impl ContentStore {
         let root = dir.join("sha256");
         disk::make_folders(&root).map_err(doing(|| format!("making {}", root.display())))?;
         sync_dir(dir)?;
-        let store = Self { root, gate: Arc::default(), sweeping: Arc::default(), settled: Arc::default() };
+        let store = Self::at(root);
         store.bring_all_back()?;
         Ok(store)
     }
 
     /// The store in `dir` as it is: nothing is made.
     pub(super) fn existing(dir: &Path) -> Self {
-        Self { root: dir.join("sha256"), gate: Arc::default(), sweeping: Arc::default(), settled: Arc::default() }
+        Self::at(dir.join("sha256"))
+    }
+
+    fn at(root: PathBuf) -> Self {
+        Self { root, below: None, gate: Arc::default(), sweeping: Arc::default(), settled: Arc::default() }
+    }
+
+    /// The same store, which reads from the one in `dir` what it does not have, and changes nothing there.
+    pub(super) fn over(self, dir: &Path) -> Self {
+        Self { below: Some(dir.join("sha256")), ..self }
     }
 
     /// Whether there is a body with this hash; whether it is unharmed, only [`get`](Self::get) says.
@@ -106,7 +117,10 @@ impl ContentStore {
     /// # Errors
     /// When `hash` is no SHA-256 in hex, the file does not hold that body, or the disk says no.
     pub fn get(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.path(hash)?;
+        let mut path = self.path(hash)?;
+        if let Some(below) = self.below.as_ref().filter(|_| !disk::exists(&path)) {
+            path = below.join(path.strip_prefix(&self.root).unwrap_or(&path));
+        }
         // The codec byte, and the little that an incompressible body grows by.
         let packed = match disk::read(&path, MAX_BODY_BYTES as u64 + 64 * 1024) {
             Ok(packed) => packed,

@@ -13,10 +13,11 @@ use super::{
     content::ContentStore,
     event::Entry,
     folder::{check_format, content_dir, io, journal_dir, lock},
-    journal::verify,
+    journal::{Begin, Head, hash_at, verify},
     port::{Counts, StoreError},
     settings::Settings,
     sled::{SledStore, set_aside},
+    snapshot::{self, Snapshot},
 };
 use crate::model::SystemClock;
 
@@ -85,7 +86,11 @@ pub fn doctor(
     }
     look_around(data, &mut found)?;
     match examine_journal(data, &mut found) {
-        Ok(counts) => index::examine(data, &settings, counts, &mut found)?,
+        Ok(counts) => {
+            if examine_snapshots(data, &mut found)? {
+                index::examine(data, &settings, counts, &mut found)?;
+            }
+        }
         Err(error) => found.push(unreadable(&error)),
     }
     examine_content(data, progress, &mut found)?;
@@ -101,9 +106,15 @@ pub fn rebuild_index(data: &Path, settings: &Settings) -> Result<Counts, StoreEr
     if !check_format(data)? {
         return Err(StoreError::Refused(format!("{} holds no store", data.display())));
     }
-    verify(&journal_dir(data), &mut |_, _| Ok(()))?;
+    let whole = verify(&journal_dir(data), &mut |_, _| Ok(()))?.first == Head::START;
     let held = lock(data)?;
     set_aside(data, "a repair was asked for")?;
+    for (_, path) in snapshot::newest(data)? {
+        // Where the journal cannot say it all again, only a snapshot that is damaged is set aside, by the opening.
+        if whole {
+            snapshot::set_aside(&path, &StoreError::NotYet("a repair was asked for".into()))?;
+        }
+    }
     drop(held);
     // A repair leaves the journal alone, down to its files.
     let settings = Settings { seal: false, ..settings.clone() };
@@ -131,7 +142,8 @@ fn look_around(data: &Path, found: &mut Vec<Ailment>) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn examine_journal(data: &Path, found: &mut Vec<Ailment>) -> Result<Counts, StoreError> {
+/// Looks through the journal; says what it amounts to if all of it is there.
+fn examine_journal(data: &Path, found: &mut Vec<Ailment>) -> Result<Option<Counts>, StoreError> {
     let mut tally = Tally::default();
     let verified = verify(&journal_dir(data), &mut |head, payload| {
         tally.add(head.seq, &Entry::decode(head.seq, payload)?.event);
@@ -142,7 +154,42 @@ fn examine_journal(data: &Path, found: &mut Vec<Ailment>) -> Result<Counts, Stor
             format!("an unfinished write stands behind sequence {}; it was never acknowledged", verified.head.seq);
         found.push(Ailment::note(what, "nothing: the next start clears it"));
     }
-    Ok(tally.counts())
+    let begin = Begin::of(&journal_dir(data))?;
+    if begin.head == Head::START {
+        return Ok(Some(tally.counts()));
+    }
+    let what = format!("sequences 1 to {} have left the journal for {}", begin.head.seq, begin.kept_in);
+    found.push(Ailment::note(what, "keep that backup: `markwarden trim --bring-back` brings them back"));
+    Ok(None)
+}
+
+/// Looks through the snapshots; says whether the index can be rebuilt.
+fn examine_snapshots(data: &Path, found: &mut Vec<Ailment>) -> Result<bool, StoreError> {
+    let dir = journal_dir(data);
+    let whole = Begin::of(&dir)?.head == Head::START;
+    let mut usable = 0;
+    for (_, path) in snapshot::newest(data)? {
+        let proved = Snapshot::open(&path, 0).and_then(|opened| {
+            opened.prove()?;
+            Ok(hash_at(&dir, opened.head().seq)? == Some(opened.head().hash))
+        });
+        let what = match proved {
+            Ok(true) => {
+                usable += 1;
+                continue;
+            }
+            Ok(false) => format!("{} does not belong to this journal", path.display()),
+            Err(error @ StoreError::Damaged { .. }) => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        found.push(Ailment::warning(what, "run `markwarden doctor --repair`: the index is rebuilt, nothing is lost"));
+    }
+    if usable == 0 && !whole {
+        let what = "the oldest segments have left the journal, and no snapshot can be used";
+        let advice = "bring a snapshot back from a backup, or the segments: `markwarden trim --bring-back`";
+        found.push(Ailment::error(what, advice));
+    }
+    Ok(whole || usable > 0)
 }
 
 fn examine_content(

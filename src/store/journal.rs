@@ -20,9 +20,11 @@ mod segment;
 pub(super) use append::Journal;
 pub(super) use begin::Begin;
 pub(super) use record::{Hash, Head, MAX_PAYLOAD_BYTES, alone, crc_without, hex, number32, number64, put};
-pub(super) use scan::{check, hash_at, prove_sealed, read, read_synced, read_while, read_whole, verify};
+pub(super) use scan::{
+    Verified, check, hash_at, prove_sealed, read, read_synced, read_while, read_whole, verify, verify_chain,
+};
 pub(super) use sealer::Sealer;
-pub(super) use segment::segments;
+pub(super) use segment::{Segment, files, segments};
 
 #[cfg(test)]
 mod tests {

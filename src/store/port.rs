@@ -120,6 +120,9 @@ pub enum StoreError {
         /// The folder.
         path: String,
     },
+    /// What was asked for cannot be done as things are.
+    #[error("{0}")]
+    NotYet(String),
     /// Records that are asked for have left for a backup.
     #[error(
         "sequences 1 to {seq} of the journal have left for {kept_in}: `markwarden trim --bring-back --kept-in` with that backup brings them back"

@@ -7,6 +7,7 @@
 mod download;
 mod fault;
 mod id;
+mod kept;
 mod place;
 mod staging;
 mod upload;
@@ -20,6 +21,7 @@ use tokio::{runtime::Runtime, task::JoinSet};
 pub use self::{
     download::Flaw,
     id::BackupId,
+    kept::KeptInVault,
     place::{Place, PlaceError, Target},
     upload::VaultReport,
 };

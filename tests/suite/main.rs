@@ -29,5 +29,6 @@ mod store_model;
 mod store_seal;
 mod store_shop;
 mod store_transfer;
+mod store_trim;
 mod store_vault;
 mod warc;

@@ -16,23 +16,23 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/store");
 /// Changes tried on sealed segments.
 const MUTATIONS: usize = 400;
 
-fn sealing() -> Settings {
+pub fn sealing() -> Settings {
     Settings { seal: true, ..small() }
 }
 
-fn open(dir: &Path) -> Result<SledStore, StoreError> {
+pub fn open(dir: &Path) -> Result<SledStore, StoreError> {
     SledStore::open(dir, &sealing(), clock())
 }
 
 /// A store with something in it whose full segments are sealed.
-fn sealed(dir: &Path) -> Counts {
+pub fn sealed(dir: &Path) -> Counts {
     let counts = furnished(dir);
     open(dir).unwrap().seal().unwrap();
     assert!(sealed_files(dir).len() > 1 && segments(dir).len() == sealed_files(dir).len() + 1);
     counts
 }
 
-fn sealed_files(dir: &Path) -> Vec<PathBuf> {
+pub fn sealed_files(dir: &Path) -> Vec<PathBuf> {
     segments(dir).into_iter().filter(|path| path.extension().is_some_and(|kind| kind == "zst")).collect()
 }
 
@@ -40,7 +40,7 @@ fn without_index(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     picture(dir).into_iter().filter(|(path, _)| !path.starts_with(dir.join("index"))).collect()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for (path, bytes) in picture(from) {
         let target = to.join(path.strip_prefix(from).unwrap());
         fs::create_dir_all(target.parent().unwrap()).unwrap();

@@ -3,10 +3,7 @@
 //! It comes from outside. What it says is checked here as far as it can be without the files, and believed only where
 //! hashes prove it.
 
-use std::{
-    iter::once,
-    path::{Component, Path},
-};
+use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +20,7 @@ pub(in crate::store) const MAX_MANIFEST_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::store) struct Manifest {
+pub struct Manifest {
     format: u32,
     /// The newest sequence in its journal.
     pub seq: u64,
@@ -37,7 +34,7 @@ pub(in crate::store) struct Manifest {
 
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::store) struct ManifestFile {
+pub struct ManifestFile {
     /// Below the data folder, with `/`.
     pub path: String,
     /// Its size.
@@ -54,13 +51,13 @@ struct Versioned {
 
 impl Manifest {
     /// The manifest of a backup with this journal and these files.
-    pub fn new(journal: &Copied, files: Vec<ManifestFile>) -> Self {
+    pub(in crate::store) fn new(journal: &Copied, files: Vec<ManifestFile>) -> Self {
         let (seq, hash) = (journal.head.seq, hex(&journal.head.hash));
         Self { format: FORMAT, seq, hash, counts: journal.counts, files }
     }
 
     /// Reads the manifest that `place` holds.
-    pub fn parse(place: &str, bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(in crate::store) fn parse(place: &str, bytes: &[u8]) -> Result<Self, StoreError> {
         let damaged = |what: String| StoreError::Damaged { path: place.to_owned(), what };
         let no_manifest = |error: serde_json::Error| damaged(format!("it is no manifest: {error}"));
         let Versioned { format } = serde_json::from_slice(bytes).map_err(no_manifest)?;
@@ -82,7 +79,7 @@ impl Manifest {
     }
 
     /// As it is written down.
-    pub fn to_json(&self) -> Result<Vec<u8>, StoreError> {
+    pub(in crate::store) fn to_json(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec_pretty(self).map_err(|error| StoreError::Refused(error.to_string()))
     }
 
@@ -92,7 +89,7 @@ impl Manifest {
     }
 
     /// The report on this backup, whose manifest has the hash `manifest_sha256`.
-    pub fn report(&self, manifest_sha256: String) -> BackupReport {
+    pub(in crate::store) fn report(&self, manifest_sha256: String) -> BackupReport {
         BackupReport {
             files: self.files.len() as u64,
             bytes: self.bytes(),
@@ -108,5 +105,5 @@ impl Manifest {
 fn is_allowed(path: &str) -> bool {
     let plain = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     let below = |part: &str| path.strip_prefix(part).is_some_and(|rest| rest.starts_with('/'));
-    plain && !path.contains('\\') && once("journal").chain(PARTS).any(below)
+    plain && !path.contains('\\') && ["journal", "snapshot"].into_iter().chain(PARTS).any(below)
 }

@@ -27,10 +27,7 @@ pub fn restore(
     settings: &Settings,
     progress: Progress<'_>,
 ) -> Result<BackupReport, StoreError> {
-    let path = from.join(MANIFEST);
-    let bytes =
-        disk::read(&path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
-    let manifest = Manifest::parse(&path.display().to_string(), &bytes)?;
+    let manifest = read_manifest(from)?;
     make_empty(target)?;
     let (mut done, total) = (0, manifest.bytes());
     for file in &manifest.files {
@@ -47,7 +44,15 @@ pub fn restore(
         progress(done, total);
     }
     settle_restored(target, settings, &manifest)?;
-    Ok(manifest.report(hash_file(&path)?.1))
+    Ok(manifest.report(hash_file(&from.join(MANIFEST))?.1))
+}
+
+/// The manifest of the backup in the folder `from`.
+pub(in crate::store) fn read_manifest(from: &Path) -> Result<Manifest, StoreError> {
+    let path = from.join(MANIFEST);
+    let bytes =
+        disk::read(&path, MAX_MANIFEST_BYTES).map_err(io(|| format!("reading the backup's {}", path.display())))?;
+    Manifest::parse(&path.display().to_string(), &bytes)
 }
 
 /// Makes the restored files a store and proves it; takes that back when the proof fails. Without the format file, which is

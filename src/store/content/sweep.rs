@@ -47,6 +47,8 @@ pub struct SweepReport {
 pub(in crate::store) struct Sweep<'a> {
     /// The data folder.
     pub data: &'a Path,
+    /// What is known of references before the journal is read: nothing, unless its oldest segments have left.
+    pub known: References,
     /// Bodies the index uses.
     pub indexed: &'a HashSet<String>,
     /// The time.
@@ -61,7 +63,7 @@ impl ContentStore {
     /// Lets go of bodies.
     pub(in crate::store) fn sweep(&self, sweep: &Sweep<'_>) -> Result<SweepReport, StoreError> {
         let _only = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut references = References::default();
+        let mut references = sweep.known.clone();
         references.read_on(sweep.data)?;
         let oldest = DAY.checked_mul(sweep.retain_days.max(MIN_RETAIN_DAYS)).and_then(|age| sweep.now.checked_sub(age));
         let mut report = SweepReport::default();

@@ -10,7 +10,7 @@ use crate::store::{
     backup::files_below,
     content::ContentStore,
     folder::{content_dir, index_dir, io, journal_dir, lock, snapshot_dir},
-    journal::{hash_at, verify},
+    journal::{Head, Verified, hash_at, verify},
     port::{Counts, StoreError},
     settings::Settings,
     sled::Index,
@@ -51,7 +51,7 @@ impl Drop for Workshop {
 pub(super) fn examine(
     data: &Path,
     settings: &Settings,
-    counts: Counts,
+    counts: Option<Counts>,
     found: &mut Vec<Ailment>,
 ) -> Result<(), StoreError> {
     if !data.join("lock").exists() {
@@ -68,7 +68,7 @@ pub(super) fn examine(
     };
     let workshop = Workshop::new()?;
     let rebuilt = rebuild(data, &workshop.room("rebuilt")?, settings)?;
-    if rebuilt.counts()? != counts {
+    if let Some(counts) = counts.filter(|counts| rebuilt.counts().is_ok_and(|rebuilt| rebuilt != *counts)) {
         found.push(Ailment::error(
             format!("the journal amounts to {counts:?}, an index rebuilt from it says {:?}", rebuilt.counts()?),
             "this is a mistake of the program: keep the folder and report it",
@@ -83,10 +83,25 @@ pub(super) fn examine(
 }
 
 fn rebuild(data: &Path, room: &Path, settings: &Settings) -> Result<Index, StoreError> {
-    let head = verify(&journal_dir(data), &mut |_, _| Ok(()))?.head;
-    let index = Index::open(room, ContentStore::open(&content_dir(room))?, settings)?;
+    let Verified { first, head, .. } = verify(&journal_dir(data), &mut |_, _| Ok(()))?;
+    if first != Head::START {
+        // What has left the journal only a snapshot still says.
+        copy_below(data, &snapshot_dir(data), room)?;
+    }
+    let content = ContentStore::open(&content_dir(room))?.over(&content_dir(data));
+    let index = Index::open(room, content, settings)?;
     index.catch_up(&journal_dir(data), head)?;
     Ok(index)
+}
+
+/// Copies a part of the data folder into a room.
+fn copy_below(data: &Path, part: &Path, room: &Path) -> Result<(), StoreError> {
+    for (from, _) in files_below(part)? {
+        let to = room.join(from.strip_prefix(data).unwrap_or(&from));
+        let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(&from, &to));
+        copied.map_err(io(|| format!("copying {}", from.display())))?;
+    }
+    Ok(())
 }
 
 /// Opens a copy of the index, since opening writes.
@@ -97,17 +112,10 @@ fn compare(
     rebuilt: &Index,
     found: &mut Vec<Ailment>,
 ) -> Result<(), StoreError> {
-    for (from, _) in [index_dir(data), snapshot_dir(data)]
-        .iter()
-        .map(|dir| files_below(dir))
-        .collect::<Result<Vec<_>, _>>()?
-        .concat()
-    {
-        let to = room.join(from.strip_prefix(data).unwrap_or(&from));
-        let copied = to.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::copy(&from, &to));
-        copied.map_err(io(|| format!("copying {}", from.display())))?;
-    }
-    let copy = match Index::open_existing(room, ContentStore::open(&content_dir(room))?, settings)? {
+    copy_below(data, &index_dir(data), room)?;
+    copy_below(data, &snapshot_dir(data), room)?;
+    let content = ContentStore::open(&content_dir(room))?.over(&content_dir(data));
+    let copy = match Index::open_existing(room, content, settings)? {
         Ok(copy) => copy,
         Err(what) => {
             found.push(Ailment::warning(format!("the index cannot be used: {what}"), REPAIR));

@@ -1,6 +1,9 @@
 //! Where a journal begins: at its first record, or behind the segments that have left it for a backup.
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +78,11 @@ impl Begin {
         let stored = Stored { format: FORMAT, number, seq: head.seq, hash: hex(&head.hash), kept_in };
         let json = serde_json::to_vec_pretty(&stored).map_err(|error| StoreError::Refused(error.to_string()))?;
         write_new(&path, &json)
+    }
+
+    /// The file that says so, if the journal in `dir` has one.
+    pub fn file(dir: &Path) -> Option<PathBuf> {
+        Some(dir.join(NAME)).filter(|path| disk::exists(path))
     }
 
     /// Refuses to read from `seq` on when that record has left.

@@ -1,7 +1,7 @@
 //! Reading a journal: every record checked, damage told from an unfinished tail.
 
 use std::{
-    ops::{ControlFlow, RangeInclusive},
+    ops::{ControlFlow, Range, RangeInclusive},
     path::Path,
 };
 
@@ -80,6 +80,27 @@ pub(in crate::store) fn prove_sealed(
             .map_err(|error| with_range(error, segment, &before, following))
     });
     Ok(Some((segment.number, proved)))
+}
+
+/// Proves the sealed segments with these numbers, which may lie before the journal's beginning, and that they lead to `end`;
+/// returns the record before their first.
+pub(in crate::store) fn verify_chain(dir: &Path, numbers: Range<u64>, end: Head) -> Result<Head, StoreError> {
+    let first = Segment::new(dir, numbers.start).sealed();
+    let begin = first.start()?;
+    if (numbers.start == 1) != (begin == Head::START) {
+        return Err(first.damaged(format!("it does not begin where segment {} begins", numbers.start)));
+    }
+    let mut verified = Verified::behind(begin);
+    let mut last = first;
+    for number in numbers {
+        last = Segment::new(dir, number).sealed();
+        verify_segment(&last, false, &mut verified, &mut |_, _| Ok(()))?;
+    }
+    if verified.head == end {
+        Ok(begin)
+    } else {
+        Err(last.damaged(format!("it does not lead to sequence {}, where the journal goes on", end.seq)))
+    }
 }
 
 /// Reads all of the journal in `dir`, checking every byte that matters, and hands each payload to `visit`.

@@ -128,13 +128,13 @@ impl Segment {
     }
 
     /// The record it says it follows: by its header, or by the footer of the sealed file.
-    pub(super) fn start(&self) -> Result<Head, StoreError> {
+    pub(in crate::store) fn start(&self) -> Result<Head, StoreError> {
         if self.sealed {
             return self.start_sealed();
         }
         let sealed = self.sealed();
         let mut header = [0; HEADER_BYTES];
-        match File::open(&self.path, How::Read).and_then(|mut file| file.read_at(0, &mut header)) {
+        match File::open(&self.path, How::Read).and_then(|file| file.read_at(0, &mut header)) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound && disk::exists(&sealed.path) => {
                 return sealed.start_sealed();
@@ -197,6 +197,12 @@ pub(in crate::store) fn segments(dir: &Path) -> Result<Vec<Segment>, StoreError>
         }
     }
     whole(dir, Begin::of(dir)?.number, list(dir)?)
+}
+
+/// Every file of a journal that nobody writes to: its beginning, if it says one, and its segments.
+pub(in crate::store) fn files(dir: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let segments = segments(dir)?.into_iter().map(|segment| segment.path);
+    Ok(Begin::file(dir).into_iter().chain(segments).collect())
 }
 
 fn list(dir: &Path) -> Result<Vec<Segment>, StoreError> {

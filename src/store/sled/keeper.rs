@@ -15,9 +15,9 @@ use super::{index::Index, view::View};
 use crate::{
     model::{Clock, Timestamp},
     store::{
-        content::{Sweep, SweepReport},
+        content::{References, Sweep, SweepReport},
         folder::{io, journal_dir},
-        journal::prove_sealed,
+        journal::{Begin, Head, prove_sealed},
         port::StoreError,
         settings::Settings,
     },
@@ -126,6 +126,19 @@ impl Rounds {
     }
 }
 
+/// What the index says about bodies, where the journal cannot say it any more. It may know more than it says it does, and
+/// counts that twice: a body is kept then, never let go of.
+fn references(index: &Index) -> Result<References, StoreError> {
+    let mut references = References { head: index.applied()?, ..References::default() };
+    references.holds = View::new(index, usize::MAX)?.holds()?;
+    index.each_hit(&mut |hit| {
+        if let Some(hash) = hit.what.evidence {
+            *references.cited.entry(hash).or_default() += 1;
+        }
+    })?;
+    Ok(references)
+}
+
 /// Lets go of bodies that nobody needs; in a `trial` only says which.
 pub(super) fn sweep(
     data: &Path,
@@ -136,7 +149,9 @@ pub(super) fn sweep(
 ) -> Result<SweepReport, StoreError> {
     // No value is decoded here that would have to be small.
     let indexed = View::new(index, usize::MAX)?.bodies()?;
-    index.content().sweep(&Sweep { data, indexed: &indexed, now: now.into(), retain_days, trial })
+    let whole = Begin::of(&journal_dir(data))?.head == Head::START;
+    let known = if whole { References::default() } else { references(index)? };
+    index.content().sweep(&Sweep { data, known, indexed: &indexed, now: now.into(), retain_days, trial })
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Flaw {
 
 /// Why an object could not be had.
 #[derive(Debug)]
-enum Broken {
+pub(super) enum Broken {
     /// It is not what the manifest says.
     Flaw(String),
     /// It could not be read.
@@ -39,7 +39,7 @@ enum Broken {
 }
 
 /// What a download needs to know.
-struct Wanted {
+pub(super) struct Wanted {
     file: ManifestFile,
     at: ObjectPath,
     place: String,
@@ -116,7 +116,7 @@ impl Vault {
     }
 
     /// The manifest of this backup, or of the newest, with its hash.
-    fn read_manifest(&self, at: Option<BackupId>) -> Result<(BackupId, Manifest, String), StoreError> {
+    pub(super) fn read_manifest(&self, at: Option<BackupId>) -> Result<(BackupId, Manifest, String), StoreError> {
         let none = |what: String| StoreError::Vault {
             doing: format!("reading a backup from {}", self.name),
             what,
@@ -139,7 +139,7 @@ impl Vault {
         Ok((id, manifest, hex(&Sha256::digest(&bytes))))
     }
 
-    fn wanted(&self, file: &ManifestFile) -> Wanted {
+    pub(super) fn wanted(&self, file: &ManifestFile) -> Wanted {
         let (place, objects) = (self.name.clone(), Arc::clone(&self.objects));
         Wanted { file: file.clone(), at: self.object(&file.sha256), place, objects }
     }
@@ -147,7 +147,7 @@ impl Vault {
 
 impl Wanted {
     /// Reads the object, hands its bytes to `take`, and compares size and hash. Reads no more than the manifest says.
-    async fn receive(&self, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), Broken> {
+    pub(super) async fn receive(&self, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), Broken> {
         let found = match self.objects.get(&self.at).await {
             Ok(found) => found,
             Err(Error::NotFound { .. }) => return Err(Broken::Flaw("it is missing".into())),
@@ -172,7 +172,7 @@ impl Wanted {
     }
 
     /// Writes the object to a new file, durably.
-    async fn write_to(&self, to: &Path) -> Result<(), StoreError> {
+    pub(super) async fn write_to(&self, to: &Path) -> Result<(), StoreError> {
         let doing = || format!("writing {}", to.display());
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder).map_err(io(doing))?;
@@ -186,7 +186,7 @@ impl Wanted {
         to.parent().map_or(Ok(()), sync_dir)
     }
 
-    fn told(&self, doing: &str, broken: Broken) -> StoreError {
+    pub(super) fn told(&self, doing: &str, broken: Broken) -> StoreError {
         let doing = format!("{doing} {} from {} in {}", self.file.path, self.at, self.place);
         match broken {
             Broken::Flaw(what) => StoreError::Vault {

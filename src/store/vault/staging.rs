@@ -1,4 +1,4 @@
-//! The journal of one moment, kept beside the store while it is uploaded: the store writes on meanwhile.
+//! The journal of one moment, and the newest snapshot, kept beside the store while it is uploaded: the store writes on meanwhile.
 
 use std::{
     fs::{self, File},
@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::store::{
-    backup::{Copied, copy_hashed, copy_journal},
-    folder::{io, journal_dir, lock},
+    backup::{Copied, copy_hashed, copy_state},
+    folder::{io, journal_dir, lock, snapshot_dir},
     port::StoreError,
 };
 
@@ -23,13 +23,13 @@ pub(super) struct Staging {
 }
 
 impl Staging {
-    /// Copies the journal of the store in `data`. Segments that are not written to any more are linked, not copied.
+    /// Copies the journal and the newest snapshot of the store in `data`. Segments that are not written to any more are linked, not copied.
     pub fn take(data: &Path) -> Result<(Self, Copied), StoreError> {
         let root = data.join(FOLDER);
         fs::create_dir_all(&root).map_err(io(|| format!("making {}", root.display())))?;
         let lock = lock(&root)?;
         let staging = Self { root, _lock: lock };
-        let copied = copy_journal(&journal_dir(data), &journal_dir(&staging.root), link)?;
+        let copied = copy_state(data, &staging.root, link)?;
         Ok((staging, copied))
     }
 
@@ -41,11 +41,12 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        let journal = journal_dir(&self.root);
-        if let Err(error) = fs::remove_dir_all(&journal)
-            && error.kind() != ErrorKind::NotFound
-        {
-            tracing::warn!(folder = %journal.display(), %error, "cannot remove a temporary folder");
+        for folder in [journal_dir(&self.root), snapshot_dir(&self.root)] {
+            if let Err(error) = fs::remove_dir_all(&folder)
+                && error.kind() != ErrorKind::NotFound
+            {
+                tracing::warn!(folder = %folder.display(), %error, "cannot remove a temporary folder");
+            }
         }
     }
 }

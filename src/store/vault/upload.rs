@@ -17,9 +17,9 @@ use super::{BackupId, PART_BYTES, Vault, download::read_bounded, each, fault, st
 use crate::{
     model::Clock,
     store::{
-        backup::{BackupReport, Manifest, ManifestFile, Progress, check_store, hash_file, parts, relative},
-        folder::{io, journal_dir},
-        journal::{hex, segments},
+        backup::{BackupReport, Copied, Manifest, ManifestFile, Progress, check_store, hash_file, parts, relative},
+        folder::io,
+        journal::hex,
         port::StoreError,
     },
 };
@@ -72,7 +72,7 @@ impl Vault {
         check_store(data)?;
         let (staging, copied) = Staging::take(data)?;
         let id = BackupId::new(clock.now(), copied.head.seq);
-        let mut sources = journal_sources(&staging)?;
+        let mut sources = staged(&staging, &copied)?;
         let (mut done, mut total) = (copied.bytes, copied.bytes);
         let files = parts(data)?;
         total += files.iter().map(|(_, bytes)| bytes).sum::<u64>();
@@ -148,14 +148,13 @@ impl Vault {
 }
 
 /// The segments of the copied journal.
-fn journal_sources(staging: &Staging) -> Result<Vec<Source>, StoreError> {
-    let mut sources = Vec::new();
-    for segment in segments(&journal_dir(staging.root()))? {
-        let (bytes, sha256) = hash_file(&segment.path)?;
-        let path = relative(staging.root(), &segment.path)?;
-        sources.push(Source { file: segment.path, entry: ManifestFile { path, bytes, sha256 } });
-    }
-    Ok(sources)
+fn staged(staging: &Staging, copied: &Copied) -> Result<Vec<Source>, StoreError> {
+    let source = |file: &PathBuf| {
+        let (bytes, sha256) = hash_file(file)?;
+        let path = relative(staging.root(), file)?;
+        Ok(Source { file: file.clone(), entry: ManifestFile { path, bytes, sha256 } })
+    };
+    copied.files.iter().map(source).collect()
 }
 
 /// A file with its hash as it is by now; none when it is a body that went.
