@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 use zstd::bulk::Decompressor;
 
 pub(super) use sums::Sums;
-pub(super) use write::write;
+pub(super) use write::{Merge, write};
 
 use self::{
     block::Walk,
@@ -396,7 +396,7 @@ fn read_directory(bytes: &[u8], footer: &Footer) -> Option<Vec<Place>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs};
+    use std::{collections::BTreeMap, fs, sync::atomic::AtomicBool};
 
     use proptest::prelude::*;
 
@@ -409,7 +409,8 @@ mod tests {
     }
 
     fn made(root: &Path, seq: u64, base: Option<&Snapshot>, changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Arc<Snapshot> {
-        write(root, head(seq), base, &mut changes.iter().cloned().map(Ok), 64 * 1024).unwrap()
+        let changes = &mut changes.iter().cloned().map(Ok);
+        write(root, Merge { head: head(seq), base, changes, stop: &AtomicBool::new(false) }, 64 * 1024).unwrap()
     }
 
     fn everything(snapshot: &Arc<Snapshot>, begin: Bound<Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -518,9 +519,12 @@ mod tests {
     fn what_is_out_of_order_or_fails_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
         let wrong = [(b"b".to_vec(), Some(vec![1])), (b"a".to_vec(), Some(vec![1]))];
-        assert!(write(dir.path(), head(1), None, &mut wrong.into_iter().map(Ok), 0).is_err());
+        let write = |changes: &mut dyn Iterator<Item = write::Change>| {
+            write(dir.path(), Merge { head: head(1), base: None, changes, stop: &AtomicBool::new(false) }, 0)
+        };
+        assert!(write(&mut wrong.into_iter().map(Ok)).is_err());
         let failing = [Ok((b"b".to_vec(), Some(vec![1]))), Err(StoreError::Stopped("no".into()))];
-        assert!(write(dir.path(), head(1), None, &mut failing.into_iter(), 0).is_err());
+        assert!(write(&mut failing.into_iter()).is_err());
         assert_eq!(fs::read_dir(snapshot_dir(dir.path())).unwrap().count(), 0);
     }
 }

@@ -14,9 +14,10 @@ use crate::store::{folder::io, port::StoreError};
 
 const AT_LEAST_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The thread, which ends when this is dropped: a merge at hand is finished.
+/// The thread, which ends when this is dropped: a merge at hand is given up.
 #[derive(Debug)]
 pub(super) struct Compactor {
+    index: Arc<Index>,
     bell: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -25,11 +26,12 @@ impl Compactor {
     /// Starts compacting `index`.
     pub fn start(index: Arc<Index>) -> Result<Self, StoreError> {
         let (bell, rung) = sync_channel(1);
+        let own = Arc::clone(&index);
         let thread = std::thread::Builder::new()
             .name("store-compactor".into())
-            .spawn(move || serve(&index, &rung))
+            .spawn(move || serve(&own, &rung))
             .map_err(io(|| "starting the store's compactor".to_owned()))?;
-        Ok(Self { bell: Some(bell), thread: Some(thread) })
+        Ok(Self { index, bell: Some(bell), thread: Some(thread) })
     }
 
     /// What the writer rings when a snapshot is due.
@@ -40,6 +42,7 @@ impl Compactor {
 
 impl Drop for Compactor {
     fn drop(&mut self) {
+        self.index.close();
         self.bell = None;
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the store's compactor ended by a panic");
@@ -48,15 +51,21 @@ impl Drop for Compactor {
 }
 
 fn serve(index: &Index, rung: &Receiver<()>) {
+    // What was begun before the store was closed.
+    let mut due = index.is_merging();
     loop {
-        let due = match rung.recv_timeout(AT_LEAST_EVERY) {
+        match due.then(|| index.merge_now()) {
+            Some(Err(StoreError::Stopped(_))) => return,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "no snapshot was made; the last one and the journal have everything")
+            }
+            _ => {}
+        }
+        due = match rung.recv_timeout(AT_LEAST_EVERY) {
             // It may have been rung while the last merge was under way.
             Ok(()) => index.is_full(),
             Err(RecvTimeoutError::Timeout) => true,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        if due && let Err(error) = index.merge_now() {
-            tracing::warn!(%error, "no snapshot was made; the last one and the journal have everything");
-        }
     }
 }

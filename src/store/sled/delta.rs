@@ -243,3 +243,77 @@ pub(super) fn place(root: &Path, number: u32) -> PathBuf {
 fn number_of(name: &str) -> Option<u32> {
     (name.len() == 8 && name.bytes().all(|byte| byte.is_ascii_digit())).then(|| name.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        model::{ListingId, SystemClock},
+        store::{
+            Batch, Settings, SledStore, Store, Write,
+            content::ContentStore,
+            folder::{content_dir, journal_dir},
+            sled::Index,
+        },
+    };
+
+    async fn furnish(store: &SledStore, from: u32, to: u32) {
+        for n in from..to {
+            let id = ListingId::new(&format!("shop:{n}")).unwrap();
+            let write = Write::Listing { id, listing: crate::model::Listing::default(), capture: None };
+            store.apply(Batch { actor: "crawl".into(), writes: vec![write] }).await.unwrap();
+        }
+    }
+
+    fn equals_the_journal(store: &SledStore) {
+        let room = tempfile::tempdir().unwrap();
+        let content = ContentStore::open(&content_dir(room.path())).unwrap();
+        let rebuilt = Index::open(room.path(), content, &Settings::default()).unwrap();
+        rebuilt.catch_up(&journal_dir(store.root()), store.index.applied().unwrap()).unwrap();
+        assert_eq!(store.index.first_difference(&rebuilt).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn what_sled_changed_or_lost_is_found_and_the_index_is_rebuilt() {
+        for with_snapshot in [false, true] {
+            for (key, value) in [(&b"ishop:1"[..], Some(&b"\x01{}"[..])), (b"ishop:2", None), (b"qx", Some(b""))] {
+                let dir = tempfile::tempdir().unwrap();
+                let store = SledStore::open(dir.path(), &Settings::default(), Arc::new(SystemClock)).unwrap();
+                if with_snapshot {
+                    furnish(&store, 10, 15).await;
+                    store.snapshot().unwrap().unwrap();
+                }
+                furnish(&store, 0, 5).await;
+                let value = value.map(<[u8]>::to_vec);
+                store.index.layers().fresh.table.write([(key.to_vec(), value)]).unwrap();
+                assert_eq!(store.snapshot().unwrap(), None, "what is wrong goes into no snapshot");
+                equals_the_journal(&store);
+                furnish(&store, 3, 9).await;
+                store.snapshot().unwrap().unwrap();
+                equals_the_journal(&store);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_rots_while_it_is_used_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SledStore::open(dir.path(), &Settings::default(), Arc::new(SystemClock)).unwrap();
+        furnish(&store, 0, 9).await;
+        let seq = store.snapshot().unwrap().unwrap();
+        furnish(&store, 9, 12).await;
+        let path = crate::store::snapshot::place(dir.path(), seq);
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[20] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        store.index.prove_snapshot().unwrap();
+        equals_the_journal(&store);
+        furnish(&store, 12, 15).await;
+        drop(store);
+        let store = SledStore::open(dir.path(), &Settings::default(), Arc::new(SystemClock)).unwrap();
+        equals_the_journal(&store);
+        assert_eq!(store.counts().await.unwrap().listings, 15);
+    }
+}

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -76,6 +76,8 @@ pub(in crate::store) struct Index {
     gate: Gate,
     /// One merge at a time.
     merging: Mutex<()>,
+    /// Set when the store closes: a merge at hand is given up, since the next opening can make it.
+    closing: AtomicBool,
     /// Where the first live key of a queue is, at the earliest: what was removed before need not be walked over.
     fronts: Mutex<Fronts>,
 }
@@ -126,6 +128,7 @@ impl Index {
             settings: settings.clone(),
             gate: Gate::default(),
             merging: Mutex::default(),
+            closing: AtomicBool::new(false),
             fronts: Mutex::default(),
         }
     }
@@ -377,9 +380,27 @@ impl Index {
         }
     }
 
-    /// Reads all of the snapshot in use and holds it against what it says of itself.
+    /// Reads all of the snapshot in use and holds it against what it says of itself; when it is damaged, the index is rebuilt.
     pub fn prove_snapshot(&self) -> Result<(), StoreError> {
-        self.layers().base.as_ref().map_or(Ok(()), |base| base.prove())
+        let Some(base) = self.layers().base.clone() else { return Ok(()) };
+        match base.prove() {
+            Err(error @ StoreError::Damaged { .. }) => {
+                tracing::error!(%error, "the snapshot is damaged; the index is rebuilt from the journal");
+                let _one = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
+                self.heal()
+            }
+            proved => proved,
+        }
+    }
+
+    /// Whether a merge was begun and not ended.
+    pub fn is_merging(&self) -> bool {
+        self.layers().frozen.is_some()
+    }
+
+    /// Has a merge at hand be given up.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
     }
 
     /// Puts an empty delta on top; false when there is nothing below it to merge.
@@ -414,7 +435,8 @@ impl Index {
         // Before the first snapshot, so that a program that cannot read it says so.
         raise_format(&self.root, SNAPSHOT_FORMAT)?;
         let cache = self.settings.cache_bytes / 2;
-        let base = snapshot::write(&self.root, head, layers.base.as_deref(), &mut changes, cache)?;
+        let merge = snapshot::Merge { head, base: layers.base.as_deref(), changes: &mut changes, stop: &self.closing };
+        let base = snapshot::write(&self.root, merge, cache)?;
         tracing::info!(seq = head.seq, bytes = base.bytes(), "made a snapshot");
         self.put(Layers { fresh: Arc::clone(&layers.fresh), frozen: None, base: Some(base) });
         frozen.retire();

@@ -104,9 +104,7 @@ impl Rounds {
         let due = |last: Option<Timestamp>| last.is_none_or(|last| now.duration_since(last) >= DAY);
         if self.scrub_bodies > 0 && due(self.proved) {
             self.proved = Some(now);
-            if let Err(error) = self.index.prove_snapshot() {
-                tracing::error!(%error, "the snapshot is damaged; the next opening rebuilds what it says from the journal");
-            }
+            self.index.prove_snapshot()?;
         }
         if self.retain_days > 0 && due(self.swept) {
             let report = sweep(&self.data, &self.index, now, self.retain_days, false)?;

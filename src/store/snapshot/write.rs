@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sha2::{Digest, Sha256};
@@ -34,21 +37,27 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 /// A change to one key: its new value, or none when it goes.
 pub(in crate::store) type Change = Result<(Vec<u8>, Option<Vec<u8>>), StoreError>;
 
-/// Writes the snapshot at `head` into the data folder `root`, durably, and reads it back: `base` with `changes`, which come
-/// in the order of their keys. Returns it open.
-pub(in crate::store) fn write(
-    root: &Path,
-    head: Head,
-    base: Option<&Snapshot>,
-    changes: &mut dyn Iterator<Item = Change>,
-    cache_bytes: u64,
-) -> Result<Arc<Snapshot>, StoreError> {
+/// What becomes the next snapshot.
+pub(in crate::store) struct Merge<'a> {
+    /// The journal's record that it reaches.
+    pub head: Head,
+    /// The last snapshot.
+    pub base: Option<&'a Snapshot>,
+    /// What was changed since, in the order of the keys.
+    pub changes: &'a mut dyn Iterator<Item = Change>,
+    /// Once it is set, the merge is given up.
+    pub stop: &'a AtomicBool,
+}
+
+/// Writes the next snapshot into the data folder `root`, durably, and reads it back. Returns it open.
+pub(in crate::store) fn write(root: &Path, merge: Merge<'_>, cache_bytes: u64) -> Result<Arc<Snapshot>, StoreError> {
     let dir = snapshot_dir(root);
     disk::make_folders(&dir).map_err(io(|| format!("making {}", dir.display())))?;
     sync_dir(root)?;
-    let path = place(root, head.seq);
+    let path = place(root, merge.head.seq);
     let temporary = path.with_extension("snap.new");
-    let written = merge(&temporary, base, changes).and_then(|out| out.finish(head));
+    let head = merge.head;
+    let written = merge_into(&temporary, merge).and_then(|out| out.finish(head));
     let written = written.and_then(|()| Snapshot::open_unread(&temporary, 0)?.prove());
     if let Err(error) = written {
         // Half a file is of no use and may be what fills the disk; the error that matters is the first.
@@ -60,13 +69,17 @@ pub(in crate::store) fn write(
     Ok(Arc::new(Snapshot::open_unread(&path, cache_bytes)?))
 }
 
-fn merge(path: &Path, base: Option<&Snapshot>, changes: &mut dyn Iterator<Item = Change>) -> Result<Out, StoreError> {
+fn merge_into(path: &Path, merge: Merge<'_>) -> Result<Out, StoreError> {
+    let Merge { base, changes, stop, .. } = merge;
     let mut out = Out::create(path)?;
     let mut changes = Changes { next: None, rest: changes };
     changes.step()?;
     let directory = base.map_or(&[][..], |base| &base.directory);
     for (number, here) in directory.iter().enumerate() {
         let Some(base) = base else { break };
+        if stop.load(Ordering::Relaxed) {
+            return Err(StoreError::Stopped("the store is being closed".into()));
+        }
         let following = directory.get(number + 1).map(|following| &*following.first);
         out.limit = BLOCK_BYTES;
         changes.before(&here.first, &mut out)?;
