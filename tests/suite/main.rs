@@ -29,4 +29,5 @@ mod store_model;
 mod store_seal;
 mod store_shop;
 mod store_transfer;
+mod store_writers;
 mod warc;
