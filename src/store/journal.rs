@@ -10,6 +10,8 @@
 //! covered it. Such a tail is dropped. Everything else that does not fit is damage and is never guessed at.
 
 mod append;
+#[cfg(test)]
+mod mutations;
 mod record;
 mod scan;
 mod seal;
