@@ -11,6 +11,8 @@
 
 mod append;
 mod begin;
+#[cfg(test)]
+mod mutations;
 mod record;
 mod scan;
 mod seal;

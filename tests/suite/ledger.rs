@@ -136,7 +136,7 @@ fn the_commands_print_a_checkpoint_that_the_printed_key_opens() {
 }
 
 /// A decided hit with its capture, in a store of its own; its number.
-fn decided_hit(dir: &Path) -> u64 {
+pub fn decided_hit(dir: &Path) -> u64 {
     let options = Options { folder: dir.join("evidence"), max_bytes: 1 << 20, software: "markwarden test".into() };
     let writer = WarcWriter::open(options, clock()).unwrap();
     let http = Http {
@@ -157,7 +157,7 @@ fn decided_hit(dir: &Path) -> u64 {
     2
 }
 
-fn bundle(dir: &Path, hit: u64) -> Result<(Vec<u8>, PublicKey), EvidenceError> {
+pub fn bundle(dir: &Path, hit: u64) -> Result<(Vec<u8>, PublicKey), EvidenceError> {
     let store = open(dir, &clock());
     let mut ledger = Ledger::open(dir)?;
     let key = ledger.public_key().clone();
@@ -185,23 +185,6 @@ fn a_bundle_proves_a_hit_its_decision_and_its_capture_to_whoever_has_the_key() {
     changed[middle] ^= 1;
     fs::write(&warc, changed).unwrap();
     assert!(bundle(dir.path(), hit).is_err(), "a capture that changed is not bundled");
-}
-
-#[test]
-fn every_changed_byte_of_a_bundle_is_noticed_by_the_verifier_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let hit = decided_hit(dir.path());
-    let (bytes, key) = bundle(dir.path(), hit).unwrap();
-    let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..400 {
-        let (at, flip) = (random.usize(..bytes.len()), random.u8(1..));
-        let mut changed = bytes.clone();
-        changed[at] ^= flip;
-        assert!(verify_bundle(&changed, &key).is_err(), "byte {at} ^ {flip}");
-    }
-    for _ in 0..50 {
-        assert!(verify_bundle(&bytes[..random.usize(..bytes.len())], &key).is_err());
-    }
 }
 
 #[test]

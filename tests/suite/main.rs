@@ -1,6 +1,7 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod bundle_mutations;
 mod cli;
 mod crawl_guards;
 mod crawl_kill;
@@ -31,4 +32,5 @@ mod store_shop;
 mod store_transfer;
 mod store_trim;
 mod store_vault;
+mod store_writers;
 mod warc;

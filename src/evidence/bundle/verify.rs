@@ -13,6 +13,9 @@ use crate::{
     store::{Change, JournalRecord},
 };
 
+/// An empty line and the signature.
+const SIGNATURE_LINES: usize = 2;
+
 /// What a bundle proves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BundleReport {
@@ -76,9 +79,14 @@ impl Parts<'_> {
         std::str::from_utf8(self.file(name)?).map_err(|_| EvidenceError::Bundle(format!("{name} is no text")))
     }
 
-    /// The manifest is signed, and about exactly these files; the key inside is the one that was given.
+    /// The manifest is signed, once, and about exactly these files; the key inside is the one that was given.
     fn check_manifest(&self) -> Result<(), EvidenceError> {
-        let signed = self.key.open(self.text("MANIFEST")?)?;
+        let note = self.text("MANIFEST")?;
+        let signed = self.key.open(note)?;
+        // Nothing else vouches for the manifest itself: a line of someone else's behind it would go unseen.
+        if note.get(signed.len()..).is_none_or(|signatures| signatures.lines().count() != SIGNATURE_LINES) {
+            return Err(EvidenceError::Bundle("more than one signature stands behind its manifest".into()));
+        }
         let id = signed.lines().nth(1).and_then(|line| line.strip_prefix("hit ")).unwrap_or_default();
         let mut others = self.files.clone();
         others.remove("MANIFEST");
