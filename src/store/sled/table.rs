@@ -52,7 +52,7 @@ impl Table {
         match self {
             Self::Sled(db) => Ok(db.get(key).map_err(broken)?.map(|value| value.to_vec())),
             #[cfg(test)]
-            Self::Simulated(table) => table.get(key).map_err(|source| using(source)),
+            Self::Simulated(table) => table.get(key).map_err(using),
         }
     }
 
