@@ -15,6 +15,8 @@ mod memory;
 mod port;
 mod record;
 mod settings;
+#[cfg(test)]
+mod simulator;
 mod sled;
 mod snapshot;
 mod transfer;

@@ -365,7 +365,8 @@ impl Handle {
             Ok(()) => bytes.len(),
             // Off already, or cut short now.
             Err(_) if state.off && !state.met.contains("write") => 0,
-            Err(_) => state.random.usize(..=bytes.len()),
+            // The system takes a write sector by sector.
+            Err(_) => (state.random.usize(at..=at + bytes.len()) / SECTOR * SECTOR).max(at) - at,
         };
         let now = Duration::from_secs(state.operations);
         let body = &mut state.bodies[self.body];
