@@ -161,10 +161,10 @@ fn may_go(
     if !kept.manifest().files.contains(&file) || !kept.has(&file)? {
         return Ok(Err(format!("{} does not have segment {} as it is here", kept.name(), segment.number)));
     }
-    if let Some((_, Err(damage))) = prove_sealed(&journal_dir(data), segment.number - 1)? {
-        return Err(damage);
+    match prove_sealed(&journal_dir(data), segment.number - 1)?.and_then(|proved| proved.damage) {
+        Some(damage) => Err(damage),
+        None => Ok(Ok(bytes)),
     }
-    Ok(Ok(bytes))
 }
 
 /// How far every snapshot that is kept reaches, each proved and held against the journal.

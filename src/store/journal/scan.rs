@@ -63,12 +63,17 @@ pub(in crate::store) fn check(dir: &Path) -> Result<Verified, StoreError> {
     Ok(verified)
 }
 
-/// Proves the first sealed segment with a number behind `after`: every record of it. Returns its number and what came of it;
-/// none when there is no such segment.
-pub(in crate::store) fn prove_sealed(
-    dir: &Path,
-    after: u64,
-) -> Result<Option<(u64, Result<(), StoreError>)>, StoreError> {
+/// What came of proving a sealed segment.
+#[derive(Debug)]
+pub(in crate::store) struct Proved {
+    /// Its number.
+    pub number: u64,
+    /// Why it is damaged, if it is.
+    pub damage: Option<StoreError>,
+}
+
+/// Proves the first sealed segment with a number behind `after`: every record of it. None when there is no such segment.
+pub(in crate::store) fn prove_sealed(dir: &Path, after: u64) -> Result<Option<Proved>, StoreError> {
     let segments = segments(dir)?;
     let Some(place) = segments.iter().position(|segment| segment.sealed && segment.number > after) else {
         return Ok(None);
@@ -79,7 +84,7 @@ pub(in crate::store) fn prove_sealed(
         verify_segment(segment, false, &mut verified, &mut |_, _| Ok(()))
             .map_err(|error| with_range(error, segment, &before, following))
     });
-    Ok(Some((segment.number, proved)))
+    Ok(Some(Proved { number: segment.number, damage: proved.err() }))
 }
 
 /// Proves the sealed segments with these numbers, which may lie before the journal's beginning, and that they lead to `end`;

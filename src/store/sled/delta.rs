@@ -248,7 +248,6 @@ fn number_of(name: &str) -> Option<u32> {
 mod tests {
     use std::sync::Arc;
 
-    use super::*;
     use crate::{
         model::{ListingId, SystemClock},
         store::{

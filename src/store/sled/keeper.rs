@@ -116,8 +116,8 @@ impl Rounds {
 
     fn prove_segment(&mut self) -> Result<(), StoreError> {
         let proved = prove_sealed(&journal_dir(&self.data), self.segment)?;
-        self.segment = proved.as_ref().map_or(0, |(number, _)| *number);
-        if let Some((_, Err(error))) = proved {
+        self.segment = proved.as_ref().map_or(0, |proved| proved.number);
+        if let Some(error) = proved.and_then(|proved| proved.damage) {
             tracing::error!(%error, "a sealed segment of the journal is damaged");
         }
         Ok(())

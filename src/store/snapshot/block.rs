@@ -49,6 +49,9 @@ impl Filling {
     }
 }
 
+/// A key and where its value lies in the block.
+type Entry<'w, 'b> = (&'w [u8], &'b [u8]);
+
 /// A walk over the entries of a block's bytes.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
@@ -64,7 +67,7 @@ impl<'a> Walk<'a> {
 
     /// The next key and where its value lies; an error when the bytes are no block. Keys come in order, each longer than
     /// nothing.
-    pub fn next(&mut self) -> Result<Option<(&[u8], &'a [u8])>, &'static str> {
+    pub fn next(&mut self) -> Result<Option<Entry<'_, 'a>>, &'static str> {
         if self.at == self.bytes.len() {
             return Ok(None);
         }

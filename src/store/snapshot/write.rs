@@ -85,7 +85,8 @@ fn merge_into(path: &Path, merge: Merge<'_>) -> Result<Out, StoreError> {
         changes.before(&here.first, &mut out)?;
         let touched = changes.key().is_some_and(|key| following.is_none_or(|following| key < following));
         let small = !out.filling.bytes.is_empty() && out.filling.bytes.len() < SMALL_BYTES;
-        if !touched && !(small && out.filling.takes(&here.first)) {
+        let joins = small && out.filling.takes(&here.first);
+        if !touched && !joins {
             out.copy(here, &base.read_packed(here)?)?;
             continue;
         }
