@@ -28,6 +28,7 @@ mod store_crowd;
 mod store_index;
 mod store_kill;
 mod store_model;
+mod store_power;
 mod store_seal;
 mod store_shop;
 mod store_transfer;

@@ -123,7 +123,7 @@ fn put(files: &[(PathBuf, Vec<u8>)]) {
 }
 
 /// One change to files that can be made again; says what it is.
-fn mutate(data: &Path, older: &[(PathBuf, Vec<u8>)], random: &mut Rng) -> String {
+pub fn mutate(data: &Path, older: &[(PathBuf, Vec<u8>)], random: &mut Rng) -> String {
     let files: Vec<_> = derived(data).into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
     let (path, mut bytes) = files[random.usize(..files.len())].clone();
     let name = path.strip_prefix(data).unwrap().display().to_string();

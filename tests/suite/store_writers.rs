@@ -10,7 +10,7 @@ use std::{
 };
 
 /// A writer that said nothing for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What the writer ends with when the store refused what it has no reason to refuse.
 const GAVE_UP: i32 = 3;
 
@@ -57,6 +57,11 @@ impl Writer {
             }
         });
         Self { child, said, lines: Vec::new() }
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Listens until it has said `count` lines in all; the first one says that the store is open.
