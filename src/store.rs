@@ -31,4 +31,4 @@ pub use port::{
 pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};
-pub use vault::{BackupId, Flaw, Place, PlaceError, Target, Vault, VaultReport};
+pub use vault::{Access, BackupId, Flaw, Place, PlaceError, Target, Vault, VaultReport};
