@@ -9,6 +9,7 @@ mod fault;
 mod id;
 mod kept;
 mod place;
+mod remote;
 mod staging;
 mod upload;
 
@@ -23,6 +24,7 @@ pub use self::{
     id::BackupId,
     kept::KeptInVault,
     place::{Place, PlaceError, Target},
+    remote::Access,
     upload::VaultReport,
 };
 use super::{
@@ -71,6 +73,18 @@ impl Vault {
             .map_err(|error| fault::told(&format!("opening {name}"), &error))?
             .with_fsync(true);
         Self::over(Arc::new(objects), ObjectPath::default(), name)
+    }
+
+    /// The vault below `prefix` in a bucket. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn in_bucket(bucket: &str, prefix: &str, access: Access) -> Result<Self, StoreError> {
+        let name = Place::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() }.to_string();
+        let doing = format!("opening {name}");
+        let base = ObjectPath::parse(prefix).map_err(|error| fault::told(&doing, &error.into()))?;
+        let objects = access.store(bucket, &doing)?;
+        Self::over(Arc::new(objects), base, name)
     }
 
     fn over(objects: Arc<dyn ObjectStore>, base: ObjectPath, name: String) -> Result<Self, StoreError> {

@@ -269,9 +269,11 @@ async fn put(objects: &dyn ObjectStore, at: &ObjectPath, bytes: &Bytes, replace:
             Err(Error::AlreadyExists { .. }) => match objects.head(at).await {
                 Ok(found) if found.size == bytes.len() as u64 => return Ok(false),
                 Ok(_) => mode = PutMode::Overwrite,
-                Err(Error::NotFound { .. }) if tries < MAX_TRIES => {}
+                Err(error) if fault::is_absent(&error) && tries < MAX_TRIES => {}
                 Err(error) => return Err(error),
             },
+            // The name says what the bytes are, so that writing them again does no harm.
+            Err(error) if fault::is_unconditional(&error) && mode == PutMode::Create => mode = PutMode::Overwrite,
             Err(Error::Generic { .. }) if tries < MAX_TRIES => {}
             Err(error) => return Err(error),
         }
