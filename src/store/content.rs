@@ -13,7 +13,6 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
@@ -125,7 +124,7 @@ impl ContentStore {
     /// Makes a body young, if it is there: whoever puts it is about to cite it.
     fn renew(&self, path: &Path) -> Result<bool, StoreError> {
         let _alone = self.alone();
-        let renewed = File::open(path, How::Write).and_then(|file| file.set_modified(SystemTime::now()));
+        let renewed = File::open(path, How::Write).and_then(|file| file.set_modified(disk::now()));
         match renewed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

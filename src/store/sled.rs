@@ -21,12 +21,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc, thr
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use self::{
-    decide::{Answer, Command},
-    keeper::Keeper,
-    view::View,
-    writer::{Job, Writer},
-};
+use self::{keeper::Keeper, view::View};
 use super::{
     content::{ContentStore, Hold, References, SweepReport},
     event,
@@ -41,7 +36,9 @@ use super::{
 };
 use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
 
+pub(super) use decide::{Answer, Command};
 pub(super) use index::{Index, set_aside};
+pub(super) use writer::{Job, Writer};
 
 /// Most changes handed out in one call, whatever is asked for.
 const MAX_CHANGES: usize = 10_000;
@@ -67,9 +64,7 @@ impl SledStore {
     /// When another process holds the folder, a newer program wrote it, the journal is damaged, or the disk says no.
     pub fn open(dir: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let settings = settings.clamped();
-        let folder = Folder::open(dir)?;
-        let content = ContentStore::open(&content_dir(dir))?;
-        let mut writer = Writer::open(dir, content, &settings, Arc::clone(&clock))?;
+        let (folder, mut writer) = open_parts(dir, &settings, &clock)?;
         let index = Arc::clone(writer.index());
         let sealer = settings.seal.then(|| Sealer::start(dir)).transpose()?;
         writer.ring(sealer.as_ref().and_then(Sealer::bell));
@@ -80,6 +75,21 @@ impl SledStore {
             .map_err(super::folder::io(|| "starting the store's writer".to_owned()))?;
         let keeper = Some(Keeper::start(dir, Arc::clone(&index), Arc::clone(&clock), &settings)?);
         Ok(Self { folder, settings, clock, index, commands: Some(sender), writer: Some(thread), sealer, keeper })
+    }
+
+    /// Like [`open`](Self::open), with nothing going on in other threads: the caller serves the writer. What is returned
+    /// only reads.
+    #[cfg(test)]
+    pub(super) fn open_alone(
+        dir: &Path,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Writer), StoreError> {
+        let settings = settings.clamped();
+        let (folder, writer) = open_parts(dir, &settings, &clock)?;
+        let index = Arc::clone(writer.index());
+        let store = Self { folder, settings, clock, index, commands: None, writer: None, sealer: None, keeper: None };
+        Ok((store, writer))
     }
 
     /// The content store beside the journal.
@@ -175,6 +185,13 @@ impl SledStore {
     fn view(&self) -> Result<View<'_>, StoreError> {
         View::new(&self.index, self.settings.inline_bytes)
     }
+}
+
+/// The data folder, held, and the writer of what is in it.
+fn open_parts(dir: &Path, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Folder, Writer), StoreError> {
+    let folder = Folder::open(dir)?;
+    let content = ContentStore::open(&content_dir(dir))?;
+    Ok((folder, Writer::open(dir, content, settings, Arc::clone(clock))?))
 }
 
 impl Drop for SledStore {

@@ -85,6 +85,18 @@ impl Writer {
         &self.index
     }
 
+    /// Has the next command after a failure try again at once, so that a test need not wait.
+    #[cfg(test)]
+    pub fn hurry(&mut self) {
+        self.patience = Duration::ZERO;
+    }
+
+    /// The newest durable record.
+    #[cfg(test)]
+    pub fn head(&self) -> crate::store::journal::Head {
+        self.journal.head()
+    }
+
     /// Rings `bell` from now on when a segment is full.
     pub fn ring(&mut self, bell: Option<SyncSender<()>>) {
         self.journal.ring(bell);
