@@ -93,10 +93,10 @@ impl ContentStore {
         self.make_folders(&path)?;
         if let Err(error) = write_new(&path, &pack(body)) {
             // The body may be there by its name, and the name not last.
-            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            path.parent().map(|folder| settled.remove(folder));
+            self.unsettle(&path);
             return Err(error);
         }
+        self.settle(&path)?;
         Ok(hash)
     }
 
@@ -132,11 +132,11 @@ impl ContentStore {
         }
     }
 
-    /// Makes the name of a body that was found durable, and those of the folders above it: whoever put it may have been
-    /// killed before.
+    /// Makes the name of a body durable, and those of the folders above it: a name lasts only when each of them does.
+    /// Whoever made one that was found may have been killed before, so that being there proves nothing.
     fn settle(&self, path: &Path) -> Result<(), StoreError> {
         let Some(second) = path.parent() else { return Ok(()) };
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settled = self.settled();
         if settled.contains(second) {
             return Ok(());
         }
@@ -145,6 +145,15 @@ impl ContentStore {
         sync_dir(&self.root)?;
         settled.insert(second.to_owned());
         Ok(())
+    }
+
+    /// Has the next [`settle`](Self::settle) look at the folder of a body again.
+    fn unsettle(&self, path: &Path) {
+        path.parent().map(|folder| self.settled().remove(folder));
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn alone(&self) -> MutexGuard<'_, ()> {
@@ -158,12 +167,9 @@ impl ContentStore {
         }
     }
 
-    /// A name is durable only when every folder above it is.
     fn make_folders(&self, path: &Path) -> Result<(), StoreError> {
         let Some(second) = path.parent().filter(|folder| !disk::exists(folder)) else { return Ok(()) };
-        disk::make_folders(second).map_err(doing(|| format!("making {}", second.display())))?;
-        second.parent().map_or(Ok(()), sync_dir)?;
-        sync_dir(&self.root)
+        disk::make_folders(second).map_err(doing(|| format!("making {}", second.display())))
     }
 }
 
