@@ -76,29 +76,33 @@ impl Index {
         })
     }
 
-    /// Makes the index fit a journal that ends at `head`: catches up, or is set aside and rebuilt.
+    /// Makes the index fit a journal that ends at `head`, which was just verified: catches up, or is set aside and rebuilt.
     pub fn fit(self, root: &Path, content: ContentStore, settings: &Settings, head: Head) -> Result<Self, StoreError> {
         let applied = self.applied()?;
-        let mut index = self;
-        if journal::hash_at(&journal_dir(root), applied.seq)? != Some(applied.hash) {
-            let Self { table, .. } = index;
-            drop(table);
-            set_aside(root, "it does not belong to this journal")?;
-            index = Self::open(root, content, settings)?;
-        }
-        let from = index.applied()?.seq;
-        if from < head.seq {
-            tracing::info!(from, to = head.seq, "bringing the index up to the journal");
-            index.catch_up(&journal_dir(root), head, settings)?;
-        }
+        let why = if journal::hash_at(&journal_dir(root), applied.seq)? == Some(applied.hash) {
+            match self.follow(head, settings) {
+                // An index that a power cut made older may need bodies that have gone since.
+                Err(StoreError::Damaged { what, .. }) => what,
+                followed => return followed.map(|()| self),
+            }
+        } else {
+            "it does not belong to this journal".to_owned()
+        };
+        let Self { table, .. } = self;
+        drop(table);
+        set_aside(root, &why)?;
+        let index = Self::open(root, content, settings)?;
+        index.follow(head, settings)?;
         Ok(index)
     }
 
-    /// Makes sure that it is at `head` after something failed: what the journal has, it learns.
+    /// Makes sure that it is at `head`: what the journal has, it learns.
     pub fn follow(&self, head: Head, settings: &Settings) -> Result<(), StoreError> {
-        if self.applied()? == head {
+        let applied = self.applied()?;
+        if applied == head {
             return Ok(());
         }
+        tracing::info!(from = applied.seq, to = head.seq, "bringing the index up to the journal");
         self.catch_up(&journal_dir(&self.root), head, settings)
     }
 
