@@ -299,17 +299,23 @@ impl Disk {
         self.state().live.contains_key(path)
     }
 
-    /// Flips one bit of a file, at rest; says whether it is there.
-    pub fn flip(&self, path: &Path, bit: usize) -> bool {
+    /// One bit of a file, if there is such a file.
+    pub fn bit(&self, path: &Path, bit: usize) -> Option<bool> {
+        let state = self.state();
+        let byte = *state.body_at(path).ok()?.live.get(bit / 8)?;
+        Some(byte >> (bit % 8) & 1 == 1)
+    }
+
+    /// Changes one bit of a file, at rest.
+    pub fn set_bit(&self, path: &Path, bit: usize, on: bool) {
         let state = &mut *self.state();
-        let Some(&Node::File(body)) = state.live.get(path) else { return false };
+        let Some(&Node::File(body)) = state.live.get(path) else { return };
         let Body { live, durable, .. } = &mut state.bodies[body];
         for bytes in [live, durable] {
             if let Some(byte) = bytes.get_mut(bit / 8) {
-                *byte ^= 1 << (bit % 8);
+                *byte = *byte & !(1 << (bit % 8)) | u8::from(on) << (bit % 8);
             }
         }
-        true
     }
 
     /// Flips a bit of a table, which its checksums show when it is opened next.
