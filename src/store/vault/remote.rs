@@ -1,6 +1,6 @@
 //! A bucket of an S3-compatible store: who may enter by the environment, and the client that goes there.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::{HeaderName, Method, header::AUTHORIZATION};
@@ -17,12 +17,13 @@ use url::{Host, Url};
 use super::fault;
 use crate::store::port::StoreError;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest silence: while a request goes out and its answer begins, and between two parts of an answer.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(180);
-/// How often a request is sent again, and for how long.
-const MAX_RETRIES: usize = 4;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(180);
+/// How long is waited, and how often it is tried again.
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(10),
+    silence: Duration::from_secs(300),
+    retries: 4,
+    retry_for: Duration::from_secs(180),
+};
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Listings and refusals are read whole; longer ones are cut off. A listing names at most a thousand objects.
@@ -36,6 +37,19 @@ const REGION: &str = "AWS_REGION";
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 const VIRTUAL_HOSTED: &str = "AWS_VIRTUAL_HOSTED_STYLE_REQUEST";
 
+/// How long is waited for a store, and how often it is asked again.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For a connection.
+    connect: Duration,
+    /// For an answer to begin, the time in which the request goes out included, and between two parts of an answer.
+    silence: Duration,
+    /// How often a request is sent again.
+    retries: usize,
+    /// Past this time it is not sent again.
+    retry_for: Duration,
+}
+
 /// What the environment says about an S3-compatible store: who we are, and where it is.
 pub struct Access {
     credential: Arc<StaticCredentialProvider<AwsCredential>>,
@@ -43,6 +57,7 @@ pub struct Access {
     endpoint: Option<Url>,
     /// Whether the bucket is a part of the host's name.
     virtual_hosted: bool,
+    patience: Patience,
 }
 
 /// Nothing of the credentials is shown.
@@ -88,7 +103,7 @@ impl Access {
         let endpoint = set(ENDPOINT).map(|endpoint| read_endpoint(&endpoint, allow_http)).transpose()?;
         let virtual_hosted = set(VIRTUAL_HOSTED).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let credential = Arc::new(StaticCredentialProvider::new(credential));
-        Ok(Self { credential, region, endpoint, virtual_hosted })
+        Ok(Self { credential, region, endpoint, virtual_hosted, patience: PATIENCE })
     }
 
     /// The store for the bucket. Nothing is sent yet.
@@ -97,7 +112,7 @@ impl Access {
             Some(endpoint) if self.virtual_hosted => Some(with_bucket(endpoint, bucket)?),
             endpoint => endpoint,
         };
-        let client = client(endpoint.as_ref()).map_err(|error| StoreError::Vault {
+        let client = client(endpoint.as_ref(), &self.patience).map_err(|error| StoreError::Vault {
             doing: doing.to_owned(),
             what: format!("the client cannot be made: {error}"),
             mend: "Check the certificates of this machine".into(),
@@ -110,8 +125,8 @@ impl Access {
             .with_http_connector(Connector(client))
             .with_retry(RetryConfig {
                 backoff: BackoffConfig { init_backoff: FIRST_WAIT, max_backoff: LONGEST_WAIT, base: 2.0 },
-                max_retries: MAX_RETRIES,
-                retry_timeout: RETRY_TIMEOUT,
+                max_retries: self.patience.retries,
+                retry_timeout: self.patience.retry_for,
             });
         if let Some(endpoint) = endpoint {
             builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
@@ -170,7 +185,7 @@ fn with_bucket(mut endpoint: Url, bucket: &str) -> Result<Url, StoreError> {
 }
 
 /// Follows no redirect, which could carry the session token elsewhere; waits for nothing without end.
-fn client(endpoint: Option<&Url>) -> Result<reqwest::Client, reqwest::Error> {
+fn client(endpoint: Option<&Url>, patience: &Patience) -> Result<reqwest::Client, reqwest::Error> {
     // Fails only when another part of the program has installed one, which serves as well.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = reqwest::Client::builder()
@@ -178,8 +193,8 @@ fn client(endpoint: Option<&Url>) -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .https_only(endpoint.is_none_or(|endpoint| endpoint.scheme() == "https"))
         .http1_only()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(SILENCE_TIMEOUT);
+        .connect_timeout(patience.connect)
+        .read_timeout(patience.silence);
     if endpoint.is_some_and(is_this_machine) { builder.no_proxy().build() } else { builder.build() }
 }
 
@@ -211,17 +226,30 @@ impl HttpService for Bounded {
         if is_object && answer.status().is_success() {
             return Ok(answer);
         }
-        let bounded = |body| {
-            let too_long = |error| HttpError::new_boxed(HttpErrorKind::Decode, error);
-            HttpResponseBody::new(Limited::new(body, MAX_ANSWER_BYTES).map_err(too_long))
-        };
+        let bounded = |body| HttpResponseBody::new(Limited::new(body, MAX_ANSWER_BYTES).map_err(broken_off));
         Ok(answer.map(bounded))
+    }
+}
+
+/// Why an answer did not come to its end: the way there failed, or it is too long.
+fn broken_off(error: Box<dyn Error + Send + Sync>) -> HttpError {
+    match error.downcast::<HttpError>() {
+        Ok(error) => *error,
+        Err(too_long) => HttpError::new_boxed(HttpErrorKind::Decode, too_long),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        sync::mpsc,
+        thread,
+    };
+
     use super::*;
+    use crate::store::vault::{BackupId, Vault};
 
     const SECRETS: [&str; 3] = ["AKIDTEST", "geheim/schluessel", "sitzung=="];
 
@@ -291,5 +319,79 @@ mod tests {
         let endpoint = with_bucket(url("https://oss-cn-hangzhou.example.com/"), "beifen").unwrap();
         assert_eq!(endpoint.as_str(), "https://beifen.oss-cn-hangzhou.example.com/");
         assert!(with_bucket(url("http://127.0.0.1:9000"), "beifen").is_err());
+    }
+
+    /// A server that answers every request with `head`, then with `filling` until nobody listens.
+    fn serving(head: &'static str, filling: &'static [u8]) -> (String, mpsc::Receiver<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (hear, heard) = mpsc::channel();
+        thread::spawn(move || {
+            for mut client in listener.incoming().map_while(Result::ok) {
+                let mut request = [0; 16 * 1024];
+                let Ok(read) = client.read(&mut request) else { continue };
+                drop(hear.send(String::from_utf8_lossy(&request[..read]).into_owned()));
+                thread::spawn(move || {
+                    let mut going = client.write_all(head.as_bytes()).is_ok();
+                    while going && !filling.is_empty() {
+                        going = client.write_all(filling).is_ok();
+                    }
+                    // Open until the client goes.
+                    drop(client.read(&mut [0; 1]));
+                });
+            }
+        });
+        (address, heard)
+    }
+
+    fn vault(endpoint: &str) -> Vault {
+        let mut access = access(endpoint, false).unwrap();
+        access.patience.silence = Duration::from_millis(300);
+        access.patience.retries = 0;
+        Vault::in_bucket("beifen", "v", access).unwrap()
+    }
+
+    #[test]
+    fn a_store_that_says_nothing_is_given_up() {
+        let (endpoint, _heard) = serving("", b"");
+        let told = vault(&endpoint).backups().unwrap_err().to_string();
+        assert!(told.contains("no answer came in time"), "{told}");
+        // Nor one that begins and does not go on.
+        let (endpoint, _heard) = serving("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n<List", b"");
+        let told = vault(&endpoint).backups().unwrap_err().to_string();
+        assert!(told.contains("no answer came in time"), "{told}");
+    }
+
+    #[test]
+    fn an_answer_without_end_is_cut_off() {
+        for head in ["HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 403 Forbidden\r\n\r\n"] {
+            let (endpoint, _heard) = serving(head, &[b' '; 64 * 1024]);
+            let told = vault(&endpoint).backups().unwrap_err().to_string();
+            assert!(told.contains("too long"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_is_not_what_it_was_asked_for_is_refused() {
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nlast-modified: Thu, 26 Mar 2026 10:00:00 GMT\r\netag: \"x\"\r\n\r\nnone";
+        let (endpoint, heard) = serving(head, b"");
+        let id = BackupId::parse("20260315T120000.000Z-1");
+        let told = vault(&endpoint).verify(id, &mut |_, _| ()).unwrap_err().to_string();
+        assert!(told.contains("20260315T120000.000Z-1.json") && told.contains("no manifest"), "{told}");
+        assert!(heard.recv().unwrap().starts_with("GET /beifen/v/backups/20260315T120000.000Z-1.json "));
+    }
+
+    #[test]
+    fn a_redirect_is_not_followed() {
+        let head = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
+        let (endpoint, heard) = serving(head, b"");
+        let told = vault(&endpoint).backups().unwrap_err().to_string();
+        assert!(told.contains("in another region") && told.contains(REGION), "{told}");
+        let request = heard.recv().unwrap();
+        assert!(
+            request.starts_with("GET /beifen?") && request.contains(SECRETS[2]),
+            "the token is sent to the store alone"
+        );
+        assert!(heard.try_recv().is_err(), "and nothing elsewhere");
     }
 }
