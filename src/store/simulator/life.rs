@@ -116,11 +116,11 @@ impl Life {
             0 => self.world.disk.lose(&index_dir(Path::new(ROOT))),
             1 => self.world.disk.flip_tables(),
             2..5 => {
-                if let Some(path) = self.world.newest_snapshot() {
-                    let bit = self.random.usize(..2048 * 8);
-                    self.world.tell(|| format!("bit {bit} of {} is flipped", path.display()));
-                    self.world.disk.flip(&path, bit);
-                }
+                let bit = self.random.usize(..2048 * 8);
+                let Some(path) = self.world.newest_snapshot() else { return };
+                let Some(on) = self.world.disk.bit(&path, bit) else { return };
+                self.world.tell(|| format!("bit {bit} of {} is flipped", path.display()));
+                self.world.disk.set_bit(&path, bit, !on);
             }
             _ => {}
         }
