@@ -26,6 +26,7 @@ mod store_backup;
 mod store_bodies;
 mod store_care;
 mod store_crowd;
+mod store_index;
 mod store_kill;
 mod store_model;
 mod store_seal;

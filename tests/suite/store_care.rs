@@ -108,30 +108,6 @@ fn an_unfinished_write_at_the_end_is_dropped_and_writing_goes_on() {
 }
 
 #[test]
-fn a_broken_index_is_set_aside_and_rebuilt() {
-    let dir = tempfile::tempdir().unwrap();
-    let counts = furnished(dir.path());
-    for round in 0..40 {
-        let files: Vec<_> =
-            picture(&dir.path().join("index")).into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
-        let (path, mut bytes) = files[fastrand::usize(..files.len())].clone();
-        let at = fastrand::usize(..bytes.len());
-        match round % 3 {
-            0 => bytes.truncate(at),
-            1 => bytes[at..].fill(0xA5),
-            _ => drop(fs::remove_dir_all(dir.path().join("index"))),
-        }
-        if round % 3 < 2 {
-            fs::write(path, bytes).unwrap();
-        }
-        let store = reopened(dir.path()).unwrap();
-        assert_eq!(wait(store.counts()).unwrap(), counts, "round {round}");
-        drop(store);
-        assert_eq!(wrong(&examine(dir.path())), Vec::<&str>::new(), "round {round}");
-    }
-}
-
-#[test]
 fn an_index_of_another_journal_is_not_believed() {
     let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let counts = furnished(dir.path());

@@ -1,13 +1,19 @@
 //! A process that is killed at any instant loses nothing it has acknowledged, tells nothing twice, and lends nothing to
 //! two at once. `MARKWARDEN_KILLS` sets how often.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::store_writers::{Figures, Writer, announce, check, number, remove_index};
 
 const KILLS: usize = 200;
 /// So many kills a folder: their journal grows over several segments, and opening it stays quick.
 const KILLS_A_FOLDER: usize = 20;
+/// Most of the time goes into waiting for the disk.
+const FOLDERS_AT_ONCE: usize = 3;
 /// The index is held against a rebuilt one after every so many.
 const WHOLE_EVERY: usize = 10;
 /// A run is killed after this many acknowledged lines at most.
@@ -44,26 +50,45 @@ fn write_and_kill(dir: &Path, run: usize, opening: Duration) -> Vec<String> {
     }
 }
 
+/// Kills `kills` writers one after the other on one folder; `first` is the number of the first.
+fn kill_on_one_folder(first: usize, kills: usize, figures: &mut Figures) -> usize {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut said, mut opening, mut unopened) = (Vec::new(), Duration::ZERO, 0);
+    for run in first..first + kills {
+        let lines = write_and_kill(dir.path(), run, opening);
+        unopened += usize::from(lines.is_empty());
+        said.extend(lines);
+        let checked = check(dir.path(), &said, run % WHOLE_EVERY == 0);
+        opening = checked.opened;
+        figures.add(&checked);
+    }
+    // Once more from the journal alone.
+    remove_index(dir.path());
+    check(dir.path(), &said, true);
+    unopened
+}
+
 #[test]
 fn a_process_killed_at_any_instant_has_lost_nothing_it_acknowledged() {
     let kills = number("MARKWARDEN_KILLS", KILLS);
-    let (mut figures, mut unopened) = (Figures::default(), 0);
-    let mut run = 0;
-    while run < kills {
-        let dir = tempfile::tempdir().unwrap();
-        let (mut said, mut opening) = (Vec::new(), Duration::ZERO);
-        for _ in 0..KILLS_A_FOLDER.min(kills - run) {
-            let lines = write_and_kill(dir.path(), run, opening);
-            unopened += usize::from(lines.is_empty());
-            said.extend(lines);
-            run += 1;
-            let checked = check(dir.path(), &said, run % WHOLE_EVERY == 0);
-            opening = checked.opened;
-            figures.add(&checked);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let (mut figures, mut unopened) = (Figures::default(), 0);
+        loop {
+            let first = next.fetch_add(KILLS_A_FOLDER, Relaxed);
+            if first >= kills {
+                return (figures, unopened);
+            }
+            unopened += kill_on_one_folder(first, KILLS_A_FOLDER.min(kills - first), &mut figures);
         }
-        // Once more from the journal alone.
-        remove_index(dir.path());
-        check(dir.path(), &said, true);
-    }
+    };
+    let (mut figures, mut unopened) = (Figures::default(), 0);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..FOLDERS_AT_ONCE).map(|_| scope.spawn(work)).collect();
+        for (more, before) in workers.into_iter().map(|worker| worker.join().unwrap()) {
+            figures.extend(more);
+            unopened += before;
+        }
+    });
     announce(&format!("kills: {kills}, {unopened} of them before the store was open; {}", figures.line()));
 }

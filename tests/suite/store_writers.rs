@@ -59,11 +59,6 @@ impl Writer {
         Self { child, said, lines: Vec::new() }
     }
 
-    /// Its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Listens until it has said `count` lines in all; the first one says that the store is open.
     pub fn listen(&mut self, count: usize) {
         while self.lines.len() < count {
@@ -125,6 +120,11 @@ impl Figures {
     pub fn add(&mut self, checked: &Checked) {
         self.opened.push(checked.opened);
         self.acknowledged += checked.acknowledged;
+    }
+
+    pub fn extend(&mut self, others: Self) {
+        self.opened.extend(others.opened);
+        self.acknowledged += others.acknowledged;
     }
 
     /// In one line.

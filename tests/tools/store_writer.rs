@@ -161,9 +161,14 @@ async fn crawl(store: &SledStore, worker: &str) {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let (Some(dir), Some(run)) = (arguments.next(), arguments.next()) else { must(Err("store_writer DIR RUN")) };
-    // Small segments, so that kills fall on their borders and into their sealing too.
-    let settings =
-        Settings { segment_bytes: 64 * 1024, cache_bytes: 1 << 20, inline_bytes: 1024, ..Settings::default() };
+    // Small segments and snapshots, so that kills fall on their borders, into their sealing and their making too.
+    let settings = Settings {
+        segment_bytes: 64 * 1024,
+        snapshot_bytes: 64 * 1024,
+        cache_bytes: 1 << 20,
+        inline_bytes: 1024,
+        ..Settings::default()
+    };
     let store = &must(SledStore::open(Path::new(&dir), &settings, Arc::new(SystemClock)));
     say("ready");
     let next = &AtomicU64::new(0);

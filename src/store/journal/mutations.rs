@@ -13,7 +13,7 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    Journal,
+    Journal, check,
     record::{Found, Head, find},
     segment::HEADER_BYTES,
     verify,
@@ -21,11 +21,13 @@ use super::{
 use crate::{
     model::{ListingId, SystemClock, Timestamp},
     store::{
+        backup::backup,
         event::{Entry, Event},
         folder::journal_dir,
         port::{Batch, Store, StoreError, Write},
         settings::Settings,
         sled::SledStore,
+        trim::{KeptInFolder, trim},
     },
 };
 
@@ -36,6 +38,8 @@ const SEGMENT_BYTES: u64 = 4096;
 const SECTOR_BYTES: usize = 512;
 /// Records that were written and never acknowledged: the process ended before the sync did.
 const UNACKNOWLEDGED: usize = 3;
+/// The file that says where a trimmed journal begins.
+const BEGIN: &str = "begin.json";
 
 /// The journal's files by name.
 type Files = BTreeMap<String, Vec<u8>>;
@@ -51,14 +55,24 @@ struct Original {
 }
 
 impl Original {
-    fn new() -> Self {
+    /// With `trimmed`, its oldest segments have left for a backup.
+    fn new(trimmed: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        for (seal, numbers) in [(true, 0..20), (false, 20..40)] {
+        for (seal, numbers) in [(true, 0..18), (true, 18..36), (false, 36..54)] {
             let store = open(dir.path(), seal).unwrap();
-            for n in numbers {
+            let half = numbers.start + 14;
+            for n in numbers.clone() {
                 write(&store, n);
+                if n == half {
+                    store.snapshot().unwrap();
+                }
             }
             store.seal().unwrap();
+            store.snapshot().unwrap();
+            drop(store);
+            if trimmed && numbers.start == 0 {
+                trim_to_backup(dir.path());
+            }
         }
         let journal = journal_dir(dir.path());
         let acknowledged = read(&journal).unwrap().0.len();
@@ -69,10 +83,18 @@ impl Original {
         }
         tail.commit().unwrap();
         let files = files(&journal);
-        let sealed = files.keys().filter(|name| name.ends_with(".zst")).count();
-        assert!(sealed > 2 && files.len() - sealed > 2, "{:?}", files.keys());
+        let (sealed, raw) = (|name: &&String| name.ends_with(".zst"), |name: &&String| is_raw(name));
+        assert!(files.keys().filter(sealed).count() > 2 && files.keys().filter(raw).count() > 2, "{:?}", files.keys());
+        assert_eq!(files.contains_key(BEGIN), trimmed);
         Self { files, records: read(&journal).unwrap().0, acknowledged, dir }
     }
+}
+
+fn trim_to_backup(data: &Path) {
+    let saved = tempfile::tempdir().unwrap();
+    backup(data, &saved.path().join("saved"), &mut |_, _| ()).unwrap();
+    let kept = KeptInFolder::open(&saved.path().join("saved")).unwrap();
+    assert!(trim(data, &kept, false, &mut |_, _| ()).unwrap().segments > 0);
 }
 
 fn open(dir: &Path, seal: bool) -> Result<SledStore, StoreError> {
@@ -102,14 +124,22 @@ fn note(n: usize) -> Entry {
     Entry { at: Timestamp::UNIX_EPOCH, actor: "crawl".into(), event }
 }
 
-/// All records, and whether something stands behind them.
+/// All records, and whether something stands behind them. The glance that opening takes at a journal says the same.
 fn read(journal: &Path) -> Result<(Records, bool), StoreError> {
     let mut records = Records::new();
-    let verified = verify(journal, &mut |head, payload| {
+    let mut keep = |head: &Head, payload: &[u8]| {
         records.push((*head, payload.to_vec()));
         Ok(())
-    })?;
-    Ok((records, verified.tail))
+    };
+    let (checked, verified) = (check(journal), verify(journal, &mut keep));
+    match (checked, verified) {
+        (Ok(checked), Ok(verified)) => {
+            assert_eq!((checked.head, checked.end, checked.tail), (verified.head, verified.end, verified.tail));
+            Ok((records, verified.tail))
+        }
+        (Err(_), Err(error)) => Err(error),
+        (checked, verified) => panic!("at a glance {checked:?}, read whole {verified:?}"),
+    }
 }
 
 fn files(folder: &Path) -> Files {
@@ -244,8 +274,13 @@ fn mutate(random: &mut Rng, files: &mut Files) -> String {
     }
 }
 
-/// Whether every changed byte lies behind the records of a raw segment, where only zeros were.
+/// Whether every changed byte lies behind the records of a raw segment, where only zeros were, or only tells people where
+/// older segments went.
 fn carries_nothing(original: &Original, changed: &Files) -> bool {
+    let begin = |bytes: &[u8]| {
+        let stored: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        [stored["number"].clone(), stored["seq"].clone(), stored["hash"].as_str().unwrap().to_lowercase().into()]
+    };
     changed.len() == original.files.len()
         && changed.iter().all(|(name, bytes)| match original.files.get(name) {
             Some(whole) if whole == bytes => true,
@@ -253,6 +288,7 @@ fn carries_nothing(original: &Original, changed: &Files) -> bool {
                 let used = places(whole).last().map_or(HEADER_BYTES, |last| last.end);
                 whole[..used] == bytes[..used]
             }
+            Some(whole) if name == BEGIN => begin(whole) == begin(bytes),
             _ => false,
         })
 }
@@ -280,7 +316,8 @@ fn fate(original: &Original, changed: &Files) -> Result<Fate, String> {
     if !known.starts_with(&records) {
         return Err(format!("another state: {} records of {}", records.len(), known.len()));
     }
-    let newest = changed.last_key_value() != original.files.last_key_value();
+    let newest = |files: &Files| files.iter().rfind(|(name, _)| is_raw(name)).map(|(_, bytes)| bytes.clone());
+    let newest = newest(changed) != newest(&original.files);
     match records.len() {
         count if count == known.len() && !carries_nothing(original, changed) => Err("unseen".into()),
         count if count == known.len() && newest && !tail => Err("what stands behind the end is not told of".into()),
@@ -326,28 +363,29 @@ fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
 
 #[test]
 fn no_single_change_of_a_journal_gives_another_state_unseen() {
-    let original = Original::new();
-    let journal = journal_dir(original.dir.path());
+    let originals = [Original::new(false), Original::new(true)];
     let seed = number("MARKWARDEN_SEED").unwrap_or_else(|| fastrand::u64(..));
     let mut random = Rng::with_seed(seed);
     let mut fates: BTreeMap<Fate, usize> = BTreeMap::new();
     let mut round = 0;
     while round < number("MARKWARDEN_MUTATIONS").unwrap_or(MUTATIONS) {
+        let original = &originals[round % originals.len()];
         let mut changed = original.files.clone();
         let what = mutate(&mut random, &mut changed);
         if changed == original.files {
             continue;
         }
         round += 1;
+        let journal = journal_dir(original.dir.path());
         put(&journal, &original.files, &changed);
-        let fate = fate(&original, &changed).unwrap_or_else(|wrong| panic!("{what}: {wrong}; seed {seed}"));
+        let fate = fate(original, &changed).unwrap_or_else(|wrong| panic!("{what}: {wrong}; seed {seed}"));
         put(&journal, &changed, &original.files);
         *fates.entry(fate).or_default() += 1;
         if fate == Fate::RefusedByIndex || round % OPEN_EVERY == 0 {
-            let opened = opened(&original, &changed);
+            let opened = opened(original, &changed);
             let refused = matches!(fate, Fate::Refused | Fate::RefusedByIndex);
             assert_eq!(opened.is_err(), refused, "{what}: {fate:?}, but {opened:?}; seed {seed}");
-            let least = original.acknowledged as u64;
+            let least = original.records[original.acknowledged - 1].0.seq;
             assert!(opened.is_ok_and(|seq| seq >= least) || refused, "{what}: {fate:?}; seed {seed}");
         }
     }
