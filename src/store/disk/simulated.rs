@@ -158,7 +158,7 @@ struct State {
     read_faults: BTreeSet<u64>,
     met: BTreeMap<(Operation, Fault), u64>,
     off: bool,
-    /// Nothing is counted and nothing fails.
+    /// Nothing is counted, nothing fails, and every name lasts.
     quiet: bool,
 }
 
@@ -252,7 +252,7 @@ impl Disk {
         self.state().met.iter().filter(|((_, fault), _)| *fault != Fault::Slow).map(|(_, count)| count).sum()
     }
 
-    /// Lets someone look without counting, and without anything going wrong.
+    /// Lets someone look without counting, and without anything going wrong: names and tables made meanwhile last.
     pub fn quietly<T>(&self, look: impl FnOnce() -> T) -> T {
         self.state().quiet = true;
         let seen = look();
@@ -429,13 +429,17 @@ impl Disk {
     }
 
     pub(super) fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
+        let state = &mut *self.state();
         state.folder(path)?;
         state.begin(Operation::SyncFolder)?;
         let here = |name: &PathBuf| name.parent() == Some(path);
-        for change in &mut state.changes {
+        for change in state.changes.iter_mut().filter(|change| !change.synced) {
             let gone = change.gone.as_ref().is_some_and(here);
-            change.synced |= gone || change.come.as_ref().is_some_and(|(name, _)| here(name));
+            change.synced = gone || change.come.as_ref().is_some_and(|(name, _)| here(name));
+        }
+        let lasting = state.changes.iter().take_while(|change| change.synced).count();
+        for change in state.changes.drain(..lasting) {
+            alter(&mut state.durable, &change);
         }
         Ok(())
     }
@@ -510,7 +514,11 @@ impl State {
         if matches!(begun, Ok(()) | Err(Trouble::Cut)) {
             let change = Change { gone, come, synced: false };
             alter(&mut self.live, &change);
-            self.changes.push(change);
+            if self.quiet {
+                alter(&mut self.durable, &change);
+            } else {
+                self.changes.push(change);
+            }
         }
         Ok(begun?)
     }

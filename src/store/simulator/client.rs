@@ -180,7 +180,7 @@ impl Client {
         match self.random.u8(..20) {
             0..10 => {
                 let n = self.random.u64(..HITS);
-                let bytes = [0, 0, 60, 400, 900, 1800, 5000][self.random.usize(..7)];
+                let bytes = [0, 0, 0, 0, 60, 200, 400, 400, 900, 4500][self.random.usize(..10)];
                 let evidence = n.is_multiple_of(2).then(|| self.bodies[n as usize % self.bodies.len()].clone());
                 Write::Hit(new_hit(n, bytes, evidence, now))
             }

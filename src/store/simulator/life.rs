@@ -37,7 +37,7 @@ pub fn live(seed: u64, telling: bool) -> Counters {
     let client = Client::new(random.u64(..));
     let mut life = Life { world, client, random };
     life.until_open();
-    for _ in 0..life.random.usize(16..40) {
+    for _ in 0..life.random.usize(12..30) {
         life.step();
     }
     life.last_things()
@@ -62,9 +62,9 @@ impl Life {
                 self.world.clock.advance(SignedDuration::from_hours(26));
                 self.world.sweep();
             }
-            88..91 => self.restart(End::PowerCut),
-            91..95 => self.restart(End::Killed),
-            95 => self.restart(End::Clean),
+            88..90 => self.restart(End::PowerCut),
+            90..93 => self.restart(End::Killed),
+            93 => self.restart(End::Clean),
             _ if self.world.is_stopped() => self.send(),
             _ => check::reads_go_on(&self.world),
         }
@@ -74,7 +74,7 @@ impl Life {
     }
 
     fn send(&mut self) {
-        let count = [1, 1, 2, 4, 7][self.random.usize(..5)];
+        let count = [1, 1, 2, 3, 6][self.random.usize(..5)];
         let now = self.world.clock.now();
         let commands: Vec<_> = (0..count).map(|_| self.client.next(now)).collect();
         for (_, answer) in self.world.send(commands) {
@@ -133,6 +133,7 @@ impl Life {
         let (path, bit) = (journal_dir(Path::new(ROOT)).join(name), self.random.usize(..4096 * 8));
         let Some(before) = self.world.disk.bit(&path, bit).filter(|_| self.random.u8(..12) == 0) else { return };
         self.world.disk.set_bit(&path, bit, !before);
+        self.world.disk.heal();
         self.world.tell(|| format!("bit {bit} of {} is flipped", path.display()));
         let refused = match self.world.try_open() {
             Ok(()) => false,

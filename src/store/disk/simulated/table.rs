@@ -26,6 +26,8 @@ struct State {
     /// For each batch what takes it back.
     undo: Vec<Vec<Write>>,
     broken: bool,
+    /// It is looked at only, and lasts.
+    aside: bool,
 }
 
 /// The table in `folder` of this thread's disk, made when it is new; none when the thread has no simulated disk.
@@ -42,6 +44,7 @@ fn open(disk: &Disk, folder: &Path) -> io::Result<Table> {
         Some(&Node::Table(table)) => disk.tables[table].clone(),
         _ => {
             let table = Table::default();
+            table.state().aside = disk.quiet;
             disk.tables.push(table.clone());
             let node = Node::Table(disk.tables.len() - 1);
             disk.change(Operation::Create, None, Some((path, node)))?;
@@ -87,18 +90,24 @@ impl Table {
         .unwrap_or((Ok(()), true));
         if done {
             let mut state = self.state();
-            let undo = writes.into_iter().map(|(key, value)| state.put(key, value)).collect();
-            state.undo.push(undo);
+            let undo: Vec<Write> = writes.into_iter().map(|(key, value)| state.put(key, value)).collect();
+            if !state.aside {
+                state.undo.push(undo);
+            }
         }
         Ok(begun?)
     }
 
     pub(super) fn flip(&self) {
-        self.state().broken = true;
+        let mut state = self.state();
+        state.broken = !state.aside;
     }
 
     pub(super) fn cut(&self, random: &mut fastrand::Rng) {
         let mut state = self.state();
+        if state.aside {
+            return;
+        }
         let batches = state.undo.len();
         match random.u8(..8) {
             0 => state.broken = true,
@@ -111,6 +120,9 @@ impl Table {
 
     pub(super) fn end_process(&self, random: &mut fastrand::Rng) {
         let mut state = self.state();
+        if state.aside {
+            return;
+        }
         let most = state.undo.len().min(MAX_HELD_BACK);
         state.take_back(random.usize(..=most));
     }
