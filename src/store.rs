@@ -36,4 +36,4 @@ pub use record::JournalRecord;
 pub use settings::Settings;
 pub use transfer::{TransferReport, export, import};
 pub use trim::{Kept, KeptInFolder, TrimReport, bring_back, trim};
-pub use vault::{BackupId, Flaw, KeptInVault, Place, PlaceError, Target, Vault, VaultReport};
+pub use vault::{Access, BackupId, Flaw, KeptInVault, Place, PlaceError, Target, Vault, VaultReport};

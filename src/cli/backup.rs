@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::{Context, Done, context::visible};
 use crate::{
     model::SystemClock,
-    store::{BackupId, BackupReport, Flaw, Place, Target, Vault, backup},
+    store::{Access, BackupId, BackupReport, Flaw, Place, Target, Vault, backup},
 };
 
 /// Arguments of `backup`.
@@ -20,15 +20,22 @@ use crate::{
                         the bodies, the evidence, and a manifest with the SHA-256 of each file. Keep the manifest's own \
                         hash elsewhere: it proves the whole backup.\n\n\
                         A vault keeps many backups and each file once, by its hash: a backup sends only what is not there. \
-                        A backup is listed when all of it is there; one that was interrupted is not, and the next goes on."
+                        A backup is listed when all of it is there; one that was interrupted is not, and the next goes on.\n\n\
+                        For s3:// the environment says who and where: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, \
+                        AWS_SESSION_TOKEN if there is one, AWS_REGION, and AWS_ENDPOINT_URL for a store that is not Amazon's \
+                        (with AWS_VIRTUAL_HOSTED_STYLE_REQUEST=true where it wants the bucket in the host's name). They are \
+                        never arguments, and never printed."
 )]
 pub struct Args {
-    /// Where the backup goes: a folder that is new or empty, or a vault: vault:DIR or file:///DIR.
+    /// Where the backup goes: a folder that is new or empty, or a vault: s3://BUCKET/PREFIX, vault:DIR, file:///DIR.
     #[arg(long, value_name = "WHERE", required = true)]
     to: Option<OsString>,
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Let AWS_ENDPOINT_URL be a plain http address of another machine.
+    #[arg(long)]
+    allow_http: bool,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -41,18 +48,27 @@ enum Command {
     Verify(VerifyArgs),
 }
 
+/// A vault that is read.
 #[derive(Debug, clap::Args)]
-struct ListArgs {
-    /// The vault: vault:DIR or file:///DIR.
+struct From {
+    /// The vault: s3://BUCKET/PREFIX, vault:DIR or file:///DIR.
     #[arg(long, value_name = "VAULT")]
     from: OsString,
+    /// Let AWS_ENDPOINT_URL be a plain http address of another machine.
+    #[arg(long)]
+    allow_http: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    from: From,
 }
 
 #[derive(Debug, clap::Args)]
 struct VerifyArgs {
-    /// The vault: vault:DIR or file:///DIR.
-    #[arg(long, value_name = "VAULT")]
-    from: OsString,
+    #[command(flatten)]
+    from: From,
     /// Which backup, as `backup list` names it; the newest when absent.
     #[arg(long, value_name = "ID")]
     at: Option<String>,
@@ -85,7 +101,7 @@ fn take(args: Args, context: &Context) -> Result<Done> {
             print(&report?, context)?;
         }
         Target::Vault(place) => {
-            let report = open(place, true)?.backup(&data, &SystemClock, progress);
+            let report = open(place, args.allow_http, true)?.backup(&data, &SystemClock, progress);
             bar.finish_and_clear();
             let report = report?;
             if context.json() {
@@ -151,20 +167,23 @@ fn line(flaw: &Flaw, context: &Context) -> Result<String> {
 }
 
 /// The vault that was named to read from.
-fn vault(from: &OsString) -> Result<Vault> {
-    match Target::parse(from)? {
-        Target::Vault(place) => open(&place, false),
+fn vault(from: &From) -> Result<Vault> {
+    match Target::parse(&from.from)? {
+        Target::Vault(place) => open(&place, from.allow_http, false),
         Target::Folder(folder) => {
             bail!("{} is a plain folder: name a vault, such as vault:{0}", folder.display())
         }
     }
 }
 
-/// Opens a vault, and makes it when it is new and `make` says so.
-pub(super) fn open(place: &Place, make: bool) -> Result<Vault> {
+/// Opens a vault; makes its folder when it is new and `make` says so.
+pub(super) fn open(place: &Place, allow_http: bool, make: bool) -> Result<Vault> {
     match place {
         Place::Folder(folder) => Ok(Vault::in_folder(folder, make)?),
-        Place::Bucket { .. } => bail!("{place}: not yet"),
+        Place::Bucket { bucket, prefix } => {
+            let access = Access::from_environment(|name| std::env::var(name).ok(), allow_http)?;
+            Ok(Vault::in_bucket(bucket, prefix, access)?)
+        }
     }
 }
 

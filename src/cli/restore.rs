@@ -15,12 +15,15 @@ use crate::store::{Target, restore};
                         Accounts are not in a backup: make them again with `markwarden account add`."
 )]
 pub struct Args {
-    /// The backup: a folder made by `markwarden backup`, or a vault: vault:DIR or file:///DIR.
+    /// The backup: a folder made by `markwarden backup`, or a vault: s3://BUCKET/PREFIX, vault:DIR, file:///DIR.
     #[arg(long, value_name = "WHERE")]
     from: OsString,
     /// Which backup of a vault, as `backup list` names it; the newest when absent.
     #[arg(long, value_name = "ID")]
     at: Option<String>,
+    /// Let AWS_ENDPOINT_URL be a plain http address of another machine.
+    #[arg(long)]
+    allow_http: bool,
     /// The new data folder, which must be new or empty.
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
@@ -44,7 +47,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             bail!("--at chooses among the backups of a vault; {from} is a plain folder")
         }
         Target::Folder(folder) => restore(folder, &args.to, &settings, progress).map(|report| (String::new(), report)),
-        Target::Vault(place) => backup::open(place, false)?
+        Target::Vault(place) => backup::open(place, args.allow_http, false)?
             .restore(at, &args.to, &settings, progress)
             .map(|(id, report)| (format!("{id} of "), report)),
     };

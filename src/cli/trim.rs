@@ -22,6 +22,9 @@ pub struct Args {
     /// Which backup of a vault, as `backup list` names it; the newest when absent.
     #[arg(long, value_name = "ID")]
     at: Option<String>,
+    /// Let AWS_ENDPOINT_URL be a plain http address of another machine.
+    #[arg(long)]
+    allow_http: bool,
     /// Say what would leave, and leave everything where it is.
     #[arg(long, conflicts_with = "bring_back")]
     dry_run: bool,
@@ -43,7 +46,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         Target::Folder(folder) => Box::new(KeptInFolder::open(&folder)?),
         Target::Vault(place) => {
             let at = args.at.as_deref().map(read_id).transpose()?;
-            Box::new(KeptInVault::open(open(&place, false)?, at)?)
+            Box::new(KeptInVault::open(open(&place, args.allow_http, false)?, at)?)
         }
     };
     let bar = context.progress(1, "segments");

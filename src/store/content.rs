@@ -13,7 +13,6 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 use sha2::{Digest, Sha256};
@@ -105,10 +104,10 @@ impl ContentStore {
         self.make_folders(&path)?;
         if let Err(error) = write_new(&path, &pack(body)) {
             // The body may be there by its name, and the name not last.
-            let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
-            path.parent().map(|folder| settled.remove(folder));
+            self.unsettle(&path);
             return Err(error);
         }
+        self.settle(&path)?;
         Ok(hash)
     }
 
@@ -139,7 +138,7 @@ impl ContentStore {
     /// Makes a body young, if it is there: whoever puts it is about to cite it.
     fn renew(&self, path: &Path) -> Result<bool, StoreError> {
         let _alone = self.alone();
-        let renewed = File::open(path, How::Write).and_then(|file| file.set_modified(SystemTime::now()));
+        let renewed = File::open(path, How::Write).and_then(|file| file.set_modified(disk::now()));
         match renewed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -147,11 +146,11 @@ impl ContentStore {
         }
     }
 
-    /// Makes the name of a body that was found durable, and those of the folders above it: whoever put it may have been
-    /// killed before.
+    /// Makes the name of a body durable, and those of the folders above it: a name lasts only when each of them does.
+    /// Whoever made one that was found may have been killed before, so that being there proves nothing.
     fn settle(&self, path: &Path) -> Result<(), StoreError> {
         let Some(second) = path.parent() else { return Ok(()) };
-        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settled = self.settled();
         if settled.contains(second) {
             return Ok(());
         }
@@ -160,6 +159,15 @@ impl ContentStore {
         sync_dir(&self.root)?;
         settled.insert(second.to_owned());
         Ok(())
+    }
+
+    /// Has the next [`settle`](Self::settle) look at the folder of a body again.
+    fn unsettle(&self, path: &Path) {
+        path.parent().map(|folder| self.settled().remove(folder));
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn alone(&self) -> MutexGuard<'_, ()> {
@@ -173,12 +181,9 @@ impl ContentStore {
         }
     }
 
-    /// A name is durable only when every folder above it is.
     fn make_folders(&self, path: &Path) -> Result<(), StoreError> {
         let Some(second) = path.parent().filter(|folder| !disk::exists(folder)) else { return Ok(()) };
-        disk::make_folders(second).map_err(doing(|| format!("making {}", second.display())))?;
-        second.parent().map_or(Ok(()), sync_dir)?;
-        sync_dir(&self.root)
+        disk::make_folders(second).map_err(doing(|| format!("making {}", second.display())))
     }
 }
 

@@ -8,7 +8,7 @@
 pub(super) mod simulated;
 
 use std::{
-    fs,
+    fs::{self, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
     time::SystemTime,
@@ -162,6 +162,35 @@ pub(super) fn about(path: &Path) -> io::Result<(u64, SystemTime)> {
 pub(super) fn exists(path: &Path) -> bool {
     simulated!(|disk| disk.exists(path));
     path.exists()
+}
+
+/// The time, as files know it.
+pub(super) fn now() -> SystemTime {
+    simulated!(|disk| disk.now());
+    SystemTime::now()
+}
+
+/// A lock, held until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: Option<fs::File>,
+    #[cfg(test)]
+    _simulated: Option<simulated::Lock>,
+}
+
+/// Locks the file at `path`, which is made when it is new, against other processes; none when another holds it.
+pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
+    simulated!(|disk| Ok(disk.lock(path).map(|lock| Lock { _file: None, _simulated: Some(lock) })));
+    let file = fs::File::options().create(true).truncate(false).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(Lock {
+            _file: Some(file),
+            #[cfg(test)]
+            _simulated: None,
+        })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// Makes a folder and those above it.

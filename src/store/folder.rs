@@ -3,13 +3,12 @@
 //! What the parts hold is theirs to say.
 
 use std::{
-    fs::{File, TryLockError},
     io,
     path::{Path, PathBuf},
 };
 
 use super::{
-    disk::{self, How},
+    disk::{self, How, Lock},
     port::StoreError,
 };
 
@@ -25,7 +24,7 @@ const MAX_FORMAT_BYTES: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Folder {
@@ -35,9 +34,7 @@ impl Folder {
         disk::make_folders(root).map_err(io(|| format!("making the data folder {}", root.display())))?;
         let lock = lock(root)?;
         if !known {
-            // The folder's own name must last too: without it a power cut takes everything in it.
-            let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            sync_dir(parent)?;
+            settle_names(root)?;
             write_format(root)?;
         }
         for part in [journal_dir(root), content_dir(root)] {
@@ -51,6 +48,22 @@ impl Folder {
     pub fn root(&self) -> &Path {
         &self.root
     }
+}
+
+/// Makes the folder's own name durable, and those of the folders above it, which may be as new: without them a power cut
+/// takes everything in it. Only the folder right above it must allow that; others that do not were not made for it.
+fn settle_names(root: &Path) -> Result<(), StoreError> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    for (height, above) in root.ancestors().skip(1).enumerate() {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match disk::sync_folder(above) {
+            Err(error)
+                if height > 0
+                    && matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem | Unsupported) => {}
+            synced => synced.map_err(io(|| format!("syncing the folder {}", above.display())))?,
+        }
+    }
+    Ok(())
 }
 
 /// Where the journal's segments lie.
@@ -134,22 +147,11 @@ fn format_of(root: &Path) -> Result<Option<u32>, StoreError> {
     }
 }
 
-/// Locks the folder against other processes for as long as the file lives.
-pub(super) fn lock(root: &Path) -> Result<File, StoreError> {
+/// Locks the folder against other processes for as long as the lock lives.
+pub(super) fn lock(root: &Path) -> Result<Lock, StoreError> {
     let path = root.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(io(|| format!("opening {}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: root.display().to_string() }),
-        Err(TryLockError::Error(source)) => {
-            Err(StoreError::Io { doing: format!("locking {}", path.display()), source })
-        }
-    }
+    let lock = disk::lock(&path).map_err(io(|| format!("locking {}", path.display())))?;
+    lock.ok_or_else(|| StoreError::InUse { path: root.display().to_string() })
 }
 
 /// Names what was being done when the system said no.

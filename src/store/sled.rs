@@ -26,13 +26,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc, thr
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use self::{
-    compactor::Compactor,
-    decide::{Answer, Command},
-    keeper::Keeper,
-    view::View,
-    writer::{Job, Writer},
-};
+use self::{compactor::Compactor, keeper::Keeper, view::View};
 use super::{
     content::{ContentStore, Hold, SweepReport},
     event,
@@ -47,7 +41,9 @@ use super::{
 };
 use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
 
+pub(super) use decide::{Answer, Command};
 pub(super) use index::{Index, set_aside};
+pub(super) use writer::{Job, Writer};
 
 /// Most changes handed out in one call, whatever is asked for.
 const MAX_CHANGES: usize = 10_000;
@@ -74,9 +70,7 @@ impl SledStore {
     /// When another process holds the folder, a newer program wrote it, the journal is damaged, or the disk says no.
     pub fn open(dir: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let settings = settings.clamped();
-        let folder = Folder::open(dir)?;
-        let content = ContentStore::open(&content_dir(dir))?;
-        let mut writer = Writer::open(dir, content, &settings, Arc::clone(&clock))?;
+        let (folder, mut writer) = open_parts(dir, &settings, &clock)?;
         let index = Arc::clone(writer.index());
         let sealer = settings.seal.then(|| Sealer::start(dir)).transpose()?;
         let compactor = Compactor::start(Arc::clone(&index))?;
@@ -89,6 +83,22 @@ impl SledStore {
         let keeper = Some(Keeper::start(dir, Arc::clone(&index), Arc::clone(&clock), &settings)?);
         let (commands, writer, compactor) = (Some(sender), Some(thread), Some(compactor));
         Ok(Self { folder, settings, clock, index, commands, writer, sealer, compactor, keeper })
+    }
+
+    /// Like [`open`](Self::open), with nothing going on in other threads: the caller serves the writer. What is returned
+    /// only reads.
+    #[cfg(test)]
+    pub(super) fn open_alone(
+        dir: &Path,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Writer), StoreError> {
+        let settings = settings.clamped();
+        let (folder, writer) = open_parts(dir, &settings, &clock)?;
+        let index = Arc::clone(writer.index());
+        let (sealer, compactor, keeper) = (None, None, None);
+        let store = Self { folder, settings, clock, index, commands: None, writer: None, sealer, compactor, keeper };
+        Ok((store, writer))
     }
 
     /// The content store beside the journal.
@@ -191,6 +201,13 @@ impl SledStore {
     fn view(&self) -> Result<View<'_>, StoreError> {
         View::new(&self.index, self.settings.inline_bytes)
     }
+}
+
+/// The data folder, held, and the writer of what is in it.
+fn open_parts(dir: &Path, settings: &Settings, clock: &Arc<dyn Clock>) -> Result<(Folder, Writer), StoreError> {
+    let folder = Folder::open(dir)?;
+    let content = ContentStore::open(&content_dir(dir))?;
+    Ok((folder, Writer::open(dir, content, settings, Arc::clone(clock))?))
 }
 
 impl Drop for SledStore {

@@ -9,6 +9,7 @@ mod fault;
 mod id;
 mod kept;
 mod place;
+mod remote;
 mod staging;
 mod upload;
 
@@ -23,6 +24,7 @@ pub use self::{
     id::BackupId,
     kept::KeptInVault,
     place::{Place, PlaceError, Target},
+    remote::Access,
     upload::VaultReport,
 };
 use super::{
@@ -40,6 +42,15 @@ const PART_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_BACKUPS: usize = 100_000;
 /// Objects that are listed; a vault with more is refused.
 const MAX_OBJECTS: u64 = 100_000_000;
+/// The bounds of the listings.
+const BOUNDS: Bounds = Bounds { backups: MAX_BACKUPS, objects: MAX_OBJECTS };
+
+/// How much of a listing is read.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    backups: usize,
+    objects: u64,
+}
 
 /// Backups in one place.
 pub struct Vault {
@@ -49,6 +60,7 @@ pub struct Vault {
     /// As the person named it.
     name: String,
     runtime: Runtime,
+    bounds: Bounds,
 }
 
 impl Vault {
@@ -73,13 +85,25 @@ impl Vault {
         Self::over(Arc::new(objects), ObjectPath::default(), name)
     }
 
+    /// The vault below `prefix` in a bucket. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn in_bucket(bucket: &str, prefix: &str, access: Access) -> Result<Self, StoreError> {
+        let name = Place::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() }.to_string();
+        let doing = format!("opening {name}");
+        let base = ObjectPath::parse(prefix).map_err(|error| fault::told(&doing, &error.into()))?;
+        let objects = access.store(bucket, &doing)?;
+        Self::over(Arc::new(objects), base, name)
+    }
+
     fn over(objects: Arc<dyn ObjectStore>, base: ObjectPath, name: String) -> Result<Self, StoreError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(io(|| format!("opening {name}")))?;
-        Ok(Self { objects, base, name, runtime })
+        Ok(Self { objects, base, name, runtime, bounds: BOUNDS })
     }
 
     /// The backups in it, oldest first. Names that are none of a backup are passed over.
@@ -94,8 +118,8 @@ impl Vault {
             while let Some(object) = names.try_next().await.map_err(|error| fault::told(&doing, &error))? {
                 let name = object.location.filename().and_then(|name| name.strip_suffix(".json"));
                 backups.extend(name.and_then(BackupId::parse));
-                if backups.len() > MAX_BACKUPS {
-                    return Err(too_many(&doing, MAX_BACKUPS as u64));
+                if backups.len() > self.bounds.backups {
+                    return Err(too_many(&doing, self.bounds.backups as u64));
                 }
             }
             Ok(backups)
@@ -114,8 +138,8 @@ impl Vault {
                 present.insert(hash.to_owned(), object.size);
             }
             listed += 1;
-            if listed > MAX_OBJECTS {
-                return Err(too_many(&doing, MAX_OBJECTS));
+            if listed > self.bounds.objects {
+                return Err(too_many(&doing, self.bounds.objects));
             }
         }
         Ok(present)
@@ -185,3 +209,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{ContentStore, References};
 use crate::store::{
     disk,
-    folder::{io, sync_dir},
+    folder::io,
     port::{StoreError, is_sha256},
 };
 
@@ -146,6 +146,7 @@ impl ContentStore {
         self.make_folders(&to)?;
         // Over a body that was put anew meanwhile: the same bytes.
         disk::rename(&from, &to).map_err(io(doing))?;
-        to.parent().map_or(Ok(()), sync_dir)
+        self.unsettle(&to);
+        self.settle(&to)
     }
 }

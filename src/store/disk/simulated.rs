@@ -1,22 +1,32 @@
 //! A disk in memory that behaves as badly as a real one may.
 //!
-//! What is written is there for whoever reads, and lasts only when it was synced. [`Disk::cut_power`] leaves of each write
-//! since then any of its sectors, of each change of names since its folder was synced any that still makes sense. After
-//! a sync that failed, what it should have written is never written by a later one: the system forgets which pages were
-//! changed. Everything is drawn from one seed.
+//! What is written is there for whoever reads, and lasts only when it was synced. [`Disk::cut_power`] leaves of each file
+//! any of the sectors that were not, and of the changes of names in folders that were not any that still make sense.
+//! What a failed sync should have written is never written by a later one, and may be forgotten: the system takes it
+//! for written. A sector is written whole or not at all. Everything is drawn from one seed.
+
+mod table;
 
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     io,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use jiff::SignedDuration;
+
 use super::How;
+use crate::model::{Clock, ManualClock};
+
+pub use table::{Table, table_on_this_thread};
 
 const SECTOR: usize = 512;
+/// The longest that a slow operation takes.
+const MAX_SLOW_SECONDS: i64 = 900;
 
 thread_local! {
     static DISK: RefCell<Option<Arc<Disk>>> = const { RefCell::new(None) };
@@ -38,49 +48,118 @@ impl Drop for InPlace {
     }
 }
 
-/// A file's bytes: as read now, as they last, and what was written since.
-#[derive(Debug, Clone, Default)]
-struct Body {
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<(usize, Vec<u8>)>,
-    /// Written, and forgotten by a sync that failed: it may have reached the disk or not.
-    forgotten: Vec<(usize, Vec<u8>)>,
-    modified: Duration,
-}
-
-/// A change of names: those that go, and those that come.
-#[derive(Debug, Clone)]
-struct Change {
-    gone: Option<PathBuf>,
-    come: Option<(PathBuf, Option<usize>)>,
-    synced: bool,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    bodies: Vec<Body>,
-    /// Names as they are now: a file's body, or a folder.
-    live: BTreeMap<PathBuf, Option<usize>>,
-    durable: BTreeMap<PathBuf, Option<usize>>,
-    changes: Vec<Change>,
-    random: fastrand::Rng,
-    operations: u64,
-    faults: BTreeMap<u64, Fault>,
-    tables: BTreeMap<PathBuf, Table>,
-    off: bool,
-    met: BTreeSet<&'static str>,
+/// What the disk is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// An empty file comes.
+    Create,
+    /// Bytes are written.
+    Write,
+    /// A file is synced.
+    Sync,
+    /// A folder comes.
+    MakeFolder,
+    /// A name changes.
+    Rename,
+    /// A name goes.
+    Remove,
+    /// A folder's names are synced.
+    SyncFolder,
+    /// The index's table is written to.
+    Table,
+    /// Anything is read.
+    Read,
 }
 
 /// What goes wrong with one operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// There is no space left: a write is cut short.
+    /// There is no space left: a write is cut short, a sync gives up what it should have written.
     Full,
-    /// The device does not answer: a write is cut short, a sync forgets what it should have written.
+    /// The device does not answer: likewise.
     Broken,
-    /// The power goes, in the middle of a write.
+    /// It takes minutes.
+    Slow,
+    /// The power goes in the middle of it.
     PowerCut,
+}
+
+/// Why an operation was not done.
+#[derive(Debug)]
+enum Trouble {
+    /// It failed.
+    Failed(io::Error),
+    /// The power went meanwhile: it may have been done.
+    Cut,
+    /// There is no power.
+    Off,
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Failed(error) => error,
+            Trouble::Cut | Trouble::Off => Self::other("the power is off"),
+        }
+    }
+}
+
+/// How a sector stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sector {
+    /// As it lasts.
+    Clean,
+    /// Written and not synced.
+    Dirty,
+    /// Written and given up by a sync that failed.
+    GivenUp,
+}
+
+/// A file's bytes: as read now, and as they last.
+#[derive(Debug)]
+struct Body {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+    sectors: Vec<Sector>,
+    modified: SystemTime,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Folder,
+    File(usize),
+    Table(usize),
+}
+
+type Names = BTreeMap<PathBuf, Node>;
+
+/// A change of names: one that goes, one that comes, or both at once.
+#[derive(Debug, Clone)]
+struct Change {
+    gone: Option<PathBuf>,
+    come: Option<(PathBuf, Node)>,
+    synced: bool,
+}
+
+#[derive(Debug)]
+struct State {
+    bodies: Vec<Body>,
+    tables: Vec<Table>,
+    live: Names,
+    durable: Names,
+    changes: Vec<Change>,
+    locks: BTreeSet<PathBuf>,
+    random: fastrand::Rng,
+    clock: Arc<ManualClock>,
+    operations: u64,
+    reads: u64,
+    faults: BTreeMap<u64, Fault>,
+    read_faults: BTreeSet<u64>,
+    met: BTreeMap<(Operation, Fault), u64>,
+    off: bool,
+    /// Nothing is counted, nothing fails, and every name lasts.
+    quiet: bool,
 }
 
 /// The disk.
@@ -94,12 +173,40 @@ pub struct Handle {
     body: usize,
 }
 
+/// A locked file.
+#[derive(Debug)]
+pub struct Lock {
+    disk: Arc<Disk>,
+    path: PathBuf,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.disk.state().locks.remove(&self.path);
+    }
+}
+
 impl Disk {
-    /// An empty disk with one folder, `/`.
-    pub fn new(seed: u64) -> Arc<Self> {
-        let random = fastrand::Rng::with_seed(seed);
-        let root = BTreeMap::from([(PathBuf::from("/"), None)]);
-        Arc::new(Self(Mutex::new(State { live: root.clone(), durable: root, random, ..State::default() })))
+    /// An empty disk with one folder, `/`, whose files know the time by `clock`.
+    pub fn new(seed: u64, clock: Arc<ManualClock>) -> Arc<Self> {
+        let root = Names::from([(PathBuf::from("/"), Node::Folder)]);
+        Arc::new(Self(Mutex::new(State {
+            bodies: Vec::new(),
+            tables: Vec::new(),
+            live: root.clone(),
+            durable: root,
+            changes: Vec::new(),
+            locks: BTreeSet::new(),
+            random: fastrand::Rng::with_seed(seed),
+            clock,
+            operations: 0,
+            reads: 0,
+            faults: BTreeMap::new(),
+            read_faults: BTreeSet::new(),
+            met: BTreeMap::new(),
+            off: false,
+            quiet: false,
+        })))
     }
 
     /// Puts it in the place of this thread's disk.
@@ -113,19 +220,44 @@ impl Disk {
         self.state().operations
     }
 
+    /// Reads so far.
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
     /// Has the operation with this number go wrong.
     pub fn fail(&self, operation: u64, fault: Fault) {
         self.state().faults.insert(operation, fault);
     }
 
-    /// The faults that were met, by the operation they met.
-    pub fn met(&self) -> BTreeSet<&'static str> {
-        self.state().met.clone()
+    /// Has the read with this number fail.
+    pub fn fail_read(&self, read: u64) {
+        self.state().read_faults.insert(read);
     }
 
     /// Forgets the faults that did not happen.
     pub fn heal(&self) {
-        self.state().faults.clear();
+        let mut state = self.state();
+        state.faults.clear();
+        state.read_faults.clear();
+    }
+
+    /// How often each operation met each fault.
+    pub fn met(&self) -> BTreeMap<(Operation, Fault), u64> {
+        self.state().met.clone()
+    }
+
+    /// How many faults were met that an operation failed by.
+    pub fn failures(&self) -> u64 {
+        self.state().met.iter().filter(|((_, fault), _)| *fault != Fault::Slow).map(|(_, count)| count).sum()
+    }
+
+    /// Lets someone look without counting, and without anything going wrong: names and tables made meanwhile last.
+    pub fn quietly<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.state().quiet = true;
+        let seen = look();
+        self.state().quiet = false;
+        seen
     }
 
     /// Whether the power is off.
@@ -138,44 +270,65 @@ impl Disk {
         let state = &mut *self.state();
         state.off = false;
         state.faults.clear();
+        state.read_faults.clear();
         // How much of what was not synced lasts: none of it, some, nearly all.
         let share = [0.0, 0.1, 0.5, 0.9, 1.0][state.random.usize(..5)];
         for body in &mut state.bodies {
-            let Body { durable, pending, forgotten, .. } = body;
-            for (at, bytes) in forgotten.drain(..).chain(pending.drain(..)) {
-                write_some(durable, at, &bytes, share, &mut state.random);
-            }
-            body.live = body.durable.clone();
+            body.cut(share, &mut state.random);
         }
-        for change in std::mem::take(&mut state.changes) {
-            if change.synced || state.random.f64() < share {
-                alter(&mut state.durable, &change);
-            }
-        }
-        // A name needs the folders above it.
-        let durable = std::mem::take(&mut state.durable);
-        for (path, body) in durable {
-            if path.parent().is_none_or(|folder| state.durable.get(folder) == Some(&None)) {
-                state.durable.insert(path, body);
-            }
-        }
-        state.live = state.durable.clone();
-        state.tables.retain(|folder, _| state.live.contains_key(folder));
-        for table in state.tables.values() {
+        state.cut_names(share);
+        for table in &state.tables {
             table.cut(&mut state.random);
         }
     }
 
-    /// Flips one bit of a file, at rest.
-    pub fn flip(&self, path: &Path, bit: usize) {
+    /// The process ends and the system goes on: what was written stays, but for what a failed sync gave up, and for what
+    /// the index's table had not handed over yet.
+    pub fn end_process(&self) {
         let state = &mut *self.state();
-        if let Some(&Some(body)) = state.live.get(path) {
-            let Body { live, durable, .. } = &mut state.bodies[body];
-            for bytes in [live, durable] {
-                if let Some(byte) = bytes.get_mut(bit / 8) {
-                    *byte ^= 1 << (bit % 8);
-                }
+        for body in &mut state.bodies {
+            body.forget(&mut state.random);
+        }
+        for table in &state.tables {
+            table.end_process(&mut state.random);
+        }
+    }
+
+    /// Whether there is such a file or folder.
+    pub fn has(&self, path: &Path) -> bool {
+        self.state().live.contains_key(path)
+    }
+
+    /// One bit of a file, if there is such a file.
+    pub fn bit(&self, path: &Path, bit: usize) -> Option<bool> {
+        let state = self.state();
+        let byte = *state.body_at(path).ok()?.live.get(bit / 8)?;
+        Some(byte >> (bit % 8) & 1 == 1)
+    }
+
+    /// Changes one bit of a file, at rest.
+    pub fn set_bit(&self, path: &Path, bit: usize, on: bool) {
+        let state = &mut *self.state();
+        let Some(&Node::File(body)) = state.live.get(path) else { return };
+        let Body { live, durable, .. } = &mut state.bodies[body];
+        for bytes in [live, durable] {
+            if let Some(byte) = bytes.get_mut(bit / 8) {
+                *byte = *byte & !(1 << (bit % 8)) | u8::from(on) << (bit % 8);
             }
+        }
+    }
+
+    /// Flips a bit of a table, which its checksums show when it is opened next.
+    pub fn flip_tables(&self) {
+        self.state().tables.iter().for_each(Table::flip);
+    }
+
+    /// Removes every name below `folder`, and its own, as if it had never been.
+    pub fn lose(&self, folder: &Path) {
+        let state = &mut *self.state();
+        state.changes.retain(|change| change.come.as_ref().is_none_or(|(path, _)| !path.starts_with(folder)));
+        for names in [&mut state.live, &mut state.durable] {
+            names.retain(|path, _| !path.starts_with(folder));
         }
     }
 
@@ -185,20 +338,23 @@ impl Disk {
 
     pub(super) fn open(self: &Arc<Self>, path: &Path, how: How) -> io::Result<Handle> {
         let mut state = self.state();
-        state.power()?;
-        let known = state.live.get(path).copied();
-        let body = match (known, how) {
-            (Some(None), _) => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            (None, How::Read | How::Write) => return Err(io::Error::from(io::ErrorKind::NotFound)),
-            (Some(Some(_)), How::CreateNew) => return Err(io::Error::from(io::ErrorKind::AlreadyExists)),
-            (Some(Some(body)), How::Read | How::Write) => body,
+        let body = match (state.live.get(path).copied(), how) {
+            (Some(Node::Folder | Node::Table(_)), _) => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            (None, How::Read | How::Write) => {
+                state.read()?;
+                return Err(io::Error::from(io::ErrorKind::NotFound));
+            }
+            (Some(Node::File(_)), How::CreateNew) => return Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+            (Some(Node::File(body)), How::Read | How::Write) => {
+                state.read()?;
+                body
+            }
             // Cutting a file to nothing is as good as another file: nothing here relies on what was in it.
             (_, How::Create | How::CreateNew) => {
-                state.folder_of(path)?;
-                state.begin("create")?;
-                state.bodies.push(Body::default());
+                let modified = state.clock.now().into();
+                state.bodies.push(Body { live: Vec::new(), durable: Vec::new(), sectors: Vec::new(), modified });
                 let body = state.bodies.len() - 1;
-                state.change(None, Some((path.to_owned(), Some(body))));
+                state.change(Operation::Create, None, Some((path.to_owned(), Node::File(body))))?;
                 body
             }
         };
@@ -207,40 +363,36 @@ impl Disk {
     }
 
     pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let state = self.state();
-        state.power()?;
-        match state.live.get(path) {
-            Some(&Some(body)) => Ok(state.bodies[body].live.clone()),
-            Some(None) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
-            None => Err(io::Error::from(io::ErrorKind::NotFound)),
-        }
+        let mut state = self.state();
+        state.read()?;
+        state.body_at(path).map(|body| body.live.clone())
     }
 
     pub(super) fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
-        let state = self.state();
-        state.power()?;
-        if state.live.get(folder) != Some(&None) {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        }
-        let below = state.live.keys().filter(|path| path.parent() == Some(folder));
+        let mut state = self.state();
+        state.read()?;
+        state.folder(folder)?;
+        let below = state.below(folder).filter(|path| path.parent() == Some(folder));
         Ok(below.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
     }
 
     pub(super) fn about(&self, path: &Path) -> io::Result<(u64, SystemTime)> {
-        let state = self.state();
-        state.power()?;
-        match state.live.get(path) {
-            Some(&Some(body)) => {
-                let body = &state.bodies[body];
-                Ok((body.live.len() as u64, SystemTime::UNIX_EPOCH + body.modified))
-            }
-            Some(None) => Ok((0, SystemTime::UNIX_EPOCH)),
-            None => Err(io::Error::from(io::ErrorKind::NotFound)),
-        }
+        let mut state = self.state();
+        state.read()?;
+        state.body_at(path).map(|body| (body.live.len() as u64, body.modified))
     }
 
     pub(super) fn exists(&self, path: &Path) -> bool {
-        self.state().live.contains_key(path)
+        self.has(path)
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        self.state().clock.now().into()
+    }
+
+    pub(super) fn lock(self: &Arc<Self>, path: &Path) -> Option<Lock> {
+        let new = self.state().locks.insert(path.to_owned());
+        new.then(|| Lock { disk: Arc::clone(self), path: path.to_owned() })
     }
 
     pub(super) fn make_folders(&self, path: &Path) -> io::Result<()> {
@@ -248,34 +400,22 @@ impl Disk {
         let folders: Vec<PathBuf> = path.ancestors().map(Path::to_owned).collect();
         for folder in folders.into_iter().rev() {
             if !state.live.contains_key(&folder) {
-                state.begin("make a folder")?;
-                state.change(None, Some((folder, None)));
+                state.change(Operation::MakeFolder, None, Some((folder, Node::Folder)))?;
             }
         }
-        state.power()
+        Ok(())
     }
 
     pub(super) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
-        let body = *state.live.get(from).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        state.folder_of(to)?;
-        state.begin("rename")?;
-        state.change(Some(from.to_owned()), Some((to.to_owned(), body)));
-        if let Some(table) = state.tables.remove(from) {
-            state.tables.insert(to.to_owned(), table);
-        }
-        Ok(())
+        let node = *state.live.get(from).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        state.change(Operation::Rename, Some(from.to_owned()), Some((to.to_owned(), node)))
     }
 
     pub(super) fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
-        if !state.live.contains_key(path) {
-            return Err(io::Error::from(io::ErrorKind::NotFound));
-        }
-        state.begin("remove")?;
-        state.change(Some(path.to_owned()), None);
-        state.tables.remove(path);
-        Ok(())
+        state.body_at(path)?;
+        state.change(Operation::Remove, Some(path.to_owned()), None)
     }
 
     pub(super) fn remove_folder(&self, path: &Path) -> io::Result<()> {
@@ -283,74 +423,233 @@ impl Disk {
         if !state.live.contains_key(path) {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
-        state.begin("remove a folder")?;
-        let below: Vec<PathBuf> = state.live.keys().filter(|name| name.starts_with(path)).cloned().collect();
-        for name in below.into_iter().rev() {
-            state.tables.remove(&name);
-            state.change(Some(name), None);
-        }
-        Ok(())
+        let mut going: Vec<PathBuf> = state.below(path).cloned().collect();
+        going.insert(0, path.to_owned());
+        going.into_iter().rev().try_for_each(|name| state.change(Operation::Remove, Some(name), None))
     }
 
     pub(super) fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        let mut state = self.state();
-        state.folder_of(&path.join("x"))?;
-        state.begin("sync a folder")?;
+        let state = &mut *self.state();
+        state.folder(path)?;
+        state.begin(Operation::SyncFolder)?;
         let here = |name: &PathBuf| name.parent() == Some(path);
-        for change in &mut state.changes {
+        for change in state.changes.iter_mut().filter(|change| !change.synced) {
             let gone = change.gone.as_ref().is_some_and(here);
-            change.synced |= gone || change.come.as_ref().is_some_and(|(name, _)| here(name));
+            change.synced = gone || change.come.as_ref().is_some_and(|(name, _)| here(name));
+        }
+        let lasting = state.changes.iter().take_while(|change| change.synced).count();
+        for change in state.changes.drain(..lasting) {
+            alter(&mut state.durable, &change);
         }
         Ok(())
     }
 }
 
 impl State {
-    fn power(&self) -> io::Result<()> {
-        if self.off { Err(io::Error::other("the power is off")) } else { Ok(()) }
-    }
-
     /// Begins an operation that changes something, or says what goes wrong with it.
-    fn begin(&mut self, what: &'static str) -> io::Result<()> {
-        self.power()?;
+    fn begin(&mut self, what: Operation) -> Result<(), Trouble> {
+        if self.quiet {
+            return Ok(());
+        }
+        if self.off {
+            return Err(Trouble::Off);
+        }
         self.operations += 1;
         let Some(fault) = self.faults.remove(&self.operations) else { return Ok(()) };
-        self.met.insert(what);
-        Err(match fault {
-            Fault::Full => io::Error::from(io::ErrorKind::StorageFull),
-            Fault::Broken => io::Error::other("the device does not answer"),
+        *self.met.entry((what, fault)).or_default() += 1;
+        match fault {
+            Fault::Slow => {
+                self.clock.advance(SignedDuration::from_secs(self.random.i64(1..=MAX_SLOW_SECONDS)));
+                Ok(())
+            }
+            Fault::Full => Err(Trouble::Failed(io::Error::from(io::ErrorKind::StorageFull))),
+            Fault::Broken => Err(Trouble::Failed(io::Error::other("the device does not answer"))),
             Fault::PowerCut => {
                 self.off = true;
-                io::Error::other("the power went")
+                Err(Trouble::Cut)
             }
-        })
+        }
     }
 
-    fn folder_of(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().and_then(|folder| self.live.get(folder));
-        if folder == Some(&None) { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotFound)) }
+    /// Begins a read.
+    fn read(&mut self) -> io::Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        if self.off {
+            return Err(Trouble::Off.into());
+        }
+        self.reads += 1;
+        if self.read_faults.remove(&self.reads) {
+            *self.met.entry((Operation::Read, Fault::Broken)).or_default() += 1;
+            return Err(io::Error::other("the device cannot read this"));
+        }
+        Ok(())
     }
 
-    fn change(&mut self, gone: Option<PathBuf>, come: Option<(PathBuf, Option<usize>)>) {
-        let change = Change { gone, come, synced: false };
-        alter(&mut self.live, &change);
-        self.changes.push(change);
+    fn folder(&self, path: &Path) -> io::Result<()> {
+        let found = self.live.get(path) == Some(&Node::Folder);
+        if found { Ok(()) } else { Err(io::Error::from(io::ErrorKind::NotFound)) }
+    }
+
+    fn body_at(&self, path: &Path) -> io::Result<&Body> {
+        match self.live.get(path) {
+            Some(&Node::File(body)) => Ok(&self.bodies[body]),
+            Some(_) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            None => Err(io::Error::from(io::ErrorKind::NotFound)),
+        }
+    }
+
+    /// Every name below a folder, however deep.
+    fn below(&self, folder: &Path) -> impl Iterator<Item = &PathBuf> {
+        let behind = self.live.range::<Path, _>((Bound::Excluded(folder), Bound::Unbounded));
+        behind.map(|(path, _)| path).take_while(move |path| path.starts_with(folder))
+    }
+
+    fn change(&mut self, what: Operation, gone: Option<PathBuf>, come: Option<(PathBuf, Node)>) -> io::Result<()> {
+        if let Some((path, _)) = &come {
+            self.folder(path.parent().unwrap_or(path))?;
+        }
+        let begun = self.begin(what);
+        if matches!(begun, Ok(()) | Err(Trouble::Cut)) {
+            let change = Change { gone, come, synced: false };
+            alter(&mut self.live, &change);
+            if self.quiet {
+                alter(&mut self.durable, &change);
+            } else {
+                self.changes.push(change);
+            }
+        }
+        Ok(begun?)
+    }
+
+    /// Decides which changes of names last.
+    fn cut_names(&mut self, share: f64) {
+        // A journal of the file system keeps their order; without one, any of them may be there.
+        let ordered = self.random.bool();
+        let mut going_on = true;
+        for change in std::mem::take(&mut self.changes) {
+            let lucky = self.random.f64() < share;
+            going_on &= lucky;
+            if change.synced || (if ordered { going_on } else { lucky }) {
+                alter(&mut self.durable, &change);
+            }
+        }
+        // A name needs the folders above it; they sort before it.
+        for (path, node) in std::mem::take(&mut self.durable) {
+            if path.parent().is_none_or(|folder| self.durable.get(folder) == Some(&Node::Folder)) {
+                self.durable.insert(path, node);
+            }
+        }
+        self.live = self.durable.clone();
     }
 }
 
-fn alter(names: &mut BTreeMap<PathBuf, Option<usize>>, change: &Change) {
+/// Makes a change; what is below a folder moves with it.
+fn alter(names: &mut Names, change: &Change) {
+    let mut moved = Vec::new();
     if let Some(gone) = &change.gone {
         names.remove(gone);
+        let below = names.range::<Path, _>((Bound::Excluded(gone.as_path()), Bound::Unbounded));
+        moved =
+            below.take_while(|(path, _)| path.starts_with(gone)).map(|(path, &node)| (path.clone(), node)).collect();
+        for (path, _) in &moved {
+            names.remove(path);
+        }
     }
-    if let Some((name, body)) = &change.come {
-        names.insert(name.clone(), *body);
+    if let Some((name, node)) = &change.come {
+        names.insert(name.clone(), *node);
+        for (path, node) in moved {
+            if let Some(Ok(rest)) = change.gone.as_ref().map(|gone| path.strip_prefix(gone)) {
+                names.insert(name.join(rest), node);
+            }
+        }
+    }
+}
+
+impl Body {
+    fn write(&mut self, at: usize, bytes: &[u8], now: SystemTime, random: &mut fastrand::Rng) {
+        self.modified = now;
+        if bytes.is_empty() {
+            return;
+        }
+        // The system writes what it likes when it likes, so that what is overwritten may have lasted.
+        if random.u8(..8) == 0 {
+            self.settle(Sector::Dirty, 0.5, Sector::Dirty, random);
+        }
+        let end = at + bytes.len();
+        if self.live.len() < end {
+            self.live.resize(end, 0);
+            self.sectors.resize(end.div_ceil(SECTOR), Sector::Clean);
+        }
+        self.live[at..end].copy_from_slice(bytes);
+        self.sectors[at / SECTOR..end.div_ceil(SECTOR)].fill(Sector::Dirty);
+    }
+
+    /// Has a share of the sectors that stand as `from` last; the rest stand as `to`.
+    fn settle(&mut self, from: Sector, share: f64, to: Sector, random: &mut fastrand::Rng) {
+        for sector in 0..self.sectors.len() {
+            if self.sectors[sector] == from {
+                let lasts = share >= 1.0 || random.f64() < share;
+                if lasts {
+                    let range = sector * SECTOR..((sector + 1) * SECTOR).min(self.live.len());
+                    if self.durable.len() < range.end {
+                        self.durable.resize(range.end, 0);
+                    }
+                    self.durable[range.clone()].copy_from_slice(&self.live[range]);
+                }
+                self.sectors[sector] = if lasts { Sector::Clean } else { to };
+            }
+        }
+    }
+
+    fn sync(&mut self, random: &mut fastrand::Rng) {
+        self.settle(Sector::Dirty, 1.0, Sector::Clean, random);
+        self.durable.resize(self.live.len(), 0);
+    }
+
+    fn fail_to_sync(&mut self, random: &mut fastrand::Rng) {
+        self.settle(Sector::Dirty, 0.3, Sector::GivenUp, random);
+        if random.bool() {
+            self.forget(random);
+        }
+    }
+
+    /// Some of what was given up is read again from where it never came.
+    fn forget(&mut self, random: &mut fastrand::Rng) {
+        for sector in 0..self.sectors.len() {
+            if self.sectors[sector] == Sector::GivenUp && random.bool() {
+                let range = sector * SECTOR..((sector + 1) * SECTOR).min(self.live.len());
+                self.live[range.clone()].fill(0);
+                let lasting = range.start.min(self.durable.len())..range.end.min(self.durable.len());
+                let place = lasting.start..lasting.end;
+                self.live[place].copy_from_slice(&self.durable[lasting]);
+                self.sectors[sector] = Sector::Clean;
+            }
+        }
+    }
+
+    fn cut(&mut self, share: f64, random: &mut fastrand::Rng) {
+        if self.sectors.iter().any(|&sector| sector != Sector::Clean) {
+            self.settle(Sector::GivenUp, share, Sector::Clean, random);
+            self.settle(Sector::Dirty, share, Sector::Clean, random);
+            // The length may last without the bytes.
+            if random.bool() {
+                self.durable.resize(self.live.len(), 0);
+            }
+            self.live.clone_from(&self.durable);
+            self.sectors.truncate(self.live.len().div_ceil(SECTOR));
+        }
+        if random.bool() {
+            self.modified = SystemTime::UNIX_EPOCH;
+        }
     }
 }
 
 impl Handle {
     pub(super) fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let state = self.disk.state();
-        state.power()?;
+        let mut state = self.disk.state();
+        state.read()?;
         let begin = usize::try_from(at).unwrap_or(usize::MAX);
         let found = state.bodies[self.body].live.get(begin..begin.saturating_add(bytes.len()));
         bytes.copy_from_slice(found.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
@@ -358,166 +657,42 @@ impl Handle {
     }
 
     pub(super) fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.disk.state();
+        let state = &mut *self.disk.state();
         let at = usize::try_from(at).unwrap_or(usize::MAX);
-        let begun = state.begin("write");
+        let begun = state.begin(Operation::Write);
         let part = match begun {
-            Ok(()) => bytes.len(),
-            // Off already, or cut short now.
-            Err(_) if state.off && !state.met.contains("write") => 0,
+            Ok(()) | Err(Trouble::Cut) => bytes.len(),
+            Err(Trouble::Off) => 0,
             // The system takes a write sector by sector.
-            Err(_) => (state.random.usize(at..=at + bytes.len()) / SECTOR * SECTOR).max(at) - at,
+            Err(Trouble::Failed(_)) => (state.random.usize(at..=at + bytes.len()) / SECTOR * SECTOR).max(at) - at,
         };
-        let now = Duration::from_secs(state.operations);
-        let body = &mut state.bodies[self.body];
-        let written = bytes[..part].to_vec();
-        write(&mut body.live, at, &written);
-        body.pending.push((at, written));
-        body.modified = now;
-        begun
+        let now = state.clock.now().into();
+        state.bodies[self.body].write(at, &bytes[..part], now, &mut state.random);
+        Ok(begun?)
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        let mut state = self.disk.state();
-        let begun = state.begin("sync");
-        let off = state.off;
+        let state = &mut *self.disk.state();
+        let begun = state.begin(Operation::Sync);
         let body = &mut state.bodies[self.body];
         match begun {
-            Ok(()) => {
-                let Body { live, durable, pending, forgotten, .. } = body;
-                for (at, bytes) in pending.drain(..) {
-                    // Whole sectors reach the disk, with whatever else is in them.
-                    let begin = at / SECTOR * SECTOR;
-                    let end = (at + bytes.len()).next_multiple_of(SECTOR).min(live.len());
-                    write(durable, begin, &live[begin..end]);
-                    forgotten.retain(|(place, _)| !(begin..end).contains(place));
-                }
-            }
-            Err(_) if off => {}
-            Err(_) => {
-                for (at, bytes) in std::mem::take(&mut body.pending) {
-                    let cut = |begin: usize| begin..((begin / SECTOR + 1) * SECTOR).min(at + bytes.len());
-                    let mut place = at;
-                    while place < at + bytes.len() {
-                        let sector = cut(place);
-                        body.forgotten.push((place, bytes[sector.start - at..sector.end - at].to_vec()));
-                        place = sector.end;
-                    }
-                }
-            }
+            Ok(()) => body.sync(&mut state.random),
+            Err(Trouble::Failed(_)) => body.fail_to_sync(&mut state.random),
+            Err(Trouble::Cut | Trouble::Off) => {}
         }
-        begun
+        Ok(begun?)
     }
 
     pub(super) fn length(&self) -> io::Result<u64> {
-        let state = self.disk.state();
-        state.power()?;
+        let mut state = self.disk.state();
+        state.read()?;
         Ok(state.bodies[self.body].live.len() as u64)
     }
 
     pub(super) fn set_modified(&self, time: SystemTime) -> io::Result<()> {
-        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.disk.state().bodies[self.body].modified = since;
+        let mut state = self.disk.state();
+        state.read()?;
+        state.bodies[self.body].modified = time;
         Ok(())
-    }
-}
-
-fn write(into: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if into.len() < end {
-        into.resize(end, 0);
-    }
-    into[at..end].copy_from_slice(bytes);
-}
-
-/// Writes some of the sectors that `bytes` touch; the length may grow without the bytes.
-fn write_some(into: &mut Vec<u8>, at: usize, bytes: &[u8], share: f64, random: &mut fastrand::Rng) {
-    let end = at + bytes.len();
-    let mut begin = at;
-    while begin < end {
-        let next = ((begin / SECTOR + 1) * SECTOR).min(end);
-        if random.f64() < share {
-            write(into, begin, &bytes[begin - at..next - at]);
-        }
-        begin = next;
-    }
-}
-
-/// A table of the index on the simulated disk. After a power cut it may be whole, older, empty, or beyond opening.
-#[derive(Debug, Clone, Default)]
-pub struct Table(Arc<Mutex<TableState>>);
-
-type Values = BTreeMap<Vec<u8>, Vec<u8>>;
-type Writes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
-
-#[derive(Debug, Default)]
-struct TableState {
-    values: Values,
-    writes: Vec<Writes>,
-    broken: bool,
-}
-
-/// The table in `folder` of this thread's disk, made when it is new; none when the thread has no simulated disk.
-pub fn table_on_this_thread(folder: &Path) -> Option<Result<Table, String>> {
-    on_this_thread(|disk| {
-        let mut state = disk.state();
-        state.power().map_err(|error| error.to_string())?;
-        state.live.entry(folder.to_owned()).or_insert(None);
-        state.durable.entry(folder.to_owned()).or_insert(None);
-        let table = state.tables.entry(folder.to_owned()).or_default().clone();
-        let broken = table.state().broken;
-        if broken { Err("it is broken".to_owned()) } else { Ok(table) }
-    })
-}
-
-impl Table {
-    fn state(&self) -> MutexGuard<'_, TableState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn get(&self, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
-        Ok(self.state().values.get(key).cloned())
-    }
-
-    pub fn range(
-        &self,
-        range: (std::ops::Bound<Vec<u8>>, std::ops::Bound<Vec<u8>>),
-    ) -> std::vec::IntoIter<(Vec<u8>, Vec<u8>)> {
-        let state = self.state();
-        let found: Vec<_> = state.values.range(range).map(|(key, value)| (key.clone(), value.clone())).collect();
-        found.into_iter()
-    }
-
-    pub fn write(&self, writes: Writes) -> io::Result<()> {
-        on_this_thread(|disk| disk.state().begin("write to the index")).unwrap_or(Ok(()))?;
-        let mut state = self.state();
-        put(&mut state.values, &writes);
-        state.writes.push(writes);
-        Ok(())
-    }
-
-    fn cut(&self, random: &mut fastrand::Rng) {
-        let mut state = self.state();
-        match random.u8(..8) {
-            0 => state.broken = true,
-            1 => state.writes.clear(),
-            2..5 => {
-                let kept = random.usize(..=state.writes.len());
-                state.writes.truncate(kept);
-            }
-            _ => {}
-        }
-        let mut values = Values::new();
-        state.writes.iter().for_each(|writes| put(&mut values, writes));
-        state.values = values;
-    }
-}
-
-fn put(values: &mut Values, writes: &Writes) {
-    for (key, value) in writes.iter().cloned() {
-        match value {
-            Some(value) => drop(values.insert(key, value)),
-            None => drop(values.remove(&key)),
-        }
     }
 }

@@ -79,13 +79,17 @@ impl Journal {
     pub fn go_on(&mut self) -> Result<(), StoreError> {
         self.buffer.clear();
         self.staged = self.durable;
-        // A segment that could not be made may have its name already; it would not follow what is written next.
+        // A segment whose making failed may have its name already. It is gone on with: who sees it takes the one before it
+        // for full, and may have sealed that. What has its name is whole, and follows the newest durable record.
         let next = Segment::new(&self.dir, self.segment.number + 1);
         if disk::exists(&next.path) {
-            disk::remove(&next.path).map_err(io(|| format!("removing {}", next.path.display())))?;
             sync_dir(&self.dir)?;
+            let file = open(&next)?;
+            let size = file.length().map_err(io(|| format!("measuring {}", next.path.display())))?;
+            self.enter(next, file, size);
+        } else {
+            self.file = open(&self.segment)?;
         }
-        self.file = open(&self.segment)?;
         clear(&mut self.file, self.position, self.size)
             .map_err(io(|| format!("clearing the end of {}", self.segment.path.display())))
     }
@@ -134,11 +138,7 @@ impl Journal {
             let segment = Segment::new(&self.dir, self.segment.number + 1);
             let size = self.segment_bytes.max(HEADER_BYTES as u64 + length);
             let file = segment.create(&self.durable, size)?;
-            (self.segment, self.size, self.file, self.position) = (segment, size, file, HEADER_BYTES as u64);
-            if let Some(bell) = &self.bell {
-                // A bell that is still ringing covers this segment too.
-                bell.try_send(()).ok();
-            }
+            self.enter(segment, file, size);
         }
         self.file
             .write_at(self.position, &self.buffer)
@@ -148,6 +148,15 @@ impl Journal {
         self.durable = self.staged;
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Goes on in a new segment: the one before is full.
+    fn enter(&mut self, segment: Segment, file: File, size: u64) {
+        (self.segment, self.size, self.file, self.position) = (segment, size, file, HEADER_BYTES as u64);
+        if let Some(bell) = &self.bell {
+            // A bell that is still ringing covers this segment too.
+            bell.try_send(()).ok();
+        }
     }
 }
 

@@ -56,6 +56,12 @@ impl Sealer {
         Ok(Self { work, bell: Some(bell), thread: Some(thread) })
     }
 
+    /// Seals what is full below `root`, on this thread.
+    #[cfg(test)]
+    pub fn pass_once(root: &Path) -> Result<u64, StoreError> {
+        Work { root: root.to_owned(), stop: AtomicBool::new(false), pass: Mutex::new(()) }.pass()
+    }
+
     /// What the writer rings when a segment is full.
     pub fn bell(&self) -> Option<SyncSender<()>> {
         self.bell.clone()

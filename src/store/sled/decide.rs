@@ -23,8 +23,8 @@ pub(super) const MAX_NAME_BYTES: usize = 512;
 pub(super) const MAX_AT_ONCE: usize = 10_000;
 
 /// What the writer is asked.
-#[derive(Debug)]
-pub(super) enum Command {
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::store) enum Command {
     Apply { actor: String, writes: Vec<Write> },
     Claim(ClaimSpec),
     ClaimOne { hit: HitId, worker: AccountName, ttl: Duration },
@@ -38,8 +38,8 @@ pub(super) enum Command {
 }
 
 /// What the writer says.
-#[derive(Debug)]
-pub(super) enum Answer {
+#[derive(Debug, PartialEq)]
+pub(in crate::store) enum Answer {
     Receipt(Receipt),
     Leases(Vec<Lease>),
     Held(bool),

@@ -1,7 +1,7 @@
 //! The index over the journal: layers that can be rebuilt, a guarded open, batches that say how far they reach.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     ops::{Bound, ControlFlow},
     path::{Path, PathBuf},
     sync::{
@@ -15,6 +15,7 @@ use super::{
     delta::{self, Delta, Opened},
     keys,
     layers::Layers,
+    table::Step,
     view::{Changes, View},
 };
 use crate::{
@@ -184,20 +185,27 @@ impl Index {
                 return index.fit(head);
             }
         }
-        let from = index.applied()?.seq;
-        if from < head.seq {
-            tracing::info!(from, to = head.seq, "bringing the index up to the journal");
-            index.catch_up(&dir, head)?;
+        match index.follow(head) {
+            // An index that a power cut made older may need bodies that have gone since.
+            Err(StoreError::Damaged { what, .. }) => {
+                let (root, content, settings) = (index.root.clone(), index.content.clone(), index.settings.clone());
+                drop(index);
+                set_aside(&root, &what)?;
+                let index = Self::open(&root, content, &settings)?;
+                index.follow(head).map(|()| index)
+            }
+            followed => followed.map(|()| index),
         }
-        Ok(index)
     }
 
-    /// Makes sure that it is at `head` after something failed: what the journal has, it learns.
+    /// Makes sure that it is at `head`: what the journal has, it learns.
     pub fn follow(&self, head: Head) -> Result<(), StoreError> {
         self.fronts().clear();
-        if self.applied()? == head {
+        let applied = self.applied()?;
+        if applied == head {
             return Ok(());
         }
+        tracing::info!(from = applied.seq, to = head.seq, "bringing the index up to the journal");
         self.catch_up(&journal_dir(&self.root), head)
     }
 
@@ -380,6 +388,33 @@ impl Index {
         }
     }
 
+    /// The hashes of the bodies that any layer's values lie in, hidden ones too, and those of every kept snapshot: with
+    /// them the index can be opened again whatever a power cut leaves of it.
+    pub fn bodies(&self) -> Result<HashSet<String>, StoreError> {
+        let mut bodies = HashSet::new();
+        let mut add = |step: Step| {
+            let (key, value) = step?;
+            if key.first() != Some(&keys::OWN) {
+                bodies.extend(super::view::body_of(&value));
+            }
+            Ok(())
+        };
+        let layers = self.layers();
+        for delta in std::iter::once(&layers.fresh).chain(&layers.frozen) {
+            delta.range(Bound::Unbounded).try_for_each(&mut add)?;
+        }
+        for (_, path) in snapshot::newest(&self.root)? {
+            match Snapshot::open(&path, 0) {
+                Ok(kept) => Arc::new(kept).range(Bound::Unbounded).try_for_each(&mut add)?,
+                // The next one has taken its place meanwhile, or nobody will open it again.
+                Err(StoreError::Damaged { .. }) => {}
+                Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bodies)
+    }
+
     /// Reads all of the snapshot in use and holds it against what it says of itself; when it is damaged, the index is rebuilt.
     pub fn prove_snapshot(&self) -> Result<(), StoreError> {
         let Some(base) = self.layers().base.clone() else { return Ok(()) };
@@ -416,7 +451,15 @@ impl Index {
         let table = Delta::prepare(&dir, self.settings.cache_bytes)?;
         let _alone = self.gate.between();
         let layers = self.layers();
-        let fresh = Delta::begin(table, &dir, layers.fresh.applied()?, layers.get(keys::STATE)?)?;
+        let begun = layers.get(keys::STATE).and_then(|state| Delta::begin(table, &dir, layers.fresh.applied()?, state));
+        let fresh = match begun {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                // It may have come to be, and would not fit what is written to the old one from now on.
+                drop(disk::remove_folder(&dir));
+                return Err(error);
+            }
+        };
         self.put(Layers { fresh: Arc::new(fresh), frozen: Some(Arc::clone(&layers.fresh)), base: layers.base.clone() });
         Ok(true)
     }

@@ -145,8 +145,7 @@ pub(super) fn sweep(
     retain_days: u32,
     trial: bool,
 ) -> Result<SweepReport, StoreError> {
-    // No value is decoded here that would have to be small.
-    let indexed = View::new(index, usize::MAX)?.bodies()?;
+    let indexed = index.bodies()?;
     let whole = Begin::of(&journal_dir(data))?.head == Head::START;
     let known = if whole { References::default() } else { references(index)? };
     index.content().sweep(&Sweep { data, known, indexed: &indexed, now: now.into(), retain_days, trial })

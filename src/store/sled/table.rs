@@ -52,20 +52,19 @@ impl Table {
         match self {
             Self::Sled(db) => Ok(db.get(key).map_err(broken)?.map(|value| value.to_vec())),
             #[cfg(test)]
-            Self::Simulated(table) => table.get(key).map_err(using),
+            Self::Simulated(table) => Ok(table.get(key)),
         }
     }
 
     /// Keys and values from `begin` on, in order.
     pub fn range(&self, begin: Bound<Vec<u8>>) -> Box<dyn Iterator<Item = Step>> {
-        let range = (begin, Bound::Unbounded);
         match self {
-            Self::Sled(db) => Box::new(db.range(range).map(|step| match step {
+            Self::Sled(db) => Box::new(db.range((begin, Bound::Unbounded)).map(|step| match step {
                 Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
                 Err(error) => Err(broken(error)),
             })),
             #[cfg(test)]
-            Self::Simulated(table) => Box::new(table.range(range).map(Ok)),
+            Self::Simulated(table) => Box::new(table.range(begin).map(Ok)),
         }
     }
 

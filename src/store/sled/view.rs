@@ -1,7 +1,7 @@
 //! The index as one sees it: its layers, and over them the changes of a group that is not applied yet.
 
 use std::{
-    collections::{BTreeMap, HashSet, btree_map},
+    collections::{BTreeMap, btree_map},
     iter::Peekable,
     ops::Bound,
     sync::Arc,
@@ -31,6 +31,14 @@ pub(in crate::store) struct Meta {
     pub counts: Counts,
     pub generation: u64,
     pub last_hit: u64,
+}
+
+/// The hash of the body that a value lies in, if it lies in one.
+pub(super) fn body_of(value: &[u8]) -> Option<String> {
+    match value.split_first() {
+        Some((&IN_CONTENT, hash)) => Some(String::from_utf8_lossy(hash).into_owned()),
+        _ => None,
+    }
 }
 
 /// A change to one key: its new value, or none when it goes.
@@ -120,17 +128,6 @@ impl<'a> View<'a> {
             Ok((String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned(), self.decode(&value)?))
         });
         holds.collect()
-    }
-
-    /// The hashes of the bodies that values lie in.
-    pub fn bodies(&self) -> Result<HashSet<String>, StoreError> {
-        let mut bodies = HashSet::new();
-        for step in self.scan(&[], None) {
-            if let Some((&IN_CONTENT, hash)) = step?.1.split_first() {
-                bodies.insert(String::from_utf8_lossy(hash).into_owned());
-            }
-        }
-        Ok(bodies)
     }
 
     pub fn decode<T: DeserializeOwned>(&self, value: &[u8]) -> Result<T, StoreError> {

@@ -87,6 +87,18 @@ impl Writer {
         &self.index
     }
 
+    /// Has the next command after a failure try again at once, so that a test need not wait.
+    #[cfg(test)]
+    pub fn hurry(&mut self) {
+        self.patience = Duration::ZERO;
+    }
+
+    /// The newest durable record.
+    #[cfg(test)]
+    pub fn head(&self) -> crate::store::journal::Head {
+        self.journal.head()
+    }
+
     /// Rings `segment` from now on when a segment is full, `index` when a snapshot is due. Whoever listens is never waited for.
     pub fn ring(&mut self, segment: Option<SyncSender<()>>, index: Option<SyncSender<()>>) {
         self.journal.ring(segment);

@@ -132,7 +132,7 @@ impl Vault {
         let bytes = match bytes {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Err(none(format!("the manifest {at} has more than {MAX_MANIFEST_BYTES} bytes"))),
-            Err(Error::NotFound { .. }) => return Err(none(format!("there is no backup {id}"))),
+            Err(error) if fault::is_absent(&error) => return Err(none(format!("there is no backup {id}"))),
             Err(error) => return Err(fault::told(&doing, &error)),
         };
         let manifest = Manifest::parse(&format!("{at} in {}", self.name), &bytes)?;
@@ -150,7 +150,7 @@ impl Wanted {
     pub(super) async fn receive(&self, mut take: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), Broken> {
         let found = match self.objects.get(&self.at).await {
             Ok(found) => found,
-            Err(Error::NotFound { .. }) => return Err(Broken::Flaw("it is missing".into())),
+            Err(error) if fault::is_absent(&error) => return Err(Broken::Flaw("it is missing".into())),
             Err(error) => return Err(Broken::Place(error)),
         };
         let expected = self.file.bytes;

@@ -105,9 +105,6 @@ fn bucket(rest: &str) -> Result<Place, PlaceError> {
 
 fn file(text: &str) -> Result<Place, PlaceError> {
     let url = Url::parse(text).map_err(|_| PlaceError::Folder)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(PlaceError::Secret);
-    }
     match url.to_file_path() {
         Ok(folder) if url.query().is_none() && url.fragment().is_none() && folder != Path::new("/") => {
             Ok(Place::Folder(folder))
@@ -172,7 +169,7 @@ mod tests {
             ("http://beifen/x", PlaceError::Scheme("http".into())),
             ("S3://beifen/x", PlaceError::Scheme("S3".into())),
             ("s3://AKIA:secret@beifen/x", PlaceError::Secret),
-            ("file://user:secret@host/x", PlaceError::Secret),
+            ("file://user:secret@host/x", PlaceError::Folder),
             ("s3://", PlaceError::Bucket),
             ("s3:///prefix", PlaceError::Bucket),
             ("s3://bei fen/x", PlaceError::Bucket),

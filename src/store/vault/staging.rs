@@ -1,13 +1,14 @@
 //! The journal of one moment, and the newest snapshot, kept beside the store while it is uploaded: the store writes on meanwhile.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use crate::store::{
     backup::{Copied, copy_hashed, copy_state},
+    disk::Lock,
     folder::{io, journal_dir, lock, snapshot_dir},
     port::StoreError,
 };
@@ -19,7 +20,7 @@ const FOLDER: &str = ".backup";
 #[derive(Debug)]
 pub(super) struct Staging {
     root: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Staging {

@@ -70,6 +70,8 @@ impl Vault {
     /// reached or says no, or the disk does. The vault lists no new backup then.
     pub fn backup(&self, data: &Path, clock: &dyn Clock, progress: Progress<'_>) -> Result<VaultReport, StoreError> {
         check_store(data)?;
+        // A place that cannot be reached says so before everything is hashed.
+        self.backups()?;
         let (staging, copied) = Staging::take(data)?;
         let id = BackupId::new(clock.now(), copied.head.seq);
         let mut sources = staged(&staging, &copied)?;
@@ -127,22 +129,44 @@ impl Vault {
             .collect())
     }
 
-    /// Makes the backup one that is listed.
+    /// Makes the backup one that is listed. Another of the same name is never replaced.
     async fn put_manifest(&self, id: &BackupId, json: Bytes) -> Result<(), StoreError> {
         let at = self.manifest(id);
         let doing = format!("writing {at} in {}", self.name);
-        match put(&*self.objects, &at, &json, false).await {
-            Ok(true) => Ok(()),
-            Ok(false) => match read_bounded(&*self.objects, &at, json.len() as u64).await {
-                // An answer was lost, and the manifest had come.
-                Ok(Some(found)) if found == json => Ok(()),
-                _ => Err(StoreError::Vault {
-                    doing,
-                    what: "another backup has this name".into(),
-                    mend: "Start again".into(),
-                }),
-            },
+        match self.put_new(&at, &json).await {
+            Ok(()) => Ok(()),
+            Err(Error::AlreadyExists { .. }) => Err(StoreError::Vault {
+                doing,
+                what: "another backup has this name".into(),
+                mend: "Start again".into(),
+            }),
             Err(error) => Err(fault::told(&doing, &error)),
+        }
+    }
+
+    /// Writes a new object; that it holds these bytes already is as well, since an answer may have been lost.
+    async fn put_new(&self, at: &ObjectPath, bytes: &Bytes) -> Result<(), Error> {
+        let mut mode = PutMode::Create;
+        let mut tries = 1;
+        loop {
+            match self.objects.put_opts(at, bytes.clone().into(), mode.clone().into()).await {
+                Ok(_) => return Ok(()),
+                Err(error @ Error::AlreadyExists { .. }) => {
+                    let found = read_bounded(&*self.objects, at, bytes.len() as u64).await?;
+                    return if found.is_some_and(|found| found == *bytes) { Ok(()) } else { Err(error) };
+                }
+                // Looking first is the next best where the place knows no conditions.
+                Err(error) if fault::is_unconditional(&error) && mode == PutMode::Create => {
+                    match self.objects.head(at).await {
+                        Ok(_) => return Err(Error::AlreadyExists { path: at.to_string(), source: error.into() }),
+                        Err(error) if fault::is_absent(&error) => mode = PutMode::Overwrite,
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(Error::Generic { .. }) if tries < MAX_TRIES => {}
+                Err(error) => return Err(error),
+            }
+            tries += 1;
         }
     }
 }
@@ -199,7 +223,9 @@ async fn send(objects: Arc<dyn ObjectStore>, place: String, upload: Upload) -> R
         if hex(&Sha256::digest(&part)) != upload.sha256 {
             return Err(changed(&upload));
         }
-        put(&*objects, &upload.at, &part, upload.replace).await.map_err(|error| fault::told(&sending(), &error))?;
+        put_object(&*objects, &upload.at, &part, upload.replace)
+            .await
+            .map_err(|error| fault::told(&sending(), &error))?;
     }
     tracing::debug!(path = upload.path, object = %upload.at, bytes = upload.bytes, "put an object into the vault");
     Ok(Sent::There(upload.bytes))
@@ -259,22 +285,74 @@ async fn read_part(mut file: File, size: u64) -> std::io::Result<(File, Bytes)> 
     read.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
 }
 
-/// Writes an object, which is there whole or not at all; false when one of this name and size was there before.
-async fn put(objects: &dyn ObjectStore, at: &ObjectPath, bytes: &Bytes, replace: bool) -> Result<bool, Error> {
+/// Writes an object, whose name says what its bytes are: one of its size that is there already is as well, and one of
+/// another size is damaged and replaced.
+async fn put_object(objects: &dyn ObjectStore, at: &ObjectPath, bytes: &Bytes, replace: bool) -> Result<(), Error> {
     let mut mode = if replace { PutMode::Overwrite } else { PutMode::Create };
     let mut tries = 1;
     loop {
         match objects.put_opts(at, bytes.clone().into(), mode.clone().into()).await {
-            Ok(_) => return Ok(true),
+            Ok(_) => return Ok(()),
             Err(Error::AlreadyExists { .. }) => match objects.head(at).await {
-                Ok(found) if found.size == bytes.len() as u64 => return Ok(false),
+                Ok(found) if found.size == bytes.len() as u64 => return Ok(()),
                 Ok(_) => mode = PutMode::Overwrite,
-                Err(Error::NotFound { .. }) if tries < MAX_TRIES => {}
+                Err(error) if fault::is_absent(&error) && tries < MAX_TRIES => {}
                 Err(error) => return Err(error),
             },
+            Err(error) if fault::is_unconditional(&error) && mode == PutMode::Create => mode = PutMode::Overwrite,
             Err(Error::Generic { .. }) if tries < MAX_TRIES => {}
             Err(error) => return Err(error),
         }
         tries += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::store::vault::tests::wait;
+
+    fn upload(file: &Path, path: &str, bytes: &[u8]) -> Upload {
+        let sha256 = hex(&Sha256::digest(bytes));
+        let (file, path, at) = (file.to_owned(), path.to_owned(), ObjectPath::from(sha256.as_str()));
+        Upload { file, path, bytes: bytes.len() as u64, sha256, at, replace: false }
+    }
+
+    #[test]
+    fn what_was_appended_since_is_left_out_and_what_changed_is_not_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.warc.gz");
+        for size in [10, PART_BYTES as usize + 1] {
+            let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+            let bytes: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let upload = || upload(&file, "evidence/a.warc.gz", &bytes);
+            std::fs::write(&file, [&bytes[..], b"appended"].concat()).unwrap();
+            let sent = wait(send(Arc::clone(&objects), "here".into(), upload())).unwrap();
+            assert!(matches!(sent, Sent::There(sent) if sent == size as u64));
+            let found = wait(async { objects.get(&upload().at).await.unwrap().bytes().await.unwrap() });
+            assert!(found == bytes);
+            let objects: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+            let mut changed = bytes.clone();
+            changed[size - 1] ^= 1;
+            for changed in [&changed[..], &bytes[1..]] {
+                std::fs::write(&file, changed).unwrap();
+                let error = wait(send(Arc::clone(&objects), "here".into(), upload())).unwrap_err();
+                assert!(error.to_string().contains("it changed"), "{error}");
+                assert!(matches!(wait(objects.head(&upload().at)), Err(Error::NotFound { .. })));
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_body_may_be_gone_when_its_turn_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("gone");
+        let sent = |path: &str| wait(send(Arc::new(InMemory::new()), "here".into(), upload(&file, path, b"body")));
+        assert!(matches!(sent("content/sha256/ab/cd/abcd"), Ok(Sent::Gone(_))));
+        assert!(matches!(sent("evidence/a.warc.gz"), Err(StoreError::Io { .. })));
+        assert!(hashed(dir.path(), dir.path().join("content/gone")).unwrap().is_none());
+        assert!(hashed(dir.path(), dir.path().join("evidence/gone")).is_err());
     }
 }
