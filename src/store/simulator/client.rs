@@ -12,7 +12,6 @@ use crate::{
         Timestamp, Verdict,
     },
     store::{
-        event,
         journal::hex,
         port::{ClaimSpec, Filter, HostLease, LeaseRef, Order, Write},
         sled::{Answer, Command},
@@ -61,9 +60,9 @@ pub fn cited(command: &Command) -> Vec<String> {
     cited.collect()
 }
 
-/// A batch, as the port hands it on.
-pub fn apply(writes: &[Write]) -> Command {
-    Command::Apply { actor: "monitor".into(), writes: event::settle(writes).unwrap() }
+/// A batch.
+pub fn apply(writes: Vec<Write>) -> Command {
+    Command::Apply { actor: "monitor".into(), writes }
 }
 
 /// A hit whose text has about so many bytes.
@@ -141,8 +140,7 @@ impl Client {
         match self.random.u8(..100) {
             0..34 => {
                 let count = self.random.usize(1..4);
-                let writes: Vec<Write> = (0..count).map(|_| self.write(now)).collect();
-                apply(&writes)
+                apply((0..count).map(|_| self.write(now)).collect())
             }
             34..50 => Command::Claim(self.claim()),
             50..55 => {

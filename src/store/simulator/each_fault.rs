@@ -72,14 +72,14 @@ struct Story {
 impl Story {
     fn first_day(&mut self) {
         self.insist_on_opening();
-        let first: Vec<_> = (0..3).map(|n| self.found(n, 300)).collect();
+        let first: Vec<_> = (0..3).map(|n| self.found(n, 200)).collect();
         self.insist(first);
         let leases = self.claim(2);
         let [first, second] = leases.as_slice() else { panic!("two hits are free: {leases:?}") };
         let complete = self.complete(first, Verdict::Confirm);
         let release = Command::Release { lease: second.clone(), not_before: Some(self.world.clock.now()) };
         self.insist(vec![complete, release]);
-        let more: Vec<_> = (3..8).map(|n| self.found(n, 900)).collect();
+        let more: Vec<_> = (3..8).map(|n| self.found(n, if n == 3 { 900 } else { 200 })).collect();
         self.insist(more);
         let reopen = Command::Reopen { hit: first.hit, decision: self.decision(Verdict::Reopen) };
         let hosts = Command::ClaimHosts { hosts: vec!["a.example".into()], worker: "crawl".into(), ttl: TTL };
@@ -176,9 +176,9 @@ impl Story {
 
     /// A listing, a mark and a hit whose body is kept, in one act.
     fn found(&self, n: u64, bytes: usize) -> Command {
-        let evidence = client::bodies().into_keys().nth(n as usize % 3);
+        let evidence = client::bodies().into_keys().nth(n as usize % 2);
         let mark = serde_json::json!({"id": format!("m{}", n % 2), "holder": "云雀体育", "text": n.to_string()});
-        client::apply(&[
+        client::apply(vec![
             Write::Listing { id: client::listing_id(n), listing: Listing::default(), capture: None },
             Write::Mark(serde_json::from_value::<Mark>(mark).unwrap()),
             Write::Schedule { id: client::schedule_id(n % 2), next_due: self.world.clock.now() },
