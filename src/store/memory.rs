@@ -209,8 +209,8 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut state = self.state();
         let Some(hit) = state.hits.get(&lease.hit) else { return Ok(Outcome::Fenced) };
-        if hit.decisions.last() == Some(&decision) {
-            return Ok(Outcome::AlreadyDone);
+        if let Some(known) = Outcome::of_known(hit, &decision) {
+            return Ok(known);
         }
         let verdict = match decision.verdict {
             Verdict::Confirm => HitState::Confirmed,
@@ -236,8 +236,8 @@ impl Store for MemoryStore {
             return Err(StoreError::Refused("only a reopening decision takes one back".into()));
         }
         let Some(hit) = state.hits.get(&id) else { return Ok(Outcome::Fenced) };
-        if hit.decisions.last() == Some(&decision) {
-            return Ok(Outcome::AlreadyDone);
+        if let Some(known) = Outcome::of_known(hit, &decision) {
+            return Ok(known);
         }
         if hit.state == HitState::Open {
             return Ok(Outcome::Fenced);

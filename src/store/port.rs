@@ -352,6 +352,17 @@ pub enum Outcome {
     AlreadyDone,
 }
 
+impl Outcome {
+    /// What comes of a decision that was made before: it stands, or others came after it, which one that was sent twice
+    /// must not take back.
+    pub(super) fn of_known(hit: &Hit, decision: &Decision) -> Option<Self> {
+        if hit.decisions.last() == Some(decision) {
+            return Some(Self::AlreadyDone);
+        }
+        hit.decisions.contains(decision).then_some(Self::Fenced)
+    }
+}
+
 /// Where a page ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {

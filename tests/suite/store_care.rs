@@ -5,11 +5,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use markwarden::store::{Counts, Gravity, Settings, SledStore, Store, StoreError, Write, rebuild_index};
+use markwarden::{
+    model::Verdict,
+    store::{Counts, Gravity, Outcome, Settings, SledStore, Store, StoreError, Write, rebuild_index},
+};
 
 use crate::store_shop::{
-    account, batch, capture, claim, clock, examine, furnished, hit_id, markwarden, new_hit, noon, open, picture,
-    reopened, segments, small, wait, wrong,
+    account, batch, capture, claim, clock, decision, examine, furnished, hit_id, markwarden, new_hit, noon, open,
+    picture, reopened, segments, small, wait, wrong,
 };
 
 /// Changes a journal in many ways. Each must be refused, or leave everything acknowledged in place; with the index beside it
@@ -116,6 +119,25 @@ fn an_index_of_another_journal_is_not_believed() {
     fs::rename(other.path().join("index"), dir.path().join("index")).unwrap();
     assert_eq!(wait(reopened(dir.path()).unwrap().counts()).unwrap(), counts);
     assert!(dir.path().join("index.bad.1").exists());
+}
+
+/// Found by the simulator: a reopening that was sent twice took back the decision that had been made in between.
+#[test]
+fn a_decision_that_comes_late_and_again_takes_back_no_newer_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let store = open(dir.path(), &clock);
+    wait(store.apply(batch(vec![Write::Hit(new_hit(1))]))).unwrap();
+    let reopening = decision(Verdict::Reopen, "lin", noon());
+    for minute in 1..3 {
+        clock.advance(jiff::SignedDuration::from_mins(1));
+        let lease = wait(store.claim(&claim("lin", 1))).unwrap().remove(0);
+        let made = decision(Verdict::Confirm, "lin", noon() + jiff::SignedDuration::from_mins(minute));
+        assert_eq!(wait(store.complete(&lease.lease, made)).unwrap(), Outcome::Done);
+        let expected = if minute == 1 { Outcome::Done } else { Outcome::Fenced };
+        assert_eq!(wait(store.reopen(lease.hit.id, reopening.clone())).unwrap(), expected);
+    }
+    assert_eq!(wait(store.hit(hit_id(1))).unwrap().unwrap().decisions.len(), 3);
 }
 
 #[test]

@@ -199,8 +199,8 @@ fn decide_complete(
 ) -> Result<Decided, StoreError> {
     let outcome = |outcome| Ok(Decided::nothing(Answer::Outcome(outcome)));
     let Some(hit) = view.get::<Hit>(&keys::hit(lease.hit))? else { return outcome(Outcome::Fenced) };
-    if hit.decisions.last() == Some(&decision) {
-        return outcome(Outcome::AlreadyDone);
+    if let Some(known) = Outcome::of_known(&hit, &decision) {
+        return outcome(known);
     }
     if decision.verdict == Verdict::Reopen {
         return Err(StoreError::Refused("a lease is not completed by reopening".into()));
@@ -219,8 +219,8 @@ fn decide_reopen(view: &View<'_>, id: HitId, decision: Decision) -> Result<Decid
         return Err(StoreError::Refused("only a reopening decision takes one back".into()));
     }
     let Some(hit) = view.get::<Hit>(&keys::hit(id))? else { return outcome(Outcome::Fenced) };
-    if hit.decisions.last() == Some(&decision) {
-        return outcome(Outcome::AlreadyDone);
+    if let Some(known) = Outcome::of_known(&hit, &decision) {
+        return outcome(known);
     }
     if hit.state == HitState::Open {
         return outcome(Outcome::Fenced);
