@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use anyhow::{Result, bail};
 
 use super::{Context, Done, backup};
-use crate::store::{Target, restore};
+use crate::store::{Target, Vault, restore};
 
 /// Arguments of `restore`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +46,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         Target::Folder(_) if at.is_some() => {
             bail!("--at chooses among the backups of a vault; {from} is a plain folder")
         }
+        Target::Folder(folder) if Vault::is_in(folder) => bail!("{from} is a vault: name it as vault:{from}"),
         Target::Folder(folder) => restore(folder, &args.to, &settings, progress).map(|report| (String::new(), report)),
         Target::Vault(place) => backup::open(place, args.allow_http, false)?
             .restore(at, &args.to, &settings, progress)

@@ -72,7 +72,7 @@ impl Vault {
         let name = Place::Folder(folder.to_owned()).to_string();
         if make {
             make_vault(folder)?;
-        } else if !folder.join(BACKUPS).is_dir() {
+        } else if !Self::is_in(folder) {
             return Err(StoreError::Vault {
                 doing: format!("opening {name}"),
                 what: "there is no vault".into(),
@@ -83,6 +83,11 @@ impl Vault {
             .map_err(|error| fault::told(&format!("opening {name}"), &error))?
             .with_fsync(true);
         Self::over(Arc::new(objects), ObjectPath::default(), name)
+    }
+
+    /// Whether a vault lies in this folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(BACKUPS).is_dir()
     }
 
     /// The vault below `prefix` in a bucket. Nothing is sent yet.
@@ -169,7 +174,7 @@ fn too_many(doing: &str, limit: u64) -> StoreError {
 fn make_vault(folder: &Path) -> Result<(), StoreError> {
     let doing = || format!("making {}", folder.display());
     let backups = folder.join(BACKUPS);
-    if backups.is_dir() {
+    if Vault::is_in(folder) {
         return Ok(());
     }
     fs::create_dir_all(folder).map_err(io(doing))?;

@@ -1,10 +1,18 @@
 //! Vaults: many backups that share what they have in common, in a folder and in an S3-compatible store.
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{
+    collections::HashSet,
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use markwarden::{
-    model::{Clock, ManualClock},
-    store::{Store, StoreError, Vault, VaultReport, Write},
+    model::{Clock, ManualClock, NewHit, Timestamp},
+    store::{SledStore, Store, StoreError, Vault, VaultReport, Write},
 };
 
 use crate::store_shop::{
@@ -79,10 +87,11 @@ fn a_changed_or_missing_object_is_named() {
     grow(dir.path(), 100);
     let vault = Vault::in_folder(spare.path(), true).unwrap();
     let report = take(&vault, dir.path(), &*clock());
-    for (path, bytes) in picture(&spare.path().join("objects")) {
+    for (round, (path, bytes)) in picture(&spare.path().join("objects")).into_iter().enumerate() {
         let mut changed = bytes.clone();
         changed[fastrand::usize(..bytes.len())] ^= 1;
-        for broken in [Some(changed), Some(bytes[1..].to_vec()), Some([&bytes[..], b"x"].concat()), None] {
+        let kinds = [Some(changed), Some(bytes[1..].to_vec()), Some([&bytes[..], b"x"].concat()), None];
+        for (kind, broken) in kinds.into_iter().enumerate() {
             match broken {
                 Some(broken) => fs::write(&path, broken).unwrap(),
                 None => fs::remove_file(&path).unwrap(),
@@ -90,6 +99,9 @@ fn a_changed_or_missing_object_is_named() {
             let (_, _, flaws) = vault.verify(None, &mut |_, _| ()).unwrap();
             let [flaw] = flaws.as_slice() else { panic!("{flaws:?}") };
             assert!(path.ends_with(&flaw.object), "{flaw:?}");
+            if kind != round % 4 {
+                continue;
+            }
             let fresh = tempfile::tempdir().unwrap();
             let error = vault.restore(None, fresh.path(), &small(), &mut |_, _| ()).unwrap_err();
             assert!(matches!(error, StoreError::Vault { .. }), "{error}");
@@ -121,4 +133,189 @@ fn a_vault_in_a_folder_works_from_the_command_line() {
     let told = markwarden(&restore);
     assert_eq!(told.status.code(), Some(0), "{told:?}");
     assert_eq!(markwarden(&restore).status.code(), Some(2), "the folder is not empty any more");
+}
+
+#[test]
+fn a_manifest_that_leads_out_of_the_folder_or_lies_is_refused() {
+    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    furnished(dir.path());
+    let vault = Vault::in_folder(&spare.path().join("vault"), true).unwrap();
+    let report = take(&vault, dir.path(), &*clock());
+    let path = spare.path().join(format!("vault/backups/{}.json", report.id));
+    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let target = spare.path().join("target");
+    let refused = |field: &str, value: serde_json::Value| {
+        let mut hostile = manifest.clone();
+        hostile["files"][0][field] = value.clone();
+        fs::write(&path, hostile.to_string()).unwrap();
+        let error = vault.restore(None, &target, &small(), &mut |_, _| ()).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{value}: {error}");
+        assert!(vault.verify(None, &mut |_, _| ()).is_err(), "{value}");
+        assert!(!target.exists() && !spare.path().join("escaped").exists(), "{value}");
+    };
+    for hostile in [
+        "../escaped",
+        "/tmp/escaped",
+        "journal/../../escaped",
+        "journal/..\\..\\escaped",
+        "journal",
+        "journalx/1",
+        "ledger/key",
+        "accounts.json",
+        "index/db",
+        "FORMAT",
+        "",
+    ] {
+        refused("path", hostile.into());
+    }
+    for hostile in ["", "../../../../etc/passwd", &"A".repeat(64), &"0".repeat(63), &"星".repeat(32)] {
+        refused("sha256", hostile.into());
+    }
+    refused("bytes", u64::MAX.into());
+    refused("bytes", (-1).into());
+    let mut endless = manifest.clone();
+    endless["files"][0]["bytes"] = 1.into();
+    fs::write(&path, endless.to_string()).unwrap();
+    let (_, _, flaws) = vault.verify(None, &mut |_, _| ()).unwrap();
+    assert!(flaws[0].what.contains("where the manifest says 1"), "{flaws:?}");
+    let mut newer = manifest.clone();
+    newer["format"] = 3.into();
+    fs::write(&path, newer.to_string()).unwrap();
+    let error = vault.restore(None, &target, &small(), &mut |_, _| ()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 3, .. }), "{error}");
+    // Two files of one name: the second is not written over the first.
+    let mut twice = manifest.clone();
+    twice["files"][1] = manifest["files"][0].clone();
+    fs::write(&path, twice.to_string()).unwrap();
+    assert!(vault.restore(None, &target, &small(), &mut |_, _| ()).is_err());
+    assert!(reopened(&target).is_err());
+}
+
+#[test]
+fn a_file_larger_than_any_manifest_is_not_read() {
+    let spare = tempfile::tempdir().unwrap();
+    let vault = Vault::in_folder(spare.path(), true).unwrap();
+    let id = "20260315T120000.000Z-1";
+    let file = fs::File::create(spare.path().join(format!("backups/{id}.json"))).unwrap();
+    file.set_len(513 * 1024 * 1024).unwrap();
+    let error = vault.verify(None, &mut |_, _| ()).unwrap_err().to_string();
+    assert!(error.contains(id) && error.contains("has more than"), "{error}");
+}
+
+#[test]
+fn every_body_that_a_backup_of_a_busy_store_cites_is_in_it() {
+    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    furnished(dir.path());
+    let store = Arc::new(open(dir.path(), &clock()));
+    let clock = ManualClock::new(noon());
+    let vault = Vault::in_folder(spare.path(), true).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (store, done) = (&store, &done);
+            scope.spawn(move || {
+                (1000 * (writer + 1)..)
+                    .take_while(|_| !done.load(Ordering::SeqCst))
+                    .for_each(|n| cite_a_body(store, n));
+            });
+        }
+        for _ in 0..4 {
+            later(&clock);
+            let acknowledged = wait(store.counts()).unwrap();
+            let report = take(&vault, dir.path(), &clock);
+            assert!(report.backup.seq >= acknowledged.seq);
+        }
+        done.store(true, Ordering::SeqCst);
+    });
+    let ids = vault.backups().unwrap();
+    assert!(ids.windows(2).all(|pair| pair[0].seq <= pair[1].seq), "{ids:?}");
+    for id in ids {
+        let fresh = tempfile::tempdir().unwrap();
+        vault.restore(Some(id), fresh.path(), &small(), &mut |_, _| ()).unwrap();
+        assert_eq!(wrong(&examine(fresh.path())), Vec::<&str>::new(), "{id}");
+    }
+}
+
+/// A hit that cites a body of its own, which is there before.
+fn cite_a_body(store: &SledStore, n: u32) {
+    let body = store.content().put(format!("第{n}款").as_bytes()).unwrap();
+    let hit = NewHit { evidence: Some(body), ..new_hit(n) };
+    wait(store.apply(batch(vec![Write::Hit(hit)]))).unwrap();
+}
+
+/// While it is asked for the time, the store takes in one more hit.
+#[derive(Debug)]
+struct Busy<'a>(&'a SledStore);
+
+impl Clock for Busy<'_> {
+    fn now(&self) -> Timestamp {
+        cite_a_body(self.0, 100);
+        noon()
+    }
+}
+
+#[test]
+fn a_body_that_comes_as_the_backup_begins_is_in_it_as_its_hit_is() {
+    let (dir, spare, fresh) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let counts = furnished(dir.path());
+    let store = open(dir.path(), &clock());
+    let vault = Vault::in_folder(spare.path(), true).unwrap();
+    let report = take(&vault, dir.path(), &Busy(&store));
+    assert_eq!(report.backup.counts.open, counts.open + 1, "acknowledged before the time of the backup");
+    vault.restore(None, fresh.path(), &small(), &mut |_, _| ()).unwrap();
+    assert_eq!(wrong(&examine(fresh.path())), Vec::<&str>::new());
+}
+
+#[test]
+fn a_folder_that_is_something_else_is_no_vault_and_a_vault_is_no_plain_folder() {
+    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    furnished(dir.path());
+    let data = dir.path().to_str().unwrap();
+    let said = |arguments: &[&str]| {
+        let output = markwarden(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::write(spare.path().join("letter.txt"), "dear").unwrap();
+    let other = format!("vault:{}", spare.path().display());
+    assert!(said(&["backup", "--data", data, "--to", &other]).contains("not empty and no vault"));
+    assert!(said(&["backup", "list", "--from", &other]).contains("there is no vault"));
+    assert_eq!(fs::read_dir(spare.path()).unwrap().count(), 1);
+    let plain = spare.path().join("v");
+    let (plain, vault) = (plain.to_str().unwrap(), format!("vault:{}", plain.display()));
+    assert_eq!(markwarden(&["backup", "--data", data, "--to", &vault]).status.code(), Some(0));
+    let fresh = spare.path().join("fresh");
+    let fresh = fresh.to_str().unwrap();
+    assert!(said(&["restore", "--from", plain, "--to", fresh]).contains(&format!("name it as {vault}")));
+    assert!(said(&["backup", "list", "--from", plain]).contains(&vault));
+    assert!(said(&["restore", "--from", &vault, "--to", fresh, "--at", "yesterday"]).contains("names no backup"));
+    let none = ["restore", "--from", &vault, "--to", fresh, "--at", "20260315T120000.000Z-1"];
+    assert!(said(&none).contains("there is no backup 20260315T120000.000Z-1"));
+    let told = said(&["backup", "--data", data, "--to", "s3://AKIDTEST:geheim@beifen/v"]);
+    assert!(told.contains("must not hold a user name") && !told.contains("geheim"), "{told}");
+    assert!(said(&["backup", "--data", data, "--to", "https://beifen/v"]).contains("s3://BUCKET/PREFIX"));
+    assert!(said(&["backup"]).contains("--to"), "one of a command and a place is needed");
+}
+
+#[test]
+fn two_backups_of_one_store_are_not_taken_at_the_same_time() {
+    let (dir, spare) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    furnished(dir.path());
+    let vault = Vault::in_folder(spare.path(), true).unwrap();
+    let mut met = false;
+    vault
+        .backup(dir.path(), &*clock(), &mut |_, _| {
+            let other = || {
+                let other = Vault::in_folder(spare.path(), false).unwrap();
+                other.backup(dir.path(), &*clock(), &mut |_, _| ()).unwrap_err()
+            };
+            let error = std::thread::scope(|scope| scope.spawn(other).join().unwrap());
+            met |= matches!(error, StoreError::InUse { .. });
+        })
+        .unwrap();
+    assert!(met);
+    assert_eq!(vault.backups().unwrap().len(), 1);
+    assert!(!dir.path().join(".backup/journal").exists(), "nothing is left of the journal's copy");
+    assert_eq!(wrong(&examine(dir.path())), Vec::<&str>::new());
 }

@@ -154,21 +154,26 @@ impl Wanted {
             Err(error) => return Err(Broken::Place(error)),
         };
         let expected = self.file.bytes;
+        let other_size = |bytes| Err(Broken::Flaw(format!("it has {bytes} bytes where the manifest says {expected}")));
+        if found.meta.size != expected {
+            return other_size(found.meta.size);
+        }
         let (mut hasher, mut bytes) = (Sha256::new(), 0);
         let mut chunks = found.into_stream();
         while let Some(chunk) = chunks.try_next().await.map_err(Broken::Place)? {
             bytes += chunk.len() as u64;
             if bytes > expected {
-                return Err(Broken::Flaw(format!("it has more than the {expected} bytes of the manifest")));
+                return other_size(bytes);
             }
             hasher.update(&chunk);
             take(&chunk).map_err(Broken::Disk)?;
         }
         let hash = hex(&hasher.finalize());
-        if (bytes, hash.as_str()) != (expected, self.file.sha256.as_str()) {
-            return Err(Broken::Flaw(format!("it has {bytes} of {expected} bytes and the hash {hash}")));
+        match bytes == expected {
+            false => other_size(bytes),
+            true if hash != self.file.sha256 => Err(Broken::Flaw(format!("its bytes have the hash {hash}"))),
+            true => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes the object to a new file, durably.
@@ -209,7 +214,11 @@ pub(super) async fn read_bounded(
     at: &ObjectPath,
     limit: u64,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let mut chunks = objects.get(at).await?.into_stream();
+    let found = objects.get(at).await?;
+    if found.meta.size > limit {
+        return Ok(None);
+    }
+    let mut chunks = found.into_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = chunks.try_next().await? {
         if bytes.len() as u64 + chunk.len() as u64 > limit {

@@ -72,8 +72,9 @@ impl Vault {
         check_store(data)?;
         // A place that cannot be reached says so before everything is hashed.
         self.backups()?;
+        let taken_at = clock.now();
         let (staging, copied) = Staging::take(data)?;
-        let id = BackupId::new(clock.now(), copied.head.seq);
+        let id = BackupId::new(taken_at, copied.head.seq);
         let mut sources = staged(&staging, &copied)?;
         let (mut done, mut total) = (copied.bytes, copied.bytes);
         let files = parts(data)?;
