@@ -43,6 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         pages.push(index);
     }
+    let mut plain = vec![0_u8; 0x1_0000 / 8];
+    for (code, bit) in (0..0x1_0000_u32).map(|code| (code, 1 << (code % 8))) {
+        let value = blocks[pages[code as usize / PAGE] as usize][code as usize % PAGE];
+        if char::from_u32(code).is_some() && value == code {
+            plain[code as usize / 8] |= bit;
+        }
+    }
     let mut table: Vec<u8> = Vec::new();
     for page in &pages {
         table.extend(page.to_le_bytes());
@@ -52,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let out = Path::new(&out);
     fs::write(out.join("fold.bin"), &table)?;
+    fs::write(out.join("fold_plain.bin"), &plain)?;
     let lines: Vec<String> = many.iter().map(|text| format!("{text:?}")).collect();
     fs::write(out.join("fold_many.rs"), format!("[{}]", lines.join(",")))?;
     Ok(())
