@@ -2,6 +2,12 @@
 //!
 //! Sources: unicode-normalization (NFKC, NFKD), unicode-security (UTS #39 confusables) and the
 //! OpenCC character table. They are slow one by one and keep no offsets; the table is neither.
+//!
+//! And lays the large tables of disguises out (`tables/`), so that looking one up needs no reading first.
+
+#[allow(dead_code, reason = "the program uses all of it")]
+#[path = "src/text/mix.rs"]
+mod mix;
 
 use std::{collections::HashMap, env, error::Error, fs, path::Path};
 
@@ -23,6 +29,9 @@ const TRADITIONAL: u32 = 2;
 const CONFUSABLE: u32 = 4;
 
 const PAGE: usize = 256;
+
+/// The class of every English word: their list has no counts.
+const ENGLISH_CLASS: u64 = 9;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -62,7 +71,82 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("fold_plain.bin"), &plain)?;
     let lines: Vec<String> = many.iter().map(|text| format!("{text:?}")).collect();
     fs::write(out.join("fold_many.rs"), format!("[{}]", lines.join(",")))?;
+    fs::write(out.join("words.bin"), words()?)?;
+    fs::write(out.join("readings.bin"), readings()?)?;
+    fs::write(out.join("alike.bin"), alike()?)?;
     Ok(())
+}
+
+/// The lines of a table, each in its columns.
+fn rows(name: &str) -> Result<Vec<Vec<String>>, Box<dyn Error>> {
+    let path = format!("tables/{name}.tsv");
+    println!("cargo::rerun-if-changed={path}");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
+}
+
+/// An open hash table of twice the entries, rounded up to a power of two; a slot that is 0 is free.
+fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
+    let count = (entries.len() * 3 / 2).next_power_of_two();
+    let mut slots = vec![0_u64; count];
+    for (hash, value) in entries {
+        let mut at = *hash as usize % count;
+        while slots[at] != 0 {
+            at = (at + 1) % count;
+        }
+        slots[at] = *value;
+    }
+    slots.into_iter().flat_map(u64::to_le_bytes).collect()
+}
+
+/// Words by 56 bits of their hash, with their class in the low byte and a mark on names.
+fn words() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut entries = Vec::new();
+    for row in rows("words")? {
+        let hash = mix::spread(row[0].chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
+        let class: u64 = row[1].parse()?;
+        let name = u64::from(row.get(2).is_some_and(|name| name == "name"));
+        entries.push((hash, hash & !0xFF | name << 7 | (class + 1)));
+    }
+    for row in rows("english")? {
+        let hash = mix::spread(row[0].chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
+        entries.push((hash, hash & !0xFF | (ENGLISH_CLASS + 1)));
+    }
+    Ok(slots(&entries))
+}
+
+/// Up to four syllables a character below U+10000, by their place in the table of syllables, from 1.
+fn readings() -> Result<Vec<u8>, Box<dyn Error>> {
+    let syllables: HashMap<String, u16> =
+        rows("syllables")?.into_iter().enumerate().map(|(at, mut row)| (row.swap_remove(0), at as u16 + 1)).collect();
+    let mut table = vec![[0_u16; 4]; 0x1_0000];
+    for row in rows("readings")? {
+        let Some(place) = row[0].chars().next().and_then(|c| table.get_mut(c as usize)) else { continue };
+        let known = row[1].split(' ').filter_map(|syllable| syllables.get(syllable));
+        for (slot, syllable) in place.iter_mut().zip(known) {
+            *slot = *syllable;
+        }
+    }
+    Ok(table.into_iter().flatten().flat_map(u16::to_le_bytes).collect())
+}
+
+/// Pairs of characters that look alike, the smaller one first: 16 bits each, then 1 for near and 2 for far.
+fn alike() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut pairs: HashMap<u64, u64> = HashMap::new();
+    for row in rows("lookalikes")? {
+        let one = row[0].chars().next().ok_or("a look-alike of nothing")? as u64;
+        for (column, grade) in row.iter().skip(1).zip(1..=2) {
+            for other in column.chars().map(|c| c as u64).filter(|other| *other < 0x1_0000 && one < 0x1_0000) {
+                let pair = one.min(other) << 16 | one.max(other);
+                let known = pairs.entry(pair).or_insert(grade);
+                *known = grade.min(*known);
+            }
+        }
+    }
+    let mut entries: Vec<(u64, u64)> =
+        pairs.into_iter().map(|(pair, grade)| (mix::spread(pair), pair << 8 | grade)).collect();
+    entries.sort_unstable();
+    Ok(slots(&entries))
 }
 
 /// Low 21 bits: the folded character, the gap's kind, or an index; 2 bits: what it is; from bit 24: what was changed.

@@ -9,6 +9,7 @@ mod context;
 mod nice;
 mod overlap;
 mod score;
+mod surprise;
 mod verify;
 
 use std::sync::Arc;
@@ -86,14 +87,18 @@ impl Matcher {
         let classes = nice::classes(listing, surfaces);
         let mut findings = Vec::new();
         for surface in surfaces {
-            let mut found: Vec<Finding> = self
-                .register
-                .find(&surface.folded)
+            let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes);
+            if occurrences.is_empty() {
+                continue;
+            }
+            let surroundings = &context::Surroundings::of(&surface.folded);
+            let scene = score::Scene { surface, surroundings, listing, classes: &classes, on };
+            let mut found: Vec<Finding> = occurrences
                 .into_iter()
                 .filter(|occurrence| occurrence.mark.in_force(on))
                 .filter_map(|occurrence| {
                     let fit = verify::verify(&occurrence, surface)?;
-                    Some(score::finding(&occurrence, &fit, surface, listing, &classes, on))
+                    Some(score::finding(&occurrence, &fit, &scene))
                 })
                 .collect();
             overlap::longest_wins(&mut found);

@@ -4,12 +4,22 @@
 //! punctuation, invisible characters and emoji are no units; they are the gaps between units, so that
 //! a hidden word is whole again and how it was hidden is known. What a match is worth is decided below.
 
+mod alike;
 mod folded;
 mod gap;
+mod lattice;
+pub mod lexicon;
+pub mod looks;
+pub(crate) mod mix;
+mod slots;
+pub mod sound;
 mod steps;
 mod surface;
 mod table;
 
+pub use alike::{Likeness, likeness, near};
 pub use folded::{Folded, Span, fold};
 pub use gap::Gap;
+pub use lattice::{Lattice, Reading, Token, Via};
+pub use steps::undone;
 pub use surface::{FoldedSurface, fold_surfaces};

@@ -98,6 +98,10 @@ pub enum Writing {
     LookAlike,
     /// With a character split into its parts.
     Split,
+    /// With digits or signs that are read aloud.
+    Digit,
+    /// Backwards, or its words in another order.
+    Order,
     /// In several of these at once.
     Combined,
 }
@@ -126,6 +130,14 @@ impl Writing {
             Channel::Separator => Self::Separator,
             Channel::Emoji => Self::Emoji,
             Channel::Confusable => Self::Confusable,
+            Channel::Leet => Self::Leet,
+            Channel::Edit => Self::Edit,
+            Channel::Pinyin => Self::Pinyin,
+            Channel::Homophone => Self::Homophone,
+            Channel::LookAlike => Self::LookAlike,
+            Channel::Split => Self::Split,
+            Channel::Digit => Self::Digit,
+            Channel::Reversed | Channel::Reordered => Self::Order,
         });
         match (writings.next(), writings.next()) {
             (None, _) => Self::Plain,

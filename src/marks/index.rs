@@ -38,6 +38,7 @@ type Map<V> = HashMap<u64, V, BuildHasherDefault<Passing>>;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     spellings: Vec<Box<[char]>>,
+    texts: Vec<Box<str>>,
     /// First two characters → bit `n` set when a spelling of `n` units begins so.
     lengths: Map<u64>,
     /// Hash of a whole spelling → its number, or the first of a chain.
@@ -63,7 +64,13 @@ impl Index {
         chain.push(number);
         *self.lengths.entry(start(&chars)).or_default() |= 1 << chars.len();
         self.spellings.push(chars);
+        self.texts.push(folded.into());
         Some(number)
+    }
+
+    /// The folded spelling of a number; empty when there is none.
+    pub(super) fn spelling(&self, number: u32) -> &str {
+        self.texts.get(number as usize).map_or("", |text| text)
     }
 
     /// Every spelling in `text`, by its units and number; overlapping ones too.

@@ -4,11 +4,21 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::index::Index;
-use crate::{
-    model::Mark,
-    text::{Folded, Gap},
+use super::{
+    align::{Alignment, Change, Piece},
+    index::Index,
+    latin::Latin,
+    phrases::Phrases,
+    watch::{Watch, is_han},
 };
+use crate::{
+    model::{Channel, Mark},
+    text::{Folded, Gap, Lattice, Span, looks},
+};
+
+/// Shortest spelling that is looked for backwards, in characters: shorter ones are other words too often.
+const MIN_REVERSED_HAN: usize = 3;
+const MIN_REVERSED_LATIN: usize = 5;
 
 /// Watched marks and where their words begin: built aside, swapped whole.
 #[derive(Debug, Default)]
@@ -17,6 +27,9 @@ pub struct Register {
     index: Index,
     /// By number of the folded spelling: the marks that are spelled so.
     postings: Vec<Vec<Spelling>>,
+    watch: Watch,
+    latin: Latin,
+    phrases: Phrases,
     hash: String,
 }
 
@@ -31,6 +44,8 @@ pub struct Spelling {
     pub alias: bool,
     /// Units before which the spelling itself has a gap (`NORTH FACE`: 5).
     pub breaks: Vec<usize>,
+    /// What was done to the registered spelling to get to this one, when it is not found as it stands.
+    pub via: Option<Channel>,
 }
 
 /// A spelling found in a text.
@@ -42,6 +57,10 @@ pub struct Occurrence<'a> {
     pub spelling: &'a Spelling,
     /// Where, in units.
     pub units: Range<usize>,
+    /// Where in the original; signs that stand for something are in no unit.
+    pub span: Span,
+    /// How it is written there, when it is not the spelling itself.
+    pub alignment: Option<Alignment>,
 }
 
 impl Register {
@@ -54,20 +73,21 @@ impl Register {
             hasher.update(b"\n");
             let spellings = std::iter::once((&mark.text, false)).chain(mark.aliases.iter().map(|alias| (alias, true)));
             for (text, alias) in spellings {
-                let folded = Folded::new(text);
-                let Some(posting) = register.index.add(folded.text()) else { continue };
-                let posting = posting as usize;
-                if register.postings.len() <= posting {
-                    register.postings.resize_with(posting + 1, Vec::new);
-                }
-                let breaks = (1..folded.len()).filter(|&unit| !folded.gap_before(unit).is_empty()).collect();
-                if let Some(list) = register.postings.get_mut(posting)
-                    && !list.iter().any(|known| known.mark == number)
-                {
-                    list.push(Spelling { mark: number, text: text.clone(), alias, breaks });
+                register.phrases.add(&mut register.index, Spelling::new(number, text, alias, &Folded::new(text), None));
+                for (written, via) in ways_of(text) {
+                    let folded = Folded::new(&written);
+                    let Some(posting) = register.index.add(folded.text()) else { continue };
+                    let posting = posting as usize;
+                    register.postings.resize_with(register.postings.len().max(posting + 1), Vec::new);
+                    if let Some(list) = register.postings.get_mut(posting)
+                        && !list.iter().any(|known| known.mark == number)
+                    {
+                        list.push(Spelling::new(number, text, alias, &folded, via));
+                    }
                 }
             }
         }
+        register.watch_for_disguises();
         register.hash = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         register
     }
@@ -92,26 +112,145 @@ impl Register {
         &self.hash
     }
 
-    /// Every spelling in `folded`, overlapping ones too.
-    pub fn find<'a>(&'a self, folded: &Folded) -> Vec<Occurrence<'a>> {
+    fn watch_for_disguises(&mut self) {
+        let plain: Vec<(&str, u32, u64)> = self
+            .postings
+            .iter()
+            .zip(0..)
+            .filter_map(|(spellings, number)| {
+                let own: Vec<&Spelling> = spellings.iter().filter(|spelling| spelling.via.is_none()).collect();
+                let classes = own
+                    .iter()
+                    .filter_map(|spelling| self.marks.get(spelling.mark))
+                    .fold(0, |all, mark| all | class_bits(&mark.nice_classes));
+                (!own.is_empty()).then(|| (self.index.spelling(number), number, classes))
+            })
+            .collect();
+        self.watch = Watch::new(plain.iter().copied());
+        self.latin = Latin::new(plain.iter().map(|(text, number, _)| (*text, *number)));
+    }
+
+    /// Every spelling in `original`, whose fold is `folded`, as it stands and in disguise, overlapping ones too.
+    ///
+    /// Of two characters one of which is replaced nothing is found, but for marks of the Nice `classes`.
+    pub fn find<'a>(&'a self, original: &str, folded: &Folded, classes: &[u8]) -> Vec<Occurrence<'a>> {
         let chars: Vec<char> = folded.text().chars().collect();
         let mut found = Vec::new();
+        let mut words = Vec::new();
         self.index.scan(&chars, |units, number| {
-            for spelling in self.postings.get(number as usize).into_iter().flatten() {
-                if let Some(mark) = self.marks.get(spelling.mark) {
-                    found.push(Occurrence { mark, spelling, units: units.clone() });
-                }
-            }
+            let span = folded.span(units.clone());
+            self.occur(number, &units, &span, None, &mut found);
+            self.phrases.gather(number, &units, &mut words);
         });
+        for (spelling, units, alignment) in self.phrases.find(folded, words) {
+            if let Some(mark) = self.marks.get(spelling.mark) {
+                let span = folded.span(units.clone());
+                found.push(Occurrence { mark, spelling, units, span, alignment: Some(alignment) });
+            }
+        }
+        let lattice = Lattice::new(original, folded);
+        let mut disguised: Vec<(u32, Range<usize>, Alignment)> = Vec::new();
+        let mut keep = |number: u32, tokens: Range<usize>, alignment: Alignment| {
+            let same = disguised.iter_mut().find(|(known, at, _)| *known == number && *at == tokens);
+            match same {
+                Some((_, _, known)) if alignment.bits < known.bits => *known = alignment,
+                Some(_) => {}
+                None => disguised.push((number, tokens, alignment)),
+            }
+        };
+        self.watch
+            .scan(&lattice, class_bits(classes), |pattern, tokens, alignment| keep(pattern.number, tokens, alignment));
+        self.latin.scan(&lattice, &mut keep);
+        for (number, tokens, alignment) in disguised {
+            let (units, span) = (lattice.units(tokens.clone()), lattice.span(tokens));
+            self.occur(number, &units, &span, Some(&alignment), &mut found);
+        }
         found
+    }
+
+    fn occur<'a>(
+        &'a self,
+        number: u32,
+        units: &Range<usize>,
+        span: &Span,
+        alignment: Option<&Alignment>,
+        found: &mut Vec<Occurrence<'a>>,
+    ) {
+        for spelling in self.postings.get(number as usize).into_iter().flatten() {
+            if alignment.is_some() && spelling.via.is_some() {
+                continue;
+            }
+            if let Some(mark) = self.marks.get(spelling.mark) {
+                let alignment = alignment.cloned().or_else(|| spelling.alignment(units));
+                found.push(Occurrence { mark, spelling, units: units.clone(), span: span.clone(), alignment });
+            }
+        }
+    }
+}
+
+/// A bit for each Nice class.
+fn class_bits(classes: &[u8]) -> u64 {
+    classes.iter().filter(|class| **class < 64).fold(0, |bits, class| bits | 1 << class)
+}
+
+/// A registered text as it stands, backwards, and with its words in digits.
+fn ways_of(text: &str) -> Vec<(String, Option<Channel>)> {
+    let mut ways = vec![(text.to_owned(), None)];
+    let folded = crate::text::fold(text);
+    let shortest = if folded.chars().any(|c| is_han(c as u32)) { MIN_REVERSED_HAN } else { MIN_REVERSED_LATIN };
+    let reversed: String = folded.chars().rev().collect();
+    if folded.chars().count() >= shortest && reversed != folded {
+        ways.push((reversed, Some(Channel::Reversed)));
+    }
+    for (digits, word) in looks::spoken_words().iter().filter(|(_, word)| folded.contains(word)) {
+        ways.push((folded.replace(word, digits), Some(Channel::Digit)));
+    }
+    ways
+}
+
+impl Spelling {
+    fn new(mark: usize, text: &str, alias: bool, folded: &Folded, via: Option<Channel>) -> Self {
+        let breaks = (1..folded.len()).filter(|&unit| !folded.gap_before(unit).is_empty()).collect();
+        Self { mark, text: text.to_owned(), alias, breaks, via }
+    }
+
+    /// What was done to the registered text, as an alignment.
+    fn alignment(&self, units: &Range<usize>) -> Option<Alignment> {
+        const BITS: f32 = 5.0;
+        let channel = self.via?;
+        let after = crate::text::fold(&self.text);
+        let before = match channel {
+            Channel::Reversed => after.chars().rev().collect(),
+            _ => String::new(),
+        };
+        let pieces = units.clone().map(|unit| Piece { units: unit..unit + 1, replaced: false }).collect();
+        Some(Alignment { changes: vec![Change { channel, before, after, detail: String::new() }], bits: BITS, pieces })
     }
 }
 
 impl Occurrence<'_> {
+    /// Whether the words of the spelling stand in another order or apart: the pieces of the alignment are its words.
+    pub fn is_reordered(&self) -> bool {
+        let mut changes = self.alignment.iter().flat_map(|alignment| &alignment.changes);
+        changes.any(|change| change.channel == Channel::Reordered)
+    }
+
     /// What was dropped inside, beside the gaps the spelling has of its own.
     pub fn foreign_gaps(&self, folded: &Folded) -> Gap {
-        (1..self.units.len())
-            .filter(|at| !self.spelling.breaks.contains(at))
-            .fold(Gap::default(), |all, at| all.and(folded.gap_before(self.units.start + at)))
+        if self.is_reordered() {
+            return Gap::default();
+        }
+        let Some(alignment) = &self.alignment else {
+            return (1..self.units.len())
+                .filter(|at| !self.spelling.breaks.contains(at))
+                .fold(Gap::default(), |all, at| all.and(folded.gap_before(self.units.start + at)));
+        };
+        let mut gaps = Gap::default();
+        for (at, (before, piece)) in (1..).zip(alignment.pieces.iter().zip(alignment.pieces.iter().skip(1))) {
+            if !self.spelling.breaks.contains(&at) && !before.units.is_empty() && !piece.units.is_empty() {
+                gaps = gaps.and(folded.gap_before(piece.units.start));
+            }
+        }
+        alignment.pieces.iter().fold(gaps, |all, piece| all.and(folded.inner_gaps(piece.units.clone())))
     }
 }

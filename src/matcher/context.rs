@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
 
+use aho_corasick::{AhoCorasick, MatchKind};
 use jiff::civil::Date;
 use serde::Deserialize;
 
@@ -17,6 +18,12 @@ struct Table {
     raise: Vec<Raise>,
     surface: BTreeMap<SurfaceKind, f64>,
     citation: Vec<Citation>,
+    twins: Twins,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Twins {
+    words: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,6 +80,11 @@ pub(super) fn surface_weight(kind: SurfaceKind) -> f64 {
     TABLE.surface.get(&kind).copied().unwrap_or(1.0)
 }
 
+/// Whether a folded word is the name of an animal, a food or a thing that marks share.
+pub(super) fn is_twin(codes: &[u32]) -> bool {
+    TABLE.twins.words.iter().any(|word| word.chars().map(|c| c as u32).eq(codes.iter().copied()))
+}
+
 /// The article a mark's finding rests on, in force on `on`.
 pub(super) fn citation(on: Date) -> String {
     let in_force = |citation: &&Citation| {
@@ -81,24 +93,113 @@ pub(super) fn citation(on: Date) -> String {
     TABLE.citation.iter().find(in_force).map(|citation| citation.text.clone()).unwrap_or_default()
 }
 
-/// Steps that the words around `units` call for: first what lowers, then what raises.
-pub(super) fn around(folded: &Folded, units: &Range<usize>) -> Vec<Step> {
-    let lowering = TABLE.group.iter().filter_map(|group| {
-        let word = group_word(group, folded, units)?;
-        Some(step(&group.code, word, group.factor, &group.zh, &group.en))
-    });
-    let raising = TABLE.raise.iter().filter_map(|raise| {
-        let word = raise.anywhere.iter().find(|word| {
-            whole_words(folded, word).any(|found| {
-                let apart = found.end <= units.start || units.end <= found.start;
-                let follows = |not: &String| whole_words(folded, not).any(|before| before.end == found.start);
-                let leads = |not: &String| whole_words(folded, not).any(|after| after.start == found.end);
-                apart && !raise.not_before.iter().any(follows) && !raise.not_after.iter().any(leads)
+/// What a word of the table is looked for as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Before,
+    After,
+    Anywhere,
+    Raise,
+    /// Takes a raising word back when it stands before it.
+    NotBefore,
+    /// Takes a raising word back when it stands behind it.
+    NotAfter,
+}
+
+/// A word of the table: of which group or raise, as what, and its text.
+#[derive(Debug)]
+struct Word {
+    of: usize,
+    role: Role,
+    text: String,
+}
+
+struct Words {
+    automaton: Option<AhoCorasick>,
+    words: Vec<Word>,
+}
+
+static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    let mut words = Vec::new();
+    let mut add = |of: usize, role: Role, list: &[String]| {
+        words.extend(list.iter().map(|text| Word { of, role, text: text.clone() }));
+    };
+    for (of, group) in TABLE.group.iter().enumerate() {
+        add(of, Role::Before, &group.before);
+        add(of, Role::After, &group.after);
+        add(of, Role::Anywhere, &group.anywhere);
+    }
+    for (of, raise) in TABLE.raise.iter().enumerate() {
+        add(of, Role::Raise, &raise.anywhere);
+        add(of, Role::NotBefore, &raise.not_before);
+        add(of, Role::NotAfter, &raise.not_after);
+    }
+    let automaton =
+        AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.iter().map(|word| &word.text)).ok();
+    Words { automaton, words }
+});
+
+/// The words of the table in one text: found once, asked for each mark.
+pub(super) struct Surroundings {
+    found: Vec<(&'static Word, Range<usize>)>,
+}
+
+impl Surroundings {
+    /// Looks for every word; Latin words only whole: `for` is not in `comfort`, and the end of one word with the start of the
+    /// next (`栖木原 单丛`) is no word.
+    pub(super) fn of(folded: &Folded) -> Self {
+        let words = &*WORDS;
+        let found = words
+            .automaton
+            .iter()
+            .flat_map(|automaton| automaton.find_overlapping_iter(folded.text()))
+            .filter_map(|found| Some((words.words.get(found.pattern().as_usize())?, folded.units(found.range())?)))
+            .filter(|(_, units)| !joins_latin(folded, units.start) && !joins_latin(folded, units.end))
+            .filter(|(word, units)| {
+                word.text.is_ascii() || !folded.inner_gaps(units.clone()).has(Gap::SPACE.and(Gap::STRONG))
             })
-        })?;
-        Some(step(&raise.code, word, raise.factor, &raise.zh, &raise.en))
-    });
-    lowering.chain(raising).collect()
+            .collect();
+        Self { found }
+    }
+
+    /// Steps that the words around `units` call for: first what lowers, then what raises.
+    pub(super) fn around(&self, folded: &Folded, units: &Range<usize>) -> Vec<Step> {
+        if self.found.is_empty() {
+            return Vec::new();
+        }
+        let lowering = TABLE.group.iter().enumerate().filter_map(|(of, group)| {
+            let word = self.lowers(of, group.within, folded, units)?;
+            Some(step(&group.code, word, group.factor, &group.zh, &group.en))
+        });
+        let raising = TABLE.raise.iter().enumerate().filter_map(|(of, raise)| {
+            let word = self.raises(of, units)?;
+            Some(step(&raise.code, word, raise.factor, &raise.zh, &raise.en))
+        });
+        lowering.chain(raising).collect()
+    }
+
+    fn all(&self, of: usize, role: Role) -> impl Iterator<Item = (&'static str, &Range<usize>)> {
+        let all = self.found.iter().filter(move |(word, _)| word.of == of && word.role == role);
+        all.map(|(word, units)| (word.text.as_str(), units))
+    }
+
+    fn lowers(&self, of: usize, within: usize, folded: &Folded, units: &Range<usize>) -> Option<&'static str> {
+        let near = |from: usize, to: usize| from <= to && to - from <= within && !parted(folded, from..to);
+        let before = self.all(of, Role::Before).find(|(_, found)| near(found.end, units.start));
+        let after = || self.all(of, Role::After).find(|(_, found)| near(units.end, found.start));
+        let anywhere = || self.all(of, Role::Anywhere).next();
+        before.or_else(after).or_else(anywhere).map(|(word, _)| word)
+    }
+
+    fn raises(&self, of: usize, units: &Range<usize>) -> Option<&'static str> {
+        let stands = |found: &Range<usize>| {
+            let apart = found.end <= units.start || units.end <= found.start;
+            let follows = self.all(of, Role::NotBefore).any(|(_, before)| before.end == found.start);
+            let leads = self.all(of, Role::NotAfter).any(|(_, after)| after.start == found.end);
+            apart && !follows && !leads
+        };
+        self.all(of, Role::Raise).find(|(_, found)| stands(found)).map(|(word, _)| word)
+    }
 }
 
 fn step(code: &str, word: &str, factor: f64, zh: &str, en: &str) -> Step {
@@ -111,25 +212,6 @@ fn step(code: &str, word: &str, factor: f64, zh: &str, en: &str) -> Step {
         zh: format!("{zh}：“{word}”"),
         en: format!("{en}: “{word}”"),
     }
-}
-
-fn group_word<'a>(group: &'a Group, folded: &Folded, units: &Range<usize>) -> Option<&'a str> {
-    let near = |from: usize, to: usize| from <= to && to - from <= group.within && !parted(folded, from..to);
-    let before = group.before.iter().find(|word| whole_words(folded, word).any(|found| near(found.end, units.start)));
-    let after = || group.after.iter().find(|word| whole_words(folded, word).any(|found| near(units.end, found.start)));
-    let anywhere = || group.anywhere.iter().find(|word| whole_words(folded, word).next().is_some());
-    before.or_else(after).or_else(anywhere).map(String::as_str)
-}
-
-/// Where `word` stands in `folded`, in units; Latin words only whole: `for` is not in `comfort`, and the
-/// end of one word with the start of the next (`栖木原 单丛`) is no word.
-fn whole_words<'a>(folded: &'a Folded, word: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
-    folded
-        .text()
-        .match_indices(word)
-        .filter_map(|(at, word)| folded.units(at..at + word.len()))
-        .filter(|units| !joins_latin(folded, units.start) && !joins_latin(folded, units.end))
-        .filter(|units| word.is_ascii() || !folded.inner_gaps(units.clone()).has(Gap::SPACE.and(Gap::STRONG)))
 }
 
 /// A phrase ends between the two words that `between` parts.
@@ -155,8 +237,8 @@ mod tests {
     #[test]
     fn a_phrase_border_parts_the_context_from_the_word() {
         let folded = Folded::new("适用于各种车型。云雀 跑鞋");
-        assert!(around(&folded, &(7..9)).is_empty());
+        assert!(Surroundings::of(&folded).around(&folded, &(7..9)).is_empty());
         let folded = Folded::new("适用于云雀 跑鞋");
-        assert_eq!(around(&folded, &(3..5))[0].code, "context.nominative");
+        assert_eq!(Surroundings::of(&folded).around(&folded, &(3..5))[0].code, "context.nominative");
     }
 }

@@ -4,22 +4,33 @@ use crate::model::Finding;
 
 /// Marks every finding that a longer or stronger one overlaps as suppressed. All stand in one surface.
 ///
-/// Marks of different holders with the very same words all stand: each holder's case is its own.
+/// What is written as it is comes before what only may be meant. Marks of different holders with the very same words all
+/// stand: each holder's case is its own.
 pub(super) fn longest_wins(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| length(b).cmp(&length(a)).then(b.score.total_cmp(&a.score)));
+    findings
+        .sort_by(|a, b| guessed(a).cmp(&guessed(b)).then(length(b).cmp(&length(a))).then(b.score.total_cmp(&a.score)));
     for index in 1..findings.len() {
         let (winners, rest) = findings.split_at_mut(index);
         let Some(loser) = rest.first_mut() else { return };
         let covered = winners.iter().find(|winner| {
+            let overlap = winner.start < loser.end && loser.start < winner.end;
+            let same = (winner.start, winner.end) == (loser.start, loser.end);
+            let inside = winner.start <= loser.start && loser.end <= winner.end;
             winner.suppressed.is_none()
-                && winner.start < loser.end
-                && loser.start < winner.end
-                && ((winner.start, winner.end) != (loser.start, loser.end) || winner.family == loser.family)
+                && match (guessed(winner), guessed(loser)) {
+                    (false, true) => inside,
+                    _ => overlap && (!same || winner.family == loser.family),
+                }
         });
         if let Some(winner) = covered {
             loser.suppressed = Some(format!("covered by `{}`", winner.word));
         }
     }
+}
+
+/// Whether another word stands there, and the mark may be meant by it.
+fn guessed(finding: &Finding) -> bool {
+    finding.channels.iter().any(|channel| channel.is_guess())
 }
 
 fn length(finding: &Finding) -> usize {

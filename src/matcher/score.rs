@@ -2,25 +2,30 @@
 
 use jiff::civil::Date;
 
-use super::{context, verify::Fit};
+use super::{context, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
     model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
-    text::FoldedSurface,
+    text::{FoldedSurface, undone},
 };
 
+/// What an occurrence stands in.
+pub(super) struct Scene<'a> {
+    pub(super) surface: &'a FoldedSurface<'a>,
+    pub(super) surroundings: &'a context::Surroundings,
+    pub(super) listing: &'a Listing,
+    /// Nice classes that the listing's words point to.
+    pub(super) classes: &'a [u8],
+    /// The day whose law applies.
+    pub(super) on: Date,
+}
+
 /// Makes the finding of one verified occurrence.
-pub(super) fn finding(
-    occurrence: &Occurrence<'_>,
-    fit: &Fit,
-    surface: &FoldedSurface<'_>,
-    listing: &Listing,
-    classes: &[u8],
-    on: Date,
-) -> Finding {
+pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>) -> Finding {
+    let Scene { surface, surroundings, listing, classes, on } = *scene;
     let mark = occurrence.mark;
     let original = surface.surface.text;
-    let span = surface.folded.span(occurrence.units.clone());
+    let span = occurrence.span.clone();
     let text = original.get(span.bytes.clone()).unwrap_or("").to_owned();
     let channels = disguises(occurrence, surface, &text);
     let mut steps = vec![recognised(occurrence)];
@@ -28,9 +33,16 @@ pub(super) fn finding(
     steps.extend(
         folding.into_iter().filter(|step| channels.iter().any(|channel| step.code.ends_with(&channel.to_string()))),
     );
-    steps.push(distinctiveness(occurrence, fit));
+    let changes = occurrence.alignment.iter().flat_map(|alignment| &alignment.changes);
+    steps.extend(changes.map(|change| undone(change.channel, &change.before, &change.after, &change.detail)));
+    steps.extend(match &occurrence.alignment {
+        Some(alignment) => vec![surprise::of_disguise(occurrence, alignment, &surface.folded)],
+        None => std::iter::once(distinctiveness(occurrence, fit))
+            .chain(surprise::of_word(occurrence, &surface.folded))
+            .collect(),
+    });
     steps.extend(offer(occurrence, fit, surface, listing, classes));
-    if channels.iter().any(|channel| channel.is_disguise()) {
+    if channels.iter().any(|channel| channel.is_disguise() && !channel.is_guess()) {
         steps.push(plain_step(
             "score.disguise",
             2.5,
@@ -38,7 +50,7 @@ pub(super) fn finding(
             "nobody writes an innocent word in such a disguise",
         ));
     }
-    steps.extend(context::around(&surface.folded, &occurrence.units));
+    steps.extend(surroundings.around(&surface.folded, &occurrence.units));
     steps.push(place(surface.surface.kind));
     let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
     let disguised = channels.iter().any(|channel| channel.is_disguise());
@@ -101,21 +113,22 @@ fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &st
     if text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
         return Vec::new();
     }
-    let foreign = occurrence.foreign_gaps(&surface.folded);
-    let own = crate::text::Folded::new(&occurrence.spelling.text);
-    let own = own.channels(0..own.len());
-    surface
-        .folded
-        .channels(occurrence.units.clone())
-        .into_iter()
-        .filter(|channel| match channel {
+    let mut folding = surface.folded.channels(occurrence.units.clone());
+    if !folding.is_empty() {
+        let foreign = occurrence.foreign_gaps(&surface.folded);
+        let own = crate::text::Folded::new(&occurrence.spelling.text);
+        let own = own.channels(0..own.len());
+        folding.retain(|channel| match channel {
             Channel::Invisible | Channel::Emoji | Channel::Separator => !foreign.is_empty(),
             other => !own.contains(other),
-        })
-        .collect()
+        });
+    }
+    let changes = occurrence.alignment.iter().flat_map(|alignment| &alignment.changes);
+    folding.extend(changes.map(|change| change.channel));
+    folding
 }
 
-fn plain_step(code: &str, factor: f64, zh: &str, en: &str) -> Step {
+pub(super) fn plain_step(code: &str, factor: f64, zh: &str, en: &str) -> Step {
     Step {
         code: code.into(),
         before: String::new(),
@@ -237,6 +250,19 @@ fn offer(
         step.zh = format!("商品看来属于第 {listed} 类，不在商标核定的类别内");
         step.en = format!("the goods look like class {listed}, not a class of the mark");
         steps.push(step);
+    }
+    let corroborated = steps.iter().any(|step| step.factor > 1.0);
+    if !of_goods.is_empty()
+        && !corroborated
+        && occurrence.alignment.is_none()
+        && surprise::is_everyday(occurrence, &surface.folded)
+    {
+        steps.push(plain_step(
+            "offer.everyday-word",
+            0.55,
+            "是日常用语，又没有别的迹象指向该商标",
+            "an everyday word, and nothing else points to the mark",
+        ));
     }
     let own_brand = listing.brand.as_deref().map(crate::text::fold).filter(|brand| !brand.is_empty());
     if let Some(brand) = own_brand

@@ -27,6 +27,13 @@ pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -
     if joins_latin(folded, units.start) || joins_latin(folded, units.end) {
         return None;
     }
+    let pieces =
+        occurrence.alignment.iter().filter(|_| occurrence.is_reordered()).flat_map(|alignment| &alignment.pieces);
+    for word in pieces.map(|piece| &piece.units) {
+        if joins_latin(folded, word.start) || joins_latin(folded, word.end) {
+            return None;
+        }
+    }
     let gaps = occurrence.foreign_gaps(folded);
     let visible = gaps.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG));
     if visible && !gaps_are_deliberate(occurrence, folded, latin, before && after) {

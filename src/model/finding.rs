@@ -45,12 +45,45 @@ pub enum Channel {
     Emoji,
     /// Letters of another script that look the same (Cyrillic а).
     Confusable,
+    /// Digits or signs for letters (n1ke).
+    Leet,
+    /// One letter too many, too few, wrong or swapped (nkie).
+    Edit,
+    /// Syllables in Latin letters (nai克).
+    Pinyin,
+    /// Another character with the same sound (奈克).
+    Homophone,
+    /// Another character that looks alike (耍克).
+    LookAlike,
+    /// A character written as its parts (女马 for 妈).
+    Split,
+    /// Digits or signs that are read aloud (3只松鼠).
+    Digit,
+    /// Written backwards.
+    Reversed,
+    /// Its words in another order, or with others between.
+    Reordered,
 }
 
 impl Channel {
     /// Whether using it inside a word is a sign of hiding, not of typography.
     pub fn is_disguise(self) -> bool {
         !matches!(self, Self::Width | Self::Traditional)
+    }
+
+    /// Whether another word stands there, and only may be meant as this one: two words sound alike by chance too.
+    pub fn is_guess(self) -> bool {
+        matches!(
+            self,
+            Self::Edit
+                | Self::Pinyin
+                | Self::Homophone
+                | Self::LookAlike
+                | Self::Split
+                | Self::Digit
+                | Self::Reversed
+                | Self::Reordered
+        )
     }
 }
 
@@ -63,6 +96,15 @@ impl fmt::Display for Channel {
             Self::Separator => "separator",
             Self::Emoji => "emoji",
             Self::Confusable => "confusable",
+            Self::Leet => "leet",
+            Self::Edit => "edit",
+            Self::Pinyin => "pinyin",
+            Self::Homophone => "homophone",
+            Self::LookAlike => "look_alike",
+            Self::Split => "split",
+            Self::Digit => "digit",
+            Self::Reversed => "reversed",
+            Self::Reordered => "reordered",
         })
     }
 }

@@ -203,6 +203,12 @@ impl Folded {
         }
     }
 
+    /// Whether the fold drops a character that a reader sees: a space, a sign, a picture.
+    pub(super) fn is_seen(c: char) -> bool {
+        let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
+        matches!(table::entry(c), table::Entry::Gap(kind) if Gap(kind).has(seen))
+    }
+
     /// What was dropped before `unit`; after the last unit when `unit` is `len()`.
     pub fn gap_before(&self, unit: usize) -> Gap {
         self.units.get(unit).map_or(self.tail, |unit| unit.gap())

@@ -31,13 +31,13 @@ fn undo(c: char, channel: Channel) -> String {
         Channel::Width => table::WIDTH,
         Channel::Confusable => table::CONFUSABLE,
         Channel::Traditional => table::TRADITIONAL,
-        Channel::Invisible | Channel::Emoji | Channel::Separator => 0,
+        _ => 0,
     };
     let dropped = match channel {
         Channel::Invisible => 8,
         Channel::Emoji => 16,
         Channel::Separator => SEPARATORS,
-        Channel::Width | Channel::Confusable | Channel::Traditional => 0,
+        _ => 0,
     };
     match table::entry(c) {
         table::Entry::Gap(kind) if kind & dropped != 0 => String::new(),
@@ -48,32 +48,52 @@ fn undo(c: char, channel: Channel) -> String {
 }
 
 fn step(channel: Channel, before: &str, after: &str) -> Step {
-    let (code, zh, en) = match channel {
-        Channel::Invisible => ("fold.invisible", "去掉看不见的字符", "removed characters that show nothing"),
-        Channel::Emoji => ("fold.emoji", "去掉夹在中间的表情符号", "removed emoji inside the word"),
-        Channel::Separator => ("fold.separator", "去掉夹在中间的间隔", "removed separators inside the word"),
-        Channel::Width => {
-            ("fold.width", "全角、花体等写法还原为普通字符", "turned full-width and stylised forms into plain ones")
-        }
-        Channel::Confusable => (
-            "fold.confusable",
-            "外文形似字母还原为拉丁字母",
-            "turned look-alike letters of other scripts into Latin ones",
-        ),
-        Channel::Traditional => (
-            "fold.traditional",
-            "繁体、异体字还原为简体",
-            "turned traditional and variant characters into simplified ones",
-        ),
-    };
-    let mut en = en.to_owned();
-    let mut zh = zh.to_owned();
+    let mut step = undone(channel, before, after, "");
     if channel == Channel::Invisible {
         let names = invisible_names(before);
-        en.push_str(&format!(": {names}"));
-        zh.push_str(&format!("：{names}"));
+        step.en.push_str(&format!(": {names}"));
+        step.zh.push_str(&format!("：{names}"));
     }
-    Step { code: code.into(), before: before.into(), after: after.into(), factor: 1.0, score: None, zh, en }
+    step
+}
+
+/// The step that undoes one disguise; `detail` says which characters, where that helps.
+pub fn undone(channel: Channel, before: &str, after: &str, detail: &str) -> Step {
+    let (zh, en) = match channel {
+        Channel::Invisible => ("去掉看不见的字符", "removed characters that show nothing"),
+        Channel::Emoji => ("去掉夹在中间的表情符号", "removed emoji inside the word"),
+        Channel::Separator => ("去掉夹在中间的间隔", "removed separators inside the word"),
+        Channel::Width => ("全角、花体等写法还原为普通字符", "turned full-width and stylised forms into plain ones"),
+        Channel::Confusable => {
+            ("外文形似字母还原为拉丁字母", "turned look-alike letters of other scripts into Latin ones")
+        }
+        Channel::Traditional => {
+            ("繁体、异体字还原为简体", "turned traditional and variant characters into simplified ones")
+        }
+        Channel::Leet => ("数字、符号还原为形似的字母", "turned digits and signs into the letters they look like"),
+        Channel::Edit => ("与商标相差一个字母", "one letter away from the mark"),
+        Channel::Pinyin => ("拼音还原为汉字", "read Latin letters as the sound of characters"),
+        Channel::Homophone => ("谐音字还原", "read a character as one of the same sound"),
+        Channel::LookAlike => ("形近字还原", "read a character as one that looks alike"),
+        Channel::Split => ("拆开的字合为一字", "joined the parts of a split character"),
+        Channel::Digit => ("数字、符号按读音还原为汉字", "read digits and signs aloud"),
+        Channel::Reversed => ("从后往前读", "read from the end to the beginning"),
+        Channel::Reordered => ("按商标的次序读", "read its words in the order of the mark"),
+    };
+    let (mut zh, mut en) = (zh.to_owned(), en.to_owned());
+    if !detail.is_empty() {
+        en.push_str(&format!(": {detail}"));
+        zh.push_str(&format!("：{detail}"));
+    }
+    Step {
+        code: format!("fold.{channel}"),
+        before: before.into(),
+        after: after.into(),
+        factor: 1.0,
+        score: None,
+        zh,
+        en,
+    }
 }
 
 /// Code points of what cannot be seen, as `U+200B`, each once.

@@ -10,6 +10,7 @@ mod desk;
 mod desk_account;
 mod desk_browser;
 mod desk_shop;
+mod disguises;
 mod facts;
 mod floors;
 mod ledger;

@@ -50,9 +50,21 @@ impl Drop for Compactor {
     }
 }
 
+/// How far a merge steps back for those who write and read: a thread's nice value.
+const NICE: i32 = 10;
+
+/// Merging can wait, a reviewer cannot. On other systems threads have no priority of their own.
+fn step_back() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::debug!(%error, "the compactor keeps its priority");
+    }
+}
+
 fn serve(index: &Index, rung: &Receiver<()>) {
+    step_back();
     // What was begun before the store was closed.
-    let mut due = index.is_merging();
+    let mut due = index.is_merging() || index.is_full();
     loop {
         match due.then(|| index.merge_now()) {
             Some(Err(StoreError::Stopped(_))) => return,

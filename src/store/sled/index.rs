@@ -40,6 +40,9 @@ const MAX_SET_ASIDE: u32 = 10_000;
 const KEPT_SNAPSHOTS: usize = 2;
 /// A delta is merged when it is this part of what it lies over, however much that is: each merge may write all of it again.
 const LEAST_PART: u64 = 32;
+/// While the index is brought up to the journal a delta may grow to so many times that: whoever opens the store waits for each
+/// merge, and one in the background takes in all of it later.
+const CATCHING_UP: u64 = 4;
 
 /// By queue, a key that no live key comes before.
 type Fronts = BTreeMap<&'static [u8], Vec<u8>>;
@@ -353,7 +356,7 @@ impl Index {
                 return Ok(ControlFlow::Continue(()));
             }
             view.commit(*head)?;
-            Ok(if self.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if self.is_full_by(CATCHING_UP) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if last.seq == reached.seq {
             return Err(stopped(&format!("the journal ends before sequence {}", end.seq)));
@@ -364,9 +367,13 @@ impl Index {
 
     /// Whether so much was changed since the last snapshot that the next is due.
     pub fn is_full(&self) -> bool {
+        self.is_full_by(1)
+    }
+
+    fn is_full_by(&self, times: u64) -> bool {
         let layers = self.layers();
         let least = layers.base.as_ref().map_or(0, |base| base.bytes() / LEAST_PART);
-        layers.fresh.written() >= self.settings.snapshot_bytes.max(least)
+        layers.fresh.written() >= self.settings.snapshot_bytes.max(least).saturating_mul(times)
     }
 
     /// Makes the next snapshot of everything by now. Returns the sequence it reaches; none when nothing was changed since

@@ -1,0 +1,62 @@
+//! Keys of spellings: a hash table that is built once and keeps no keys.
+
+/// Spellings that one key may lead to; a key that is more common says nothing.
+const MAX_ANSWERS: usize = 64;
+
+/// Hashed keys and who they lead to, without the keys themselves: buckets in a row, each with the rest of the hash.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    /// A bit for each key, by other bits of its hash than the bucket: most keys of a text lead nowhere.
+    known: Vec<u64>,
+    /// Where each bucket begins in `answers`; one more at the end.
+    buckets: Vec<u32>,
+    answers: Vec<(u32, u32)>,
+    bits: u32,
+}
+
+impl Keys {
+    /// Lays out pairs of a key, well spread over 64 bits, and who it leads to.
+    pub(super) fn new(pairs: &[(u64, u32)]) -> Self {
+        let bits = (pairs.len().max(1) as u64).next_power_of_two().trailing_zeros().clamp(4, 26);
+        let mut buckets = vec![0_u32; (1 << bits) + 1];
+        let mut known = vec![0_u64; 1 << (bits + 3 - 6)];
+        let bucket = |key: u64| (key >> (64 - bits)) as usize;
+        let filter = known.len() - 1;
+        for (key, _) in pairs {
+            if let Some(count) = buckets.get_mut(bucket(*key) + 1) {
+                *count += 1;
+            }
+            if let Some(word) = known.get_mut((*key >> 6) as usize & filter) {
+                *word |= 1 << (*key & 63);
+            }
+        }
+        let mut sum = 0;
+        for bound in &mut buckets {
+            sum += *bound;
+            *bound = sum;
+        }
+        let mut answers = vec![(0, 0); pairs.len()];
+        let mut next = buckets.clone();
+        for (key, pattern) in pairs {
+            if let Some(place) = next.get_mut(bucket(*key)) {
+                if let Some(answer) = answers.get_mut(*place as usize) {
+                    *answer = (*key as u32, *pattern);
+                }
+                *place += 1;
+            }
+        }
+        Self { known, buckets, answers, bits }
+    }
+
+    /// Whom `key` leads to; now and then someone who shares the rest of a hash.
+    #[inline]
+    pub(super) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
+        let filter = self.known.len().wrapping_sub(1);
+        let known = self.known.get((key >> 6) as usize & filter).is_some_and(|word| word >> (key & 63) & 1 == 1);
+        let bucket = (key >> (64 - self.bits)) as usize;
+        let bound = |bucket: usize| self.buckets.get(bucket).map_or(0, |bound| *bound as usize);
+        let range = if known { bound(bucket)..bound(bucket + 1) } else { 0..0 };
+        let answers = self.answers.get(range).unwrap_or(&[]).iter();
+        answers.filter(move |(rest, _)| *rest == key as u32).take(MAX_ANSWERS).map(|(_, pattern)| *pattern)
+    }
+}

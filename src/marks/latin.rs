@@ -1,0 +1,232 @@
+//! Latin spellings in disguise: digits and signs for letters, and one letter too many, too few, wrong or swapped.
+//!
+//! Every spelling leaves its skeleton (what can be mixed up is one) and the skeleton without each of its letters; so does
+//! every word of a text; where the two meet is a candidate (deletion neighbourhoods: Garbe, SymSpell 2012; Mor and
+//! Fraenkel 1982), which is then aligned letter by letter.
+
+use std::ops::Range;
+
+use super::{
+    align::{Alignment, Change, Piece},
+    keys::Keys,
+};
+use crate::{
+    model::Channel,
+    text::{
+        Lattice, Token, lexicon, looks,
+        mix::{mix, spread},
+    },
+};
+
+/// Shortest and longest spelling that is watched for in disguise, in letters.
+const MIN_LETTERS: usize = 4;
+const MAX_LETTERS: usize = 32;
+/// Shortest spelling that may have both a look for a letter and an edit.
+const MIN_BOTH: usize = 7;
+const LEET_BITS: f32 = 4.0;
+const SWAP_BITS: f32 = 4.0;
+const EDIT_BITS: f32 = 5.0;
+
+/// Latin spellings by what is left of them.
+#[derive(Debug, Default)]
+pub(super) struct Latin {
+    words: Vec<(Box<[u32]>, u32)>,
+    keys: Keys,
+}
+
+impl Latin {
+    /// Watches for spellings of letters and digits: folded text and number.
+    pub(super) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32)>) -> Self {
+        let (mut words, mut pairs) = (Vec::new(), Vec::new());
+        for (text, number) in spellings {
+            let codes: Box<[u32]> = text.chars().map(|c| c as u32).collect();
+            let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+            if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) || letters < 3 {
+                continue;
+            }
+            if codes.len() < MIN_LETTERS || codes.len() > MAX_LETTERS {
+                continue;
+            }
+            let own = words.len() as u32;
+            keys(&codes, |key| pairs.push((key, own)));
+            words.push((codes, number));
+        }
+        Self { words, keys: Keys::new(&pairs) }
+    }
+
+    /// Every spelling that a word of `lattice` may be meant as: number, tokens, alignment.
+    pub(super) fn scan(&self, lattice: &Lattice, mut found: impl FnMut(u32, Range<usize>, Alignment)) {
+        if self.words.is_empty() {
+            return;
+        }
+        let mut asked: Vec<u32> = Vec::new();
+        for range in words(lattice.tokens()) {
+            let tokens = lattice.tokens().get(range.clone()).unwrap_or(&[]);
+            // A word of the language is meant as itself.
+            if lexicon::word(tokens.iter().map(|token| token.code)).is_some() {
+                continue;
+            }
+            let signs = tokens.iter().any(|token| token.sign);
+            for with_signs in [false, true] {
+                if with_signs && !signs {
+                    continue;
+                }
+                let places: Vec<usize> = (range.start..)
+                    .zip(tokens)
+                    .filter(|(_, token)| with_signs || !token.sign)
+                    .map(|(at, _)| at)
+                    .collect();
+                let codes: Vec<u32> =
+                    tokens.iter().filter(|token| with_signs || !token.sign).map(|token| token.code).collect();
+                if codes.len() + 1 < MIN_LETTERS || codes.len() > MAX_LETTERS + 2 {
+                    continue;
+                }
+                asked.clear();
+                keys(&codes, |key| {
+                    for word in self.keys.answers(key) {
+                        if !asked.contains(&word) {
+                            asked.push(word);
+                        }
+                    }
+                });
+                for (letters, number) in asked.iter().filter_map(|word| self.words.get(*word as usize)) {
+                    if let Some(alignment) = align(letters, &codes, |at| unit_of(lattice, &places, at))
+                        && let (Some(first), Some(last)) = (places.first(), places.last())
+                    {
+                        found(*number, *first..last + 1, alignment);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unit_of(lattice: &Lattice, places: &[usize], at: usize) -> Range<usize> {
+    places.get(at).map_or(0..0, |place| lattice.units(*place..place + 1))
+}
+
+/// Keys of a word: its skeleton, letter by letter, what is left of that without each letter, and the skeleton in which two
+/// letters may look like one (rn, vv).
+fn keys(word: &[u32], mut key: impl FnMut(u64)) {
+    let hash = |codes: &mut dyn Iterator<Item = u32>| spread(codes.fold(0, mix));
+    let skeleton: Vec<u32> = word.iter().map(|code| looks::leet().class(*code)).collect();
+    for without in 0..=skeleton.len() {
+        let left = skeleton.iter().enumerate().filter(|(at, _)| *at != without);
+        key(hash(&mut left.map(|(_, code)| *code)));
+    }
+    let joined = looks::leet().skeleton(word);
+    if joined.len() != skeleton.len() {
+        key(hash(&mut joined.into_iter()));
+    }
+}
+
+/// Stretches of letters, digits and signs that may be letters, which nothing parts; and rows of single ones (n 1 k e).
+fn words(tokens: &[Token]) -> Vec<Range<usize>> {
+    let mut words: Vec<Range<usize>> = Vec::new();
+    let mut start = 0;
+    for at in 0..=tokens.len() {
+        let token = tokens.get(at);
+        let ends = token.is_none_or(|token| at > start && token.parted || !is_word(token));
+        if ends {
+            if tokens.get(start..at).is_some_and(|word| word.iter().any(|token| !token.sign)) {
+                words.push(start..at);
+            }
+            start = if token.is_some_and(is_word) { at } else { at + 1 };
+        }
+    }
+    let rows: Vec<Range<usize>> = words
+        .chunk_by(|one, next| one.len() == 1 && next.len() == 1 && one.end == next.start)
+        .filter(|row| row.len() >= MIN_LETTERS)
+        .filter_map(|row| Some(row.first()?.start..row.last()?.end))
+        .collect();
+    words.extend(rows);
+    words
+}
+
+fn is_word(token: &Token) -> bool {
+    token.sign && token.code < 0x2000 || u8::try_from(token.code).is_ok_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Cost {
+    bits: f32,
+    leet: u8,
+    edits: u8,
+}
+
+impl Cost {
+    const NONE: Self = Self { bits: f32::INFINITY, leet: 0, edits: 0 };
+
+    fn more(self, bits: f32, leet: u8, edits: u8) -> Self {
+        Self { bits: self.bits + bits, leet: self.leet + leet, edits: self.edits + edits }
+    }
+
+    fn or(self, other: Self) -> Self {
+        if other.bits < self.bits { other } else { self }
+    }
+}
+
+/// The cheapest way from the letters of a mark to `text`: letters replaced by looks, at most one edit or swap.
+fn align(letters: &[u32], text: &[u32], unit: impl Fn(usize) -> Range<usize>) -> Option<Alignment> {
+    let width = text.len() + 1;
+    let mut table = vec![Cost::NONE; (letters.len() + 1) * width];
+    let at = |table: &[Cost], row: usize, column: usize| table.get(row * width + column).copied().unwrap_or(Cost::NONE);
+    if let Some(first) = table.first_mut() {
+        *first = Cost { bits: 0.0, leet: 0, edits: 0 };
+    }
+    for row in 0..=letters.len() {
+        for column in 0..=text.len() {
+            let here = at(&table, row, column);
+            if here.bits.is_infinite() || here.edits > 1 {
+                continue;
+            }
+            let mut reach = |row: usize, column: usize, cost: Cost| {
+                if column < width
+                    && let Some(place) = table.get_mut(row * width + column)
+                {
+                    *place = place.or(cost);
+                }
+            };
+            let (letter, typed) = (letters.get(row).copied(), text.get(column).copied());
+            if let (Some(letter), Some(typed)) = (letter, typed) {
+                if letter == typed {
+                    reach(row + 1, column + 1, here);
+                } else {
+                    reach(row + 1, column + 1, here.more(EDIT_BITS, 0, 1));
+                }
+                for length in looks::leet().stands_for(text.get(column..).unwrap_or(&[]), letter) {
+                    reach(row + 1, column + length, here.more(LEET_BITS, 1, 0));
+                }
+                if letters.get(row + 1) == Some(&typed) && text.get(column + 1) == Some(&letter) && letter != typed {
+                    reach(row + 2, column + 2, here.more(SWAP_BITS, 0, 1));
+                }
+            }
+            if letter.is_some() {
+                reach(row + 1, column, here.more(EDIT_BITS, 0, 1));
+            }
+            if typed.is_some() {
+                reach(row, column + 1, here.more(EDIT_BITS, 0, 1));
+            }
+        }
+    }
+    let cost = at(&table, letters.len(), text.len());
+    let typed = text.iter().filter(|code| u8::try_from(**code).is_ok_and(|byte| byte.is_ascii_alphabetic())).count();
+    let believable = cost.leet + cost.edits > 0
+        && usize::from(cost.leet) <= letters.len() / 2
+        && typed * 2 >= letters.len()
+        && (cost.edits == 0 || cost.edits == 1 && (cost.leet == 0 || letters.len() >= MIN_BOTH));
+    if cost.bits.is_infinite() || !believable {
+        return None;
+    }
+    let word = |codes: &[u32]| codes.iter().filter_map(|code| char::from_u32(*code)).collect::<String>();
+    let (before, after) = (word(text), word(letters));
+    let channel =
+        |channel: Channel| Change { channel, before: before.clone(), after: after.clone(), detail: String::new() };
+    let changes = [(cost.leet > 0, Channel::Leet), (cost.edits > 0, Channel::Edit)]
+        .into_iter()
+        .filter(|(used, _)| *used)
+        .map(|(_, which)| channel(which))
+        .collect();
+    let pieces = (0..text.len()).map(|place| Piece { units: unit(place), replaced: false }).collect();
+    Some(Alignment { changes, bits: cost.bits, pieces })
+}

@@ -1,0 +1,89 @@
+//! Whether the words around a candidate explain it better than the mark does.
+//!
+//! A stretch of text is cut into everyday words as well as can be (`text::lexicon`); the bits that this costs are set against
+//! the bits of a mark standing there, disguised as it is. 麻烦 explains 大麻烦 better than 大麻 does; nothing explains 奈克.
+
+use super::{
+    context,
+    score::{plain_step, rounded},
+};
+use crate::{
+    marks::{Alignment, Occurrence},
+    model::Step,
+    text::{Folded, Gap, lexicon},
+};
+
+/// Characters on each side that are cut together with the candidate.
+const AROUND: usize = 8;
+/// Bits of one of a hundred thousand marks standing at a given place in disguise: 17 for which, 12 for where.
+const DISGUISED_BITS: f32 = 29.0;
+/// Bits of a mark that the lexicon does not know, standing as it is.
+const PLAIN_BITS: f32 = 20.0;
+/// So many bits double or halve the odds.
+const SCALE: f32 = 3.0;
+/// The chance that a word which nothing else explains is meant as the mark.
+const MOST: f64 = 0.9;
+/// Words may cost so much less than the mark and it still stands.
+const PATIENCE: f32 = 6.0;
+/// A word that stands 2^5 times in the lexicon's corpus is everyday language, a name that stands there 2^10 times.
+const EVERYDAY: u8 = 5;
+const EVERYDAY_NAME: u8 = 10;
+
+/// The step of a mark in disguise.
+pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, folded: &Folded) -> Step {
+    let explained = if occurrence.is_reordered() {
+        let words = alignment.pieces.iter().map(|piece| codes(folded, piece.units.start, piece.units.end));
+        words.map(|word| lexicon::surprise(&word, |_| false)).sum()
+    } else {
+        explained_bits(occurrence, folded)
+    };
+    let odds = (explained - DISGUISED_BITS - alignment.bits) / SCALE;
+    let chance = MOST / (1.0 + f64::from(-odds).exp2());
+    let mut step = plain_step("score.surprise", rounded(chance), "", "");
+    step.zh =
+        format!("按常用词解释要 {explained:.0} 比特，按伪装的商标解释要 {:.0} 比特", DISGUISED_BITS + alignment.bits);
+    step.en = format!(
+        "everyday words explain the text at {explained:.0} bits, the disguised mark at {:.0}",
+        DISGUISED_BITS + alignment.bits
+    );
+    step
+}
+
+/// The step of a mark as it stands, when everyday words cut through it.
+pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded) -> Option<Step> {
+    let codes = codes(folded, occurrence.units.start, occurrence.units.end);
+    let own = lexicon::word(codes.iter().copied()).map_or(PLAIN_BITS, lexicon::bits).min(PLAIN_BITS);
+    let excess = own - explained_bits(occurrence, folded) - PATIENCE;
+    if codes.iter().all(|code| *code < 128) || excess <= 0.0 {
+        return None;
+    }
+    Some(plain_step(
+        "score.cut",
+        rounded(f64::from(-excess / SCALE).exp2().max(0.1)),
+        "文字更像是别的词，商标只是其中的一截",
+        "the text reads as other words, the mark is only a piece of them",
+    ))
+}
+
+/// Whether the mark's word is one of everyday language; a rare name is none.
+pub(super) fn is_everyday(occurrence: &Occurrence<'_>, folded: &Folded) -> bool {
+    let codes = codes(folded, occurrence.units.start, occurrence.units.end);
+    let word = lexicon::word(codes.iter().copied());
+    context::is_twin(&codes)
+        || word.is_some_and(|word| word.class >= EVERYDAY_NAME || !word.name && word.class >= EVERYDAY)
+}
+
+/// What everyday words cost where the candidate stands: the whole stretch less what is beside it.
+fn explained_bits(occurrence: &Occurrence<'_>, folded: &Folded) -> f32 {
+    let (start, end) = (occurrence.units.start, occurrence.units.end);
+    let (low, high) = (start.saturating_sub(AROUND), (end + AROUND).min(folded.len()));
+    let cost = |from: usize, to: usize| {
+        let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
+        lexicon::surprise(&codes(folded, from, to), |at| folded.gap_before(from + at).has(seen))
+    };
+    cost(low, high) - cost(low, start) - cost(end, high)
+}
+
+fn codes(folded: &Folded, from: usize, to: usize) -> Vec<u32> {
+    (from..to).filter_map(|unit| folded.char_at(unit)).map(|c| c as u32).collect()
+}
