@@ -61,7 +61,7 @@ enum What {
         Exit codes: 0 changed · 1 rows were refused · 2 usage or I/O.\n\nExample:\n  \
         markwarden marks registry update new-this-week.csv --gone cancelled.csv"))]
     Update {
-        /// Registrations that are gone, by their columns \"number\" and \"jurisdiction\".
+        /// Registrations that are gone, by their columns `number` and `jurisdiction`.
         #[arg(long, value_name = "FILE")]
         gone: Vec<PathBuf>,
         /// Take all changes into the base afterwards, so that opening is fast again.

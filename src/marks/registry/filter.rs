@@ -148,12 +148,12 @@ impl Filters<'_> {
         self.singles.get(word).is_some_and(|word| u64::from_le_bytes(*word) & bit != 0)
     }
 
-    /// Whether a spelling of these two may be there, and whether a longer one that begins with them.
+    /// What is known of two characters.
     #[inline]
-    pub fn pair(&self, first: u32, second: u32) -> (bool, bool) {
+    pub fn pair(&self, first: u32, second: u32) -> Pair {
         let hash = hash::pair(first, second);
-        let missing = !self.pairs.get(place(hash, self.pairs.len())).map_or(0, |word| u64::from_le_bytes(*word));
-        (missing & print(hash) == 0, missing & print(hash).rotate_left(LONGER_TURN) == 0)
+        let word = self.pairs.get(place(hash, self.pairs.len())).map_or(0, |word| u64::from_le_bytes(*word));
+        Pair { missing: !word, print: print(hash) }
     }
 
     /// The classes of spellings of three units and more that may begin with `first`.
@@ -168,6 +168,27 @@ impl Filters<'_> {
         let hash = hash::triple(first, second, third);
         let word = self.triples.get(place(hash, self.triples.len())).map_or(0, |word| u64::from_le_bytes(*word));
         Triple { missing: !word, print: print(hash) }
+    }
+}
+
+/// What a file knows of two characters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pair {
+    missing: u64,
+    print: u64,
+}
+
+impl Pair {
+    /// Whether a spelling of these two may be there.
+    #[inline]
+    pub fn alone(self) -> bool {
+        self.missing & self.print == 0
+    }
+
+    /// Whether a longer one may begin with them.
+    #[inline]
+    pub fn longer(self) -> bool {
+        self.missing & self.print.rotate_left(LONGER_TURN) == 0
     }
 }
 

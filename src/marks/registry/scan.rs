@@ -8,7 +8,7 @@ use std::{cell::RefCell, ops::Range};
 
 use super::{
     base::{Base, SPELLING_HEAD, SpellingPlace},
-    filter::{Triple, lengths_of},
+    filter::{Pair, Triple, lengths_of},
     hash::{self, SpellingHash},
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
@@ -31,8 +31,10 @@ pub(super) struct Hit {
 struct Scratch {
     codes: Vec<u32>,
     sums: Vec<u64>,
+    known: Vec<Pair>,
     pairs: Vec<Probe>,
     longer: Vec<u32>,
+    triples: Vec<Triple>,
     starts: Vec<Start>,
     probes: Vec<Probe>,
     lookups: Vec<Lookup>,
@@ -98,22 +100,31 @@ impl Scratch {
     fn rule_out(&mut self, base: &Base, positions: &Range<usize>) {
         let filters = base.filters();
         let codes = self.codes.get(positions.start..positions.end + 2).unwrap_or_default();
+        // What is known of them is read in loops of their own, which do little else: so they run far ahead of the memory.
+        let known = room(&mut self.known, positions.len());
+        for (known, codes) in known.iter_mut().zip(codes.windows(2)) {
+            if let &[first, second] = codes {
+                *known = filters.pair(first, second);
+            }
+        }
         let (pairs, longer) = (room(&mut self.pairs, positions.len()), room(&mut self.longer, positions.len()));
         let (mut paired, mut filled) = (0, 0);
-        for (at, codes) in (positions.start as u32..).zip(codes.windows(3)) {
-            let &[first, second, _] = codes else { break };
-            let (pair, more) = filters.pair(first, second);
-            put(pairs, &mut paired, Probe { at, units: 2 }, pair);
-            put(longer, &mut filled, at, more);
+        for (at, known) in (positions.start as u32..).zip(known.iter().take(positions.len())) {
+            put(pairs, &mut paired, Probe { at, units: 2 }, known.alone());
+            put(longer, &mut filled, at, known.longer());
         }
         self.probes.clear();
         self.probes.extend_from_slice(pairs.get(..paired).unwrap_or_default());
+        let longer = longer.get(..filled).unwrap_or_default();
+        let read = room(&mut self.triples, filled);
+        for (read, at) in read.iter_mut().zip(longer) {
+            let next = self.codes.get(*at as usize..).and_then(|codes| codes.first_chunk());
+            let &[first, second, third] = next.unwrap_or(&[0; 3]);
+            *read = filters.triple(first, second, third);
+        }
         let starts = room(&mut self.starts, filled);
         let mut started = 0;
-        for &at in longer.get(..filled).unwrap_or_default() {
-            let next = self.codes.get(at as usize..).and_then(|codes| codes.first_chunk());
-            let &[first, second, third] = next.unwrap_or(&[0; 3]);
-            let triple = filters.triple(first, second, third);
+        for (&at, &triple) in longer.iter().zip(&*read) {
             put(starts, &mut started, Start { at, triple }, triple.any());
         }
         for &Start { at, triple } in starts.get(..started).unwrap_or_default() {
