@@ -441,6 +441,18 @@ fn a_log_that_is_broken_in_the_middle_is_refused() {
 }
 
 #[test]
+fn a_file_of_format_1_is_read() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/registry/format-1.registry");
+    let base = Base::open(&path).unwrap();
+    base.verify().unwrap();
+    let view = view_of(base);
+    assert_eq!(found(&view, "全新云·雀 VORLUNE"), [(2, 4, "云雀".to_owned()), (4, 11, "vorlune".to_owned())]);
+    let registration = view.registrations("Vorlune").next().unwrap();
+    assert_eq!((registration.number, registration.holder), ("2", "V SE"));
+    assert_eq!(registration.classes.iter().collect::<Vec<_>>(), [25, 35]);
+}
+
+#[test]
 fn a_newer_file_is_refused_by_its_format() {
     let mut bytes = base_of(&["云雀"]).bytes().to_vec();
     let footer = bytes.len() - layout::FOOTER_BYTES;
