@@ -15,6 +15,7 @@ mod evidence;
 mod extract;
 mod marks;
 mod queue;
+mod registry;
 mod restore;
 mod robots;
 mod rules;
@@ -68,7 +69,7 @@ enum Command {
     Robots(robots::Args),
     /// Check and test rule files.
     Rules(rules::Args),
-    /// Bring marks into the register, and list them.
+    /// Bring marks into the register, list them, and search all registered words.
     Marks(marks::Args),
     /// Show the review queue.
     Queue(queue::Args),

@@ -3,6 +3,8 @@
 //! [`Register`] is one generation of marks with its index; it is built aside and swapped whole. What a
 //! found word is worth belongs to the matcher. Spellings are found as they stand by the index; Han ones in disguise by the
 //! watch, which asks by what can be heard or seen, and Latin ones by what is left without a letter.
+//!
+//! [`registry`] is the other tier: all registered words of a jurisdiction, tens of millions, exact on folded text, in a file.
 
 mod align;
 mod import;
@@ -11,6 +13,7 @@ mod keys;
 mod latin;
 mod phrases;
 mod register;
+pub mod registry;
 mod watch;
 
 pub use align::{Alignment, Change, Piece};

@@ -1,4 +1,4 @@
-//! `markwarden marks`: bring marks into the register, and list them.
+//! `markwarden marks`: bring marks into the register, list them, and search all that are registered.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{Context, Done};
+use super::{Context, Done, registry};
 use crate::{
     app::App,
     marks,
@@ -52,6 +52,8 @@ enum Command {
         #[arg(long)]
         holder: Option<String>,
     },
+    /// All registered words of a jurisdiction, tens of millions: build, change and search them. Needs no store.
+    Registry(registry::Args),
 }
 
 /// Runs the command.
@@ -62,6 +64,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.command {
         Command::Import { data, dry_run, file } => import(context, data, dry_run, &file),
         Command::List { data, holder } => list(context, data, holder.as_deref()),
+        Command::Registry(args) => registry::run(args, context),
     }
 }
 

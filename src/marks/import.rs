@@ -49,7 +49,7 @@ pub fn import_csv(file: &str, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> 
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let header =
         reader.headers().map_err(|error| whole(error.to_string(), "the first line names the columns"))?.clone();
-    let columns = columns(&header).map_err(|(message, help)| whole(message, help))?;
+    let columns = columns(&header, &["text"]).map_err(|(message, help)| whole(message, help))?;
     let mut marks: Vec<Mark> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen = std::collections::HashMap::new();
@@ -113,13 +113,15 @@ pub fn import_csv(file: &str, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> 
     if wrong.is_empty() { Ok(marks) } else { Err(wrong) }
 }
 
-type Mistake = (String, &'static str);
+/// What is wrong with a row, and how to mend it.
+pub(super) type Mistake = (String, &'static str);
 
 fn line_end(text: &str, from: usize) -> usize {
     text.get(from..).and_then(|rest| rest.find(['\r', '\n'])).map_or(text.len(), |length| from + length)
 }
 
-fn columns(header: &csv::StringRecord) -> Result<Vec<&'static str>, Mistake> {
+/// The columns that a header names, all of `required` among them.
+pub(super) fn columns(header: &csv::StringRecord, required: &[&str]) -> Result<Vec<&'static str>, Mistake> {
     let columns: Vec<&'static str> = header
         .iter()
         .map(|name| {
@@ -129,9 +131,9 @@ fn columns(header: &csv::StringRecord) -> Result<Vec<&'static str>, Mistake> {
             })
         })
         .collect::<Result<_, _>>()?;
-    if !columns.contains(&"text") {
+    if let Some(missing) = required.iter().find(|name| !columns.contains(name)) {
         return Err((
-            "there is no column `text`".into(),
+            format!("there is no column `{missing}`"),
             "the first line names the columns; `text` holds the registered words",
         ));
     }
@@ -175,11 +177,11 @@ fn mark(columns: &[&str], record: &csv::StringRecord) -> Result<Mark, Mistake> {
     })
 }
 
-fn list(cell: &str) -> Vec<String> {
+pub(super) fn list(cell: &str) -> Vec<String> {
     cell.split([';', '；']).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-fn classes(cell: &str) -> Result<Vec<u8>, Mistake> {
+pub(super) fn classes(cell: &str) -> Result<Vec<u8>, Mistake> {
     cell.split([';', '；', ',', ' '])
         .map(str::trim)
         .filter(|part| !part.is_empty())
@@ -191,7 +193,7 @@ fn classes(cell: &str) -> Result<Vec<u8>, Mistake> {
         .collect()
 }
 
-fn status(cell: &str) -> Result<MarkStatus, Mistake> {
+pub(super) fn status(cell: &str) -> Result<MarkStatus, Mistake> {
     match cell.to_ascii_lowercase().as_str() {
         "" | "registered" | "active" | "live" | "valid" | "有效" | "注册" | "已注册" => {
             Ok(MarkStatus::Registered)
@@ -204,7 +206,7 @@ fn status(cell: &str) -> Result<MarkStatus, Mistake> {
     }
 }
 
-fn date(column: &str, cell: &str) -> Result<Option<Date>, Mistake> {
+pub(super) fn date(column: &str, cell: &str) -> Result<Option<Date>, Mistake> {
     if cell.is_empty() {
         return Ok(None);
     }

@@ -191,10 +191,129 @@ fn marks_are_imported_once_and_listed() {
     assert_eq!(out(&listed).lines().count(), 2);
 }
 
+const REGISTER: &str = "text,aliases,jurisdiction,number,holder,nice_classes,status,expires_on\n\
+    云雀,YUNQUE,CN,101,云雀有限公司,25;35,registered,2036-05-06\n\
+    Vorlune,,EM,018000001,Vorlune SE,25,registered,\n\
+    ★,,CN,102,星公司,1,registered,\n\
+    雲雀,,CN,103,另一家公司,30,dead,\n";
+
+/// The registered words that `marks registry find` names in a text, with the numbers of their registrations.
+fn registered(place: &Place, arguments: &[&str]) -> Vec<(String, Vec<String>)> {
+    let output = place.run(&[&["marks", "registry", "find", "--format", "json"], arguments].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let word = |line: &str| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let registrations = value["registrations"].as_array().unwrap();
+        (text(&value["text"]), registrations.iter().map(|one| text(&one["number"])).collect())
+    };
+    out(&output).lines().map(word).collect()
+}
+
+fn words(expected: &[(&str, &[&str])]) -> Vec<(String, Vec<String>)> {
+    let owned = |numbers: &[&str]| numbers.iter().map(|number| (*number).to_owned()).collect();
+    expected.iter().map(|(word, numbers)| ((*word).to_owned(), owned(numbers))).collect()
+}
+
+#[test]
+fn a_registry_is_built_searched_changed_and_checked() {
+    let place = Place::new();
+    place.write("register.csv", REGISTER);
+    let built = place.run(&["marks", "registry", "build", "register.csv", "--format", "json"]);
+    assert_eq!(built.status.code(), Some(0), "{}", err(&built));
+    let said = r#"{"read":4,"without_words":1,"mistakes":0,"spellings":3,"registrations":4}"#;
+    assert_eq!(out(&built).trim(), said);
+    let text = "全新 云·雀 和 VORLUNE";
+    assert_eq!(registered(&place, &[text]), words(&[("云·雀", &["101", "103"]), ("VORLUNE", &["018000001"])]));
+    assert_eq!(registered(&place, &["--class", "30", text]), words(&[("云·雀", &["103"])]));
+    assert_eq!(registered(&place, &["--limit", "1", text])[0].1, ["101"]);
+    assert_eq!(registered(&place, &["--whole", text]), words(&[]));
+    assert_eq!(registered(&place, &["--whole", "Yunque"]), words(&[("Yunque", &["101"])]));
+
+    place.write(
+        "week.jsonl",
+        "{\"text\":\"晨鸟\",\"jurisdiction\":\"CN\",\"number\":\"101\",\"holder\":\"云雀有限公司\"}\n",
+    );
+    place.write("gone.csv", "jurisdiction,number\nEM,018000001\n");
+    for compact in [None, Some("--compact"), Some("--compact")] {
+        let arguments = ["marks", "registry", "update", "week.jsonl", "--gone", "gone.csv"];
+        let changed = place.run(&arguments.into_iter().chain(compact).collect::<Vec<_>>());
+        assert_eq!(changed.status.code(), Some(0), "{}", err(&changed));
+        assert_eq!(registered(&place, &["晨鸟 云雀 vorlune"]), words(&[("晨鸟", &["101"]), ("云雀", &["103"])]));
+    }
+    let checked = place.run(&["marks", "registry", "check"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", err(&checked));
+    assert!(out(&checked).starts_with("sound: 2 spellings, 2 registrations, 0 differ"), "{}", out(&checked));
+}
+
+#[test]
+fn a_register_with_a_mistake_names_its_line_and_changes_nothing() {
+    let place = Place::new();
+    place.write("good.csv", REGISTER);
+    place.write("bad.csv", "text,number,nice_classes\n云雀,1,25\n栖木,2,99\n鹿鸣,,1\n");
+    assert_eq!(place.run(&["marks", "registry", "build", "good.csv"]).status.code(), Some(0));
+    let before = place.files();
+    for command in ["build", "update"] {
+        let output = place.run(&["marks", "registry", command, "bad.csv"]);
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        assert!(err(&output).contains("bad.csv:3: ") && err(&output).contains("bad.csv:4: "), "{}", err(&output));
+        assert!(err(&output).contains("2 mistakes; nothing was changed") && out(&output).is_empty());
+        assert_eq!(place.files(), before);
+    }
+    let output = place.run(&["marks", "registry", "build", "--skip-mistakes", "bad.csv"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(registered(&place, &["云雀栖木鹿鸣"]), words(&[("云雀", &["1"])]));
+    place.write("none.csv", "text,holder\n云雀,a\n");
+    let output = place.run(&["marks", "registry", "build", "none.csv"]);
+    assert!(
+        output.status.code() == Some(2) && err(&output).contains("there is no column `number`"),
+        "{}",
+        err(&output)
+    );
+}
+
+#[test]
+fn a_damaged_registry_is_refused_and_built_anew() {
+    let place = Place::new();
+    place.write("register.csv", REGISTER);
+    let missing = place.run(&["marks", "registry", "find", "云雀"]);
+    assert!(missing.status.code() == Some(2) && err(&missing).contains("build one with"), "{}", err(&missing));
+    assert_eq!(place.run(&["marks", "registry", "build", "register.csv"]).status.code(), Some(0));
+    let path = place.path().join("data/registry/base-0000000000.registry");
+    let whole = std::fs::read(&path).unwrap();
+    let mut one_bit = whole.clone();
+    one_bit[200] ^= 1;
+    for (damaged, opens) in
+        [(one_bit, true), (whole[..whole.len() / 2].to_vec(), false), (b"id,text\n".repeat(99), false)]
+    {
+        std::fs::write(&path, damaged).unwrap();
+        let checked = place.run(&["marks", "registry", "check"]);
+        assert_eq!(checked.status.code(), Some(1), "{}", err(&checked));
+        assert!(
+            err(&checked).contains("is damaged") && err(&checked).contains("build the registry again"),
+            "{}",
+            err(&checked)
+        );
+        assert_eq!(place.run(&["marks", "registry", "find", "云雀"]).status.code() == Some(0), opens);
+    }
+    assert_eq!(place.run(&["marks", "registry", "build", "register.csv"]).status.code(), Some(0));
+    assert_eq!(place.run(&["marks", "registry", "check"]).status.code(), Some(0));
+}
+
 #[test]
 fn help_teaches_and_completions_come_for_every_shell() {
     let place = Place::new();
-    for command in ["check", "marks import", "crawl", "extract", "robots", "rules check", "evidence verify", "demo"] {
+    for command in [
+        "check",
+        "marks import",
+        "marks registry build",
+        "crawl",
+        "extract",
+        "robots",
+        "rules check",
+        "evidence verify",
+        "demo",
+    ] {
         let arguments: Vec<&str> = command.split(' ').chain(["--help"]).collect();
         let output = place.run(&arguments);
         assert_eq!(output.status.code(), Some(0), "{command}");
