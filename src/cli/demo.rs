@@ -187,7 +187,7 @@ fn table(context: &Context, report: &Report) -> Result<()> {
         }
     }
     row("rules", &report.score.rules)?;
-    row("marks, in a disguise not undone yet", &report.score.not_claimed)?;
+    row("rules, in a disguise not undone yet", &report.score.not_claimed)?;
     context.data("")?;
     for site in &report.pace.sites {
         context.data(&format!(

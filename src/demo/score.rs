@@ -248,7 +248,7 @@ mod tests {
         serde_json::from_str(
             r#"{"notes":{},"disallowed":{},"listings":{
             "x:1":{"site":"x","path":"/1","why":"","expect":[{"kind":"mark","ref":"M-1","family":"H1","channel":"plain","surface":"title"}]},
-            "x:2":{"site":"x","path":"/2","why":"","expect":[{"kind":"mark","ref":"M-1","family":"H1","channel":"homophone","surface":"title"}]},
+            "x:2":{"site":"x","path":"/2","why":"","expect":[{"kind":"rule","ref":"ad.absolute","family":"AD-ABS","channel":"homophone","surface":"title"}]},
             "x:3":{"site":"x","path":"/3","why":"","expect":[{"kind":"rule","ref":"ad.absolute","family":"AD-ABS","channel":"combined","parts":["separator","emoji"],"surface":"title"}]},
             "x:4":{"site":"x","path":"/4","why":"","expect":[],"tolerated":["HEALTHFOOD"]},
             "x:5":{"site":"x","path":"/5","why":"","expect":[],"disallowed":true}}}"#,

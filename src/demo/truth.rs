@@ -62,8 +62,8 @@ impl Expectation {
     /// Whether the program says that it undoes this way of writing.
     pub fn claimed(&self) -> bool {
         match self.channel {
-            Writing::Combined => self.parts.iter().all(|part| part.claimed()),
-            one => one.claimed(),
+            Writing::Combined => self.parts.iter().all(|part| part.claimed(self.kind)),
+            one => one.claimed(self.kind),
         }
     }
 }
@@ -107,18 +107,19 @@ pub enum Writing {
 }
 
 impl Writing {
-    /// Whether the program says that it undoes this way of writing.
-    pub fn claimed(self) -> bool {
-        matches!(
-            self,
-            Self::Plain
-                | Self::Separator
-                | Self::Invisible
-                | Self::Emoji
-                | Self::Width
-                | Self::Traditional
-                | Self::Confusable
-        )
+    /// Whether the program says that it undoes this way of writing: all for marks, for rules what the fold undoes.
+    pub fn claimed(self, kind: FindingKind) -> bool {
+        kind == FindingKind::Mark
+            || matches!(
+                self,
+                Self::Plain
+                    | Self::Separator
+                    | Self::Invisible
+                    | Self::Emoji
+                    | Self::Width
+                    | Self::Traditional
+                    | Self::Confusable
+            )
     }
 
     /// The writing a finding says it has undone.

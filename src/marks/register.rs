@@ -254,3 +254,30 @@ impl Occurrence<'_> {
         alignment.pieces.iter().fold(gaps, |all, piece| all.and(folded.inner_gaps(piece.units.clone())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::marks::import_csv;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn what_is_found_lies_on_whole_characters(
+            text in "\\PC{0,30}|[耐克奈3三只松鼠公女马妈好a-z1!$♥·\u{200b}\u{1f525} ]{0,30}|(n1ke|vorlnue|face ?north|nai.?克|耍克|女.?马){1,4}",
+        ) {
+            let marks = "text,nice_classes\n耐克,25\n三只松鼠,29\n好妈妈,3\nvorlune,25\nNORTH FACE,25\nnike,25\n";
+            let register = Register::new(import_csv("marks.csv", marks).unwrap());
+            let folded = Folded::new(&text);
+            for occurrence in register.find(&text, &folded, &[25]) {
+                let there = text.get(occurrence.span.bytes.clone());
+                prop_assert!(there.is_some_and(|there| there.chars().count() == occurrence.span.chars.len()));
+                let before = text.get(..occurrence.span.bytes.start).map(|before| before.chars().count());
+                prop_assert_eq!(before, Some(occurrence.span.chars.start));
+                prop_assert!(occurrence.units.end <= folded.len());
+            }
+        }
+    }
+}

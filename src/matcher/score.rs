@@ -41,6 +41,9 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
             .chain(surprise::of_word(occurrence, &surface.folded))
             .collect(),
     });
+    if fit.glued {
+        steps.push(plain_step("score.glued", 0.8, "与别的单词连写", "written together with other words"));
+    }
     steps.extend(offer(occurrence, fit, surface, listing, classes));
     if channels.iter().any(|channel| channel.is_disguise() && !channel.is_guess()) {
         steps.push(plain_step(

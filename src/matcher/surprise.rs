@@ -77,11 +77,11 @@ pub(super) fn is_everyday(occurrence: &Occurrence<'_>, folded: &Folded) -> bool 
 fn explained_bits(occurrence: &Occurrence<'_>, folded: &Folded) -> f32 {
     let (start, end) = (occurrence.units.start, occurrence.units.end);
     let (low, high) = (start.saturating_sub(AROUND), (end + AROUND).min(folded.len()));
-    let cost = |from: usize, to: usize| {
-        let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
-        lexicon::surprise(&codes(folded, from, to), |at| folded.gap_before(from + at).has(seen))
-    };
-    cost(low, high) - cost(low, start) - cost(end, high)
+    let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
+    let parted = |from: usize| move |at: usize| folded.gap_before(from + at).has(seen);
+    let whole = lexicon::surprises(&codes(folded, low, high), parted(low));
+    let before = whole.get(start - low).copied().unwrap_or(0.0);
+    whole.last().copied().unwrap_or(0.0) - before - lexicon::surprise(&codes(folded, end, high), parted(end))
 }
 
 fn codes(folded: &Folded, from: usize, to: usize) -> Vec<u32> {

@@ -1,8 +1,10 @@
 //! Whether a spelling found in folded text is there for a reader, or only by accident of dropping gaps.
 
+use std::ops::Range;
+
 use crate::{
     marks::Occurrence,
-    text::{Folded, FoldedSurface, Gap},
+    text::{Folded, FoldedSurface, Gap, lexicon},
 };
 
 /// How a spelling stands in the text.
@@ -16,7 +18,13 @@ pub(super) struct Fit {
     pub(super) alone: bool,
     /// Every character is Latin or a digit.
     pub(super) latin: bool,
+    /// It is written together with an everyday word: `nikeshoes`.
+    pub(super) glued: bool,
 }
+
+/// Shortest mark that is recognised where it is written together with other words, and the shortest such word, in letters.
+const MIN_GLUED: usize = 4;
+const MIN_GLUE: usize = 3;
 
 /// None when it is not the spelling at all.
 pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -> Option<Fit> {
@@ -24,7 +32,8 @@ pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -
     let units = &occurrence.units;
     let latin = units.clone().all(|unit| folded.char_at(unit).is_some_and(|c| c.is_ascii_alphanumeric()));
     let (before, after) = (edge(folded, units.start, latin), edge(folded, units.end, latin));
-    if joins_latin(folded, units.start) || joins_latin(folded, units.end) {
+    let glued = joins_latin(folded, units.start) || joins_latin(folded, units.end);
+    if glued && (occurrence.alignment.is_some() || !latin || !glued_to_words(folded, units)) {
         return None;
     }
     let pieces =
@@ -39,7 +48,18 @@ pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -
     if visible && !gaps_are_deliberate(occurrence, folded, latin, before && after) {
         return None;
     }
-    Some(Fit { broken: !gaps.is_empty(), leads: before, alone: before && after, latin })
+    Some(Fit { broken: !gaps.is_empty(), leads: before, alone: before && after && !glued, latin, glued })
+}
+
+/// What is left of the Latin word on either side is an everyday word, and the whole is none: `pineapple` holds no `apple`.
+fn glued_to_words(folded: &Folded, units: &Range<usize>) -> bool {
+    let joined = |unit: &usize| joins_latin(folded, *unit);
+    let start = units.start - (1..=units.start).rev().take_while(joined).count();
+    let end = units.end + (units.end..folded.len()).take_while(joined).count();
+    let known =
+        |from: usize, to: usize| lexicon::word((from..to).filter_map(|unit| folded.char_at(unit)).map(|c| c as u32));
+    let word = |from: usize, to: usize| from == to || to - from >= MIN_GLUE && known(from, to).is_some();
+    units.len() >= MIN_GLUED && word(start, units.start) && word(units.end, end) && known(start, end).is_none()
 }
 
 /// A gap that ends a word stands at `unit`, or the text ends, or the script changes.

@@ -39,6 +39,11 @@ pub fn word(characters: impl IntoIterator<Item = u32>) -> Option<Word> {
 /// A word costs what its frequency says (a unigram model, cut by dynamic programming over ends of words); no word crosses
 /// a place where `parted` says that the text is parted before that character.
 pub fn surprise(characters: &[u32], parted: impl Fn(usize) -> bool) -> f32 {
+    surprises(characters, parted).last().copied().unwrap_or(0.0)
+}
+
+/// The same for every beginning of `characters`, from none of them to all.
+pub fn surprises(characters: &[u32], parted: impl Fn(usize) -> bool) -> Vec<f32> {
     let mut best = vec![f32::INFINITY; characters.len() + 1];
     if let Some(first) = best.first_mut() {
         *first = 0.0;
@@ -74,7 +79,7 @@ pub fn surprise(characters: &[u32], parted: impl Fn(usize) -> bool) -> f32 {
             }
         }
     }
-    best.last().copied().unwrap_or(0.0)
+    best
 }
 
 fn known(hash: u64) -> Option<Word> {

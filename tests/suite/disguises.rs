@@ -90,6 +90,14 @@ fn everyday_language_is_no_disguise() {
 }
 
 #[test]
+fn a_latin_mark_is_found_where_it_is_written_together_with_everyday_words() {
+    for (title, found) in [("vorluneshoes 女鞋", true), ("newvorlune 女鞋", true), ("xyvorlune 女鞋", false)] {
+        let findings = check(MARKS, serde_json::json!({ "title": title }));
+        assert_eq!(findings.findings.iter().any(|finding| finding.reference == "m4"), found, "{title}: {findings:#?}");
+    }
+}
+
+#[test]
 fn an_animal_in_its_own_context_is_no_mark() {
     for (title, category) in [("成都大熊猫基地门票 看熊猫", "旅游"), ("熊猫图案挂画", ""), ("大熊猫科普读物", "图书")]
     {

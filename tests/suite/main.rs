@@ -18,6 +18,7 @@ mod market;
 mod market_facts;
 mod matcher;
 mod moto;
+mod quality;
 mod real_pages;
 mod robots;
 mod rules;
