@@ -211,7 +211,11 @@ fn align(letters: &[u32], text: &[u32], unit: impl Fn(usize) -> Range<usize>) ->
     }
     let cost = at(&table, letters.len(), text.len());
     let typed = text.iter().filter(|code| u8::try_from(**code).is_ok_and(|byte| byte.is_ascii_alphabetic())).count();
+    // Short words one letter apart are other words, unless they begin alike or have the same letters.
+    let same_letters = letters.len() == text.len() && letters.iter().all(|letter| text.contains(letter));
+    let apart = letters.len() == MIN_LETTERS && cost.edits > 0 && text.first() != letters.first() && !same_letters;
     let believable = cost.leet + cost.edits > 0
+        && !apart
         && usize::from(cost.leet) <= letters.len() / 2
         && typed * 2 >= letters.len()
         && (cost.edits == 0 || cost.edits == 1 && (cost.leet == 0 || letters.len() >= MIN_BOTH));

@@ -9,7 +9,8 @@ NAMES = {"nr", "nrt", "nrfg", "ns", "nt", "nz"}
 # Trade words that a dictionary of 2012 lacks, with the class we give them. Ours.
 TRADE = {
     9: "包邮 同款 新款 现货 正品 爆款 网红 秒杀 清仓 特价 优惠券 领券 满减 旗舰店 专卖店 专营店 淘宝 天猫 京东 拼多多 抖音 快手 直播间 主播 小红书 微商",
-    8: "平替 国货 潮牌 百搭 显瘦 加绒 加厚 修身 宽松 韩版 欧美 ins风 ins 高腰 阔腿裤 卫衣 打底裤 打底衫 连衣裙 半身裙 羽绒服 冲锋衣 防晒衣 瑜伽裤 运动鞋 "
+    8: "app android bluetooth cpu ddr diy gps hd hifi ios kids lcd led lite logo max mini nfc oled oversize plus pro rgb spf ssd style tws type ultra usb uv vip "
+       "vlog wifi 平替 国货 潮牌 百搭 显瘦 加绒 加厚 修身 宽松 韩版 欧美 ins风 ins 高腰 阔腿裤 卫衣 打底裤 打底衫 连衣裙 半身裙 羽绒服 冲锋衣 防晒衣 瑜伽裤 运动鞋 "
        "老爹鞋 小白鞋 帆布鞋 洞洞鞋 棉拖鞋 家居服 睡衣 情侣装 亲子装 汉服 童装 婴儿 宝宝 辅食 纸尿裤 拉拉裤 湿巾 奶瓶 奶粉 学步车 婴儿车 安全座椅",
     7: "手机壳 钢化膜 数据线 充电宝 充电器 快充 蓝牙耳机 无线耳机 降噪 智能手表 手环 平板电脑 笔记本电脑 机械键盘 鼠标垫 显示器 投影仪 路由器 摄像头 "
        "扫地机器人 洗地机 吸尘器 空气炸锅 破壁机 电饭煲 电磁炉 微波炉 烤箱 养生壶 保温杯 吸管杯 玻璃杯 收纳盒 收纳箱 置物架 衣架 垃圾袋 保鲜膜 洗衣液 洗衣凝珠 "
