@@ -72,6 +72,11 @@ pub fn surprises(characters: &[u32], parted: impl Fn(usize) -> bool) -> Vec<f32>
             }
             hash = mix(hash, code);
             let length = at + 1;
+            // No word begins or ends in the middle of a run of letters.
+            let goes_on = rest.get(length).is_some_and(|&next| is_letter(next)) && !parted(start + length);
+            if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
+                continue;
+            }
             match known(hash) {
                 Some(word) => reach(length, bits(word)),
                 None if at == 0 && run == 0 => reach(1, UNKNOWN_BITS),
