@@ -8,6 +8,7 @@
 mod context;
 mod nice;
 mod overlap;
+mod preview;
 mod score;
 mod surprise;
 mod verify;
@@ -23,6 +24,8 @@ use crate::{
     rules::RuleSet,
     text::{FoldedSurface, fold_surfaces},
 };
+
+pub use preview::{Preview, Previewer, Sample};
 
 /// Findings weaker than this are set aside with their reason.
 pub const QUEUE_FROM: f64 = 0.35;

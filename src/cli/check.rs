@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
@@ -168,12 +168,41 @@ impl Lines {
     }
 }
 
+/// Shows every listing of a file of JSON lines, `-` being stdin.
+///
+/// # Errors
+/// When the file cannot be read or a line is no listing.
+pub(super) fn each_listing(path: &Path, show: &mut dyn FnMut(&Listing)) -> Result<()> {
+    let reader: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin())
+    } else {
+        Box::new(File::open(path).with_context(|| format!("cannot open {}", path.display()))?)
+    };
+    let mut input =
+        Lines { name: path.display().to_string(), reader: BufReader::with_capacity(1 << 20, reader), number: 0 };
+    loop {
+        let (lines, failure) = input.read(CHUNK);
+        for line in &lines {
+            let listing = read_listing(line).map_err(|error| input.mistake(line, &error))?;
+            show(&listing);
+        }
+        match failure {
+            Some(error) => return Err(error),
+            None if lines.is_empty() => return Ok(()),
+            None => {}
+        }
+    }
+}
+
+fn read_listing(line: &Line) -> Result<Listing, serde_json::Error> {
+    serde_json::from_slice(line.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line.text))
+}
+
 type Matched = Result<(Listing, Findings), serde_json::Error>;
 
 fn match_lines(matcher: &Matcher, lines: &[Line], today: Date, threads: usize) -> Vec<Matched> {
     let match_one = |line: &Line| -> Matched {
-        let text = line.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line.text);
-        let listing: Listing = serde_json::from_slice(text)?;
+        let listing = read_listing(line)?;
         let on = listing.captured_at.map_or(today, |at| at.to_zoned(TimeZone::UTC).date());
         let findings = matcher.check(&listing, on);
         Ok((listing, findings))

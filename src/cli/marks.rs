@@ -3,16 +3,19 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result, bail};
+use jiff::tz::TimeZone;
 
 use super::{Context, Done, registry};
 use crate::{
     app::App,
     marks,
-    model::{Mark, MarkStatus},
-    store::{Batch, Write},
+    matcher::{Preview, Previewer},
+    model::{Listing, Mark, MarkStatus, SystemClock, Timestamp},
+    store::{Batch, SledStore, Write},
 };
 
 /// Marks written in one act.
@@ -52,6 +55,27 @@ enum Command {
         #[arg(long)]
         holder: Option<String>,
     },
+    /// Say what marks would find in the listings seen so far, before they go live; nothing is changed.
+    #[command(
+        after_help = "Prints for each mark in how many listings it would be queued and in how many it would only be set aside,\n\
+        the first that would be queued, and a warning where the mark is a word of everyday language.\n\n\
+        Examples:\n  \
+        markwarden marks dry-run new-marks.csv\n  \
+        markwarden marks dry-run new-marks.csv --against listings.jsonl --samples 3 --format json"
+    )]
+    DryRun {
+        /// The data folder whose listings are looked at; the settings' when absent.
+        #[arg(long, value_name = "DIR", conflicts_with = "against")]
+        data: Option<PathBuf>,
+        /// Listings (JSON lines) to look at instead.
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Listings shown for each mark.
+        #[arg(long, default_value_t = 5, value_name = "N")]
+        samples: usize,
+        /// The marks (CSV).
+        file: PathBuf,
+    },
     /// All registered words of a jurisdiction, tens of millions: build, change and search them. Needs no store.
     Registry(registry::Args),
 }
@@ -64,6 +88,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.command {
         Command::Import { data, dry_run, file } => import(context, data, dry_run, &file),
         Command::List { data, holder } => list(context, data, holder.as_deref()),
+        Command::DryRun { data, against, samples, file } => dry_run(context, data, against.as_deref(), samples, &file),
         Command::Registry(args) => registry::run(args, context),
     }
 }
@@ -108,6 +133,56 @@ fn import(context: &Context, data: Option<PathBuf>, dry_run: bool, file: &Path) 
         context.data(&format!("{count} marks read, {} new, {after} in the register", after - before))?;
     }
     Ok(Done::Fine)
+}
+
+fn dry_run(
+    context: &Context,
+    data: Option<PathBuf>,
+    against: Option<&Path>,
+    samples: usize,
+    file: &Path,
+) -> Result<Done> {
+    let mut previewer = Previewer::new(read(file, context)?, samples);
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let bar = context.progress(0, "listings");
+    let mut see = |listing: &Listing| {
+        let on = listing.captured_at.map_or(today, |at| at.to_zoned(TimeZone::UTC).date());
+        previewer.see(listing, on);
+        bar.inc(1);
+    };
+    if let Some(path) = against {
+        super::check::each_listing(path, &mut see)?;
+    } else {
+        let config = context.settings()?;
+        let folder = data.unwrap_or(config.data);
+        let store = SledStore::open(&folder, &config.store, Arc::new(SystemClock))?;
+        store.each_listing(&mut |stored| see(&stored.listing))?;
+    }
+    bar.finish_and_clear();
+    for preview in previewer.finish() {
+        if context.json() {
+            context.data(&serde_json::to_string(&preview)?)?;
+        } else {
+            show(context, &preview)?;
+        }
+    }
+    Ok(Done::Fine)
+}
+
+fn show(context: &Context, preview: &Preview) -> Result<()> {
+    let visible = super::context::visible;
+    let Preview { reference, text, listings, queued, set_aside, .. } = preview;
+    let (reference, text) = (visible(reference), visible(text));
+    context
+        .data(&format!("{text} ({reference}): queued in {queued} of {listings} listings, set aside in {set_aside}"))?;
+    if let Some(warning) = &preview.warning {
+        context.data(&format!("  warning: {warning}"))?;
+    }
+    for sample in &preview.samples {
+        let (found, title) = (visible(&sample.finding.text), visible(&sample.title));
+        context.data(&format!("  {:.2} “{found}” in {title} [{}]", sample.finding.score, visible(&sample.id)))?;
+    }
+    Ok(())
 }
 
 fn list(context: &Context, data: Option<PathBuf>, holder: Option<&str>) -> Result<Done> {

@@ -98,20 +98,21 @@ impl Watch {
         if self.patterns.is_empty() {
             return;
         }
-        let mut asked = Vec::new();
+        let mut asked: Vec<u32> = Vec::new();
         for start in 0..lattice.tokens().len() {
             asked.clear();
-            let mut ask = |key: u64| {
-                for pattern in self.keys.answers(key) {
-                    if !asked.contains(&pattern) {
-                        asked.push(pattern);
-                    }
-                }
-            };
+            let mut ask = |key: u64| asked.extend(self.keys.answers(key));
             let mut ways = MAX_WAYS;
             let mut way = [Reading::NONE; 4];
             walk(lattice, start, 0, &mut way, &mut ways, &mut ask);
+            asked.sort_unstable();
+            asked.dedup();
+            // Where two characters can only be read as they stand, one of two may be replaced in marks of the class alone.
+            let plain = lattice.readings(start).len() == 1 && lattice.readings(start + 1).len() == 1;
             for pattern in asked.iter().filter_map(|pattern| self.patterns.get(*pattern as usize)) {
+                if plain && pattern.codes.len() == 2 && pattern.classes & classes == 0 {
+                    continue;
+                }
                 if let Some((end, alignment)) = align(lattice, start, pattern, classes) {
                     found(pattern, start..end, alignment);
                 }

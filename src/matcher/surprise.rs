@@ -67,10 +67,14 @@ pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded) -> Option<St
 
 /// Whether the mark's word is one of everyday language; a rare name is none.
 pub(super) fn is_everyday(occurrence: &Occurrence<'_>, folded: &Folded) -> bool {
-    let codes = codes(folded, occurrence.units.start, occurrence.units.end);
+    is_everyday_word(&codes(folded, occurrence.units.start, occurrence.units.end))
+}
+
+/// Whether a folded word is one of everyday language.
+pub(super) fn is_everyday_word(codes: &[u32]) -> bool {
     let word = lexicon::word(codes.iter().copied());
-    context::is_twin(&codes)
-        || word.is_some_and(|word| word.class >= EVERYDAY_NAME || !word.name && word.class >= EVERYDAY)
+    let common = |word: lexicon::Word| word.class >= EVERYDAY_NAME || !word.name && word.class >= EVERYDAY;
+    context::is_twin(codes) || word.is_some_and(common)
 }
 
 /// What everyday words cost where the candidate stands: the whole stretch less what is beside it.

@@ -137,6 +137,14 @@ impl SledStore {
         self.view()?.holds()
     }
 
+    /// Shows every listing of the archive, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn each_listing(&self, show: &mut dyn FnMut(StoredListing)) -> Result<(), StoreError> {
+        self.index.each_listing(show)
+    }
+
     /// Lets go of bodies that neither hits nor holds nor the index need and nobody put in `retain_days` days; in a `trial`
     /// says only which would go. The store may be in use meanwhile.
     ///

@@ -58,13 +58,13 @@ fn kill_on_one_folder(first: usize, kills: usize, figures: &mut Figures) -> usiz
         let lines = write_and_kill(dir.path(), run, opening);
         unopened += usize::from(lines.is_empty());
         said.extend(lines);
-        let checked = check(dir.path(), &said, run % WHOLE_EVERY == 0);
+        let checked = check(dir.path(), &said, run % WHOLE_EVERY == 0, false);
         opening = checked.opened;
         figures.add(&checked);
     }
     // Once more from the journal alone.
     remove_index(dir.path());
-    check(dir.path(), &said, true);
+    check(dir.path(), &said, true, false);
     unopened
 }
 

@@ -149,6 +149,7 @@ fn a_power_cut_at_any_instant_has_lost_nothing_that_was_acknowledged() {
             Err(why) => panic!("{why}"),
         };
         let mut said = Vec::new();
+        let before = damaged;
         for _ in 0..CUTS_A_DISK.min(cuts - cut) {
             let mut writer = Writer::start(&disk.data(), cut);
             writer.listen(random.usize(1..50));
@@ -164,7 +165,7 @@ fn a_power_cut_at_any_instant_has_lost_nothing_that_was_acknowledged() {
                 mutate(&disk.data(), &[], &mut random);
                 damaged += 1;
             }
-            figures.add(&check(&disk.data(), &said, cut % 3 == 0));
+            figures.add(&check(&disk.data(), &said, cut % 3 == 0, damaged > before));
         }
     }
     announce(&format!("power cuts: {cuts}, {damaged} of them with a damaged index; {}", figures.line()));

@@ -94,11 +94,12 @@ pub struct Checked {
 }
 
 /// Opens the store in `dir` in a process of its own and holds it against what was said; with `whole` its index too
-/// against one that is rebuilt.
-pub fn check(dir: &Path, lines: &[String], whole: bool) -> Checked {
+/// against one that is rebuilt. In a `damaged` store the index may need the repair that the doctor advises.
+pub fn check(dir: &Path, lines: &[String], whole: bool, damaged: bool) -> Checked {
     let mut child = tool("store_check")
         .arg(dir)
         .args(whole.then_some("--whole"))
+        .args(damaged.then_some("--damaged"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

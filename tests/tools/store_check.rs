@@ -1,7 +1,8 @@
 //! Opens a store that was killed or lost its power, and holds it against what it had acknowledged.
 //!
-//! `store_check DIR [--whole] < LINES` reads what `store_writer` said and prints how long opening took and what was
-//! checked, as `name value` pairs. With `--whole` the doctor compares the index with one rebuilt from the journal.
+//! `store_check DIR [--whole] [--damaged] < LINES` reads what `store_writer` said and prints how long opening took and what was
+//! checked, as `name value` pairs. With `--whole` the doctor compares the index with one rebuilt from the journal; with
+//! `--damaged` its files were tampered with, and what the doctor finds may be gone after the repair it advises.
 //! Exits with 1 and says what is wrong when anything acknowledged is lost, told twice or changed.
 #![allow(clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
@@ -16,7 +17,7 @@ use std::{
 
 use markwarden::{
     model::{Hit, HitId, HitState, ListingId, SystemClock, Timestamp},
-    store::{Filter, Gravity, Settings, SledStore, Store, doctor},
+    store::{Ailment, Filter, Gravity, Settings, SledStore, Store, doctor, rebuild_index},
 };
 use serde_json::Value;
 
@@ -34,10 +35,11 @@ macro_rules! hold {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let Some(dir) = arguments.first() else {
-        eprintln!("store_check DIR [--whole] < LINES");
+        eprintln!("store_check DIR [--whole] [--damaged] < LINES");
         return ExitCode::from(2);
     };
-    match check(Path::new(dir), arguments.iter().any(|argument| argument == "--whole")) {
+    let asked = |word: &str| arguments.iter().any(|argument| argument == word);
+    match check(Path::new(dir), asked("--whole"), asked("--damaged")) {
         Ok(figures) => {
             println!("{figures}");
             ExitCode::SUCCESS
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn check(dir: &Path, whole: bool) -> Checked<String> {
+fn check(dir: &Path, whole: bool, damaged: bool) -> Checked<String> {
     let mut said = Said::default();
     for line in std::io::stdin().lock().lines() {
         said.hear(&line.map_err(|error| error.to_string())?)?;
@@ -63,8 +65,15 @@ fn check(dir: &Path, whole: bool) -> Checked<String> {
     said.stands_in(&store, &told)?;
     drop(store);
     if whole {
-        let found = doctor(dir, &settings, &mut |_, _| ()).map_err(|error| error.to_string())?;
-        let wrong: Vec<_> = found.iter().filter(|ailment| ailment.gravity > Gravity::Note).collect();
+        let ailments = || -> Checked<Vec<Ailment>> {
+            let found = doctor(dir, &settings, &mut |_, _| ()).map_err(|error| error.to_string())?;
+            Ok(found.into_iter().filter(|ailment| ailment.gravity > Gravity::Note).collect())
+        };
+        let mut wrong = ailments()?;
+        if damaged && !wrong.is_empty() {
+            rebuild_index(dir, &settings).map_err(|error| error.to_string())?;
+            wrong = ailments()?;
+        }
         hold!(wrong.is_empty(), "the doctor finds {wrong:?}");
     }
     let micros = opened.as_micros();

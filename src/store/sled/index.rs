@@ -26,7 +26,7 @@ use crate::{
         event::Entry,
         folder::{SNAPSHOT_FORMAT, index_dir, io, journal_dir, raise_format, sync_dir},
         journal::{self, Begin, Head},
-        port::{Counts, StoreError},
+        port::{Counts, StoreError, StoredListing},
         settings::Settings,
         snapshot::{self, Snapshot},
     },
@@ -247,6 +247,12 @@ impl Index {
     pub fn each_capture(&self, show: &mut dyn FnMut(Capture)) -> Result<(), StoreError> {
         let view = self.view()?;
         view.scan(keys::CAPTURES, None).try_for_each(|step| view.decode(&step?.1).map(&mut *show))
+    }
+
+    /// Shows every listing.
+    pub fn each_listing(&self, show: &mut dyn FnMut(StoredListing)) -> Result<(), StoreError> {
+        let view = self.view()?;
+        view.scan(keys::LISTINGS, None).try_for_each(|step| view.decode(&step?.1).map(&mut *show))
     }
 
     /// A view for reading alone; what is kept inline does not matter to it.

@@ -32,6 +32,7 @@ pub(super) const SUMS: &[u8] = b"\0sums";
 pub(super) const STATE: &[u8] = b"!state";
 
 pub(super) const HITS: &[u8] = b"h";
+pub(super) const LISTINGS: &[u8] = b"i";
 pub(super) const CAPTURES: &[u8] = b"c";
 pub(super) const OLDEST: &[u8] = b"o";
 pub(super) const LEASE_ENDS: &[u8] = b"x";

@@ -1,0 +1,154 @@
+//! What marks would find in listings that are known already, before they go live.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::{Matcher, Settings, surprise::is_everyday_word};
+use crate::{
+    marks::Register,
+    model::{Finding, Listing, Mark},
+    text::fold,
+};
+
+/// Share of listings above which a mark reads like an everyday word, whatever the dictionary says.
+const COMMON_SHARE: f64 = 0.02;
+/// Listings that have to be seen before a share says anything.
+const ENOUGH: usize = 200;
+
+/// What one mark would find.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Preview {
+    /// The mark's id.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// Its registered words.
+    pub text: String,
+    /// Listings that were looked at.
+    pub listings: usize,
+    /// Listings in which it would be queued.
+    pub queued: usize,
+    /// Listings in which it was found and only set aside.
+    pub set_aside: usize,
+    /// The first ones that would be queued.
+    pub samples: Vec<Sample>,
+    /// Why it may find more than it should, in English; none when nothing speaks for that.
+    pub warning: Option<String>,
+}
+
+/// A listing in which a mark would be queued.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Sample {
+    /// The listing's id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The strongest finding of the mark there.
+    pub finding: Finding,
+}
+
+/// Looks at listings one after the other.
+#[derive(Debug)]
+pub struct Previewer {
+    matcher: Matcher,
+    previews: BTreeMap<String, Preview>,
+    order: Vec<String>,
+    samples: usize,
+    listings: usize,
+}
+
+impl Previewer {
+    /// For `marks`, keeping up to `samples` listings of each.
+    pub fn new(marks: Vec<Mark>, samples: usize) -> Self {
+        let order: Vec<String> = marks.iter().map(|mark| mark.id.as_str().to_owned()).collect();
+        let preview = |mark: &Mark| Preview {
+            reference: mark.id.as_str().to_owned(),
+            text: mark.text.clone(),
+            listings: 0,
+            queued: 0,
+            set_aside: 0,
+            samples: Vec::new(),
+            warning: None,
+        };
+        let previews = marks.iter().map(|mark| (mark.id.as_str().to_owned(), preview(mark))).collect();
+        let matcher = Matcher::new(Arc::new(Register::new(marks)), None, Settings::default());
+        Self { matcher, previews, order, samples, listings: 0 }
+    }
+
+    /// Looks at one listing under the law of `on`.
+    pub fn see(&mut self, listing: &Listing, on: Date) {
+        self.listings += 1;
+        let findings = self.matcher.check(listing, on);
+        let mut queued: BTreeMap<&str, &Finding> = BTreeMap::new();
+        for finding in &findings.findings {
+            // The strongest comes first.
+            queued.entry(finding.reference.as_str()).or_insert(finding);
+        }
+        for (reference, finding) in &queued {
+            let Some(preview) = self.previews.get_mut(*reference) else { continue };
+            preview.queued += 1;
+            if preview.samples.len() < self.samples {
+                let (id, title) = (listing.id.clone(), listing.title.clone());
+                preview.samples.push(Sample { id, title, finding: (*finding).clone() });
+            }
+        }
+        let mut aside: Vec<&str> = findings.suppressed.iter().map(|finding| finding.reference.as_str()).collect();
+        aside.sort_unstable();
+        aside.dedup();
+        for reference in aside.into_iter().filter(|reference| !queued.contains_key(reference)) {
+            if let Some(preview) = self.previews.get_mut(reference) {
+                preview.set_aside += 1;
+            }
+        }
+    }
+
+    /// What was found, in the order of the marks.
+    pub fn finish(mut self) -> Vec<Preview> {
+        let listings = self.listings;
+        let previews = self.order.iter().filter_map(|reference| self.previews.remove(reference));
+        previews
+            .map(|mut preview| {
+                preview.listings = listings;
+                preview.warning = warning(&preview);
+                preview
+            })
+            .collect()
+    }
+}
+
+fn warning(preview: &Preview) -> Option<String> {
+    let codes: Vec<u32> = fold(&preview.text).chars().map(|c| c as u32).collect();
+    let found = preview.queued + preview.set_aside;
+    if codes.len() < 2 {
+        Some("a single character: it is queued only where the offer names it as its brand".to_owned())
+    } else if is_everyday_word(&codes) {
+        Some("a word of everyday language: expect findings that mean the word, not the mark".to_owned())
+    } else if preview.listings >= ENOUGH && found as f64 > COMMON_SHARE * preview.listings as f64 {
+        Some(format!("found in {found} of {} listings: it may be a word of the trade", preview.listings))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::marks::import_csv;
+
+    #[test]
+    fn a_preview_counts_listings_keeps_samples_and_warns_of_everyday_words() {
+        let marks = import_csv("marks.csv", "id,text,nice_classes\na,云雀记,25\nb,苹果,29\nc,从未见,9\n").unwrap();
+        let mut previewer = Previewer::new(marks, 1);
+        let on = "2026-11-26".parse().unwrap();
+        for title in ["正品 云雀记 女鞋", "云·雀·记 云雀记", "适用于云雀记跑鞋的鞋带", "新鲜苹果 水果"]
+        {
+            previewer.see(&Listing { title: title.to_owned(), ..Listing::default() }, on);
+        }
+        let [lark, fresh, never] = previewer.finish().try_into().unwrap();
+        assert_eq!((lark.listings, lark.queued, lark.set_aside, lark.samples.len()), (4, 2, 1, 1));
+        assert_eq!(lark.warning, None);
+        assert!(fresh.warning.unwrap().contains("everyday"));
+        assert_eq!((never.queued, never.set_aside, never.samples.len()), (0, 0, 0));
+    }
+}
