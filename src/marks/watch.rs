@@ -235,10 +235,6 @@ impl Pattern {
     }
 }
 
-impl Reading {
-    pub(super) const NONE: Self = Self { start: 0, end: 0, code: 0, sounds: [0; 4], via: Via::Plain };
-}
-
 pub(super) fn is_han(code: u32) -> bool {
     matches!(code, 0x3400..=0x9FFF | 0x3007 | 0x20000..=0x3FFFF)
 }

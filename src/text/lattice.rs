@@ -38,6 +38,11 @@ pub struct Reading {
     pub via: Via,
 }
 
+impl Reading {
+    /// No reading at all.
+    pub(crate) const NONE: Self = Self { start: 0, end: 0, code: 0, sounds: [0; 4], via: Via::Plain };
+}
+
 /// A unit of the fold, or a sign the fold has dropped that may stand for something.
 #[derive(Debug, Clone, Copy)]
 pub struct Token {

@@ -201,6 +201,19 @@ fn interrupting_proxy(target: &str, whole: usize) -> (String, std::sync::mpsc::R
     (address, hear)
 }
 
+/// The keys of the bucket once nothing that was on its way arrives any more.
+fn settled(moto: &Moto) -> Vec<String> {
+    let mut keys = moto.keys();
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let now = moto.keys();
+        if now == keys {
+            return keys;
+        }
+        keys = now;
+    }
+}
+
 #[test]
 fn an_interrupted_backup_is_not_listed_and_the_next_one_goes_on() {
     let Some(moto) = Moto::start("an interrupted backup") else { return };
@@ -216,7 +229,7 @@ fn an_interrupted_backup_is_not_listed_and_the_next_one_goes_on() {
     reached.recv().unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    let there = moto.keys();
+    let there = settled(&moto);
     assert!(there.iter().all(|key| key.starts_with("v/objects/")), "{there:?}");
     let told = moto.run(&["backup", "list", "--from", "s3://beifen/v"]);
     assert!(told.stdout.is_empty() && text(&told).contains("no backup"), "{}", text(&told));
