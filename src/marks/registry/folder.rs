@@ -324,16 +324,24 @@ fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(io(|| format!("removing {}", path.display())))
 }
 
+/// How often and how long a lock is waited for, 200 ms in all: a process that is just being started by this one holds
+/// everything that is open here for a moment, a lock that was let go of meanwhile too.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Keeps other processes from changing anything until the file is closed.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("LOCK");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(io(|| format!("opening {}", path.display())))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RegistryError::InUse { path: folder.display().to_string() }),
-        Err(TryLockError::Error(source)) => {
-            Err(RegistryError::Io { what: format!("locking {}", path.display()), source })
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
+            Err(TryLockError::Error(source)) => {
+                return Err(RegistryError::Io { what: format!("locking {}", path.display()), source });
+            }
         }
     }
+    Err(RegistryError::InUse { path: folder.display().to_string() })
 }
