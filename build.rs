@@ -85,7 +85,7 @@ fn rows(name: &str) -> Result<Vec<Vec<String>>, Box<dyn Error>> {
     Ok(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
 }
 
-/// An open hash table of twice the entries, rounded up to a power of two; a slot that is 0 is free.
+/// An open hash table of one and a half times the entries, rounded up to a power of two; a slot that is 0 is free.
 fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
     let count = (entries.len() * 3 / 2).next_power_of_two();
     let mut slots = vec![0_u64; count];
@@ -102,14 +102,15 @@ fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
 /// Words by 56 bits of their hash, with their class in the low byte and a mark on names.
 fn words() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut entries = Vec::new();
+    let hash_of = |word: &str| mix::spread(word.chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
     for row in rows("words")? {
-        let hash = mix::spread(row[0].chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
+        let hash = hash_of(&row[0]);
         let class: u64 = row[1].parse()?;
         let name = u64::from(row.get(2).is_some_and(|name| name == "name"));
         entries.push((hash, hash & !0xFF | name << 7 | (class + 1)));
     }
     for row in rows("english")? {
-        let hash = mix::spread(row[0].chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
+        let hash = hash_of(&row[0]);
         entries.push((hash, hash & !0xFF | (ENGLISH_CLASS + 1)));
     }
     Ok(slots(&entries))

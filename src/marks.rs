@@ -16,7 +16,7 @@ mod register;
 pub mod registry;
 mod watch;
 
-pub use align::{Alignment, Change, Piece};
+pub use align::{Alignment, Change};
 pub use import::{MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use index::MAX_UNITS;
 pub use register::{Occurrence, Register, Spelling};

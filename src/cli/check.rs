@@ -70,16 +70,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         bail!("there is nothing to check for: give --marks FILE, or leave out --no-rules");
     }
     let matcher = matcher(&args, context)?;
-    let from_stdin = args.file.as_ref().is_none_or(|path| path.as_os_str() == "-");
-    let (name, reader): (String, Box<dyn Read>) = match &args.file {
-        Some(path) if !from_stdin => {
-            let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
-            (path.display().to_string(), Box::new(file))
-        }
-        _ => ("stdin".into(), Box::new(io::stdin())),
-    };
+    let from_stdin = is_stdin(args.file.as_deref());
     let today = args.on.unwrap_or_else(|| crate::model::Timestamp::now().to_zoned(TimeZone::UTC).date());
-    let mut input = Lines { name, reader: BufReader::with_capacity(1 << 20, reader), number: 0 };
+    let mut input = Lines::open(args.file.as_deref())?;
     let threads =
         if args.threads == 0 { thread::available_parallelism().map_or(1, usize::from) } else { args.threads.min(256) };
     let bar = context.progress(0, "listings matched");
@@ -132,7 +125,23 @@ struct Lines {
     number: u64,
 }
 
+fn is_stdin(path: Option<&Path>) -> bool {
+    path.is_none_or(|path| path.as_os_str() == "-")
+}
+
 impl Lines {
+    /// A file, or stdin when there is none or it is `-`.
+    fn open(path: Option<&Path>) -> Result<Self> {
+        let (name, reader): (String, Box<dyn Read>) = match path {
+            Some(path) if !is_stdin(Some(path)) => {
+                let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+                (path.display().to_string(), Box::new(file))
+            }
+            _ => ("stdin".into(), Box::new(io::stdin())),
+        };
+        Ok(Self { name, reader: BufReader::with_capacity(1 << 20, reader), number: 0 })
+    }
+
     /// Up to `n` lines that are not blank; fewer at the end, or before a failure.
     fn read(&mut self, n: usize) -> (Vec<Line>, Option<anyhow::Error>) {
         let mut lines = Vec::with_capacity(n);
@@ -173,13 +182,7 @@ impl Lines {
 /// # Errors
 /// When the file cannot be read or a line is no listing.
 pub(super) fn each_listing(path: &Path, show: &mut dyn FnMut(&Listing)) -> Result<()> {
-    let reader: Box<dyn Read> = if path.as_os_str() == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).with_context(|| format!("cannot open {}", path.display()))?)
-    };
-    let mut input =
-        Lines { name: path.display().to_string(), reader: BufReader::with_capacity(1 << 20, reader), number: 0 };
+    let mut input = Lines::open(Some(path))?;
     loop {
         let (lines, failure) = input.read(CHUNK);
         for line in &lines {

@@ -18,17 +18,9 @@ pub struct Alignment {
     pub changes: Vec<Change>,
     /// How unlikely it is that somebody who means the mark writes it so: bits.
     pub bits: f32,
-    /// Units of the text, piece by piece: what is read as each character of the spelling.
-    pub pieces: Vec<Piece>,
-}
-
-/// What is read as one character of the spelling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    /// Where; empty for a sign that the fold dropped.
-    pub units: Range<usize>,
-    /// Whether it is another character than the spelling has.
-    pub replaced: bool,
+    /// Units of the text, piece by piece: what is read as each character of the spelling; empty for a sign that the fold
+    /// dropped.
+    pub pieces: Vec<Range<usize>>,
 }
 
 /// One disguise undone.
@@ -85,7 +77,7 @@ const TWICE_BITS: f32 = 3.0;
 /// Beyond this nobody would recognise the word.
 const MAX_BITS_A_CHARACTER: f32 = 5.5;
 
-type Step = (Reading, How, f32);
+type Step = (Reading, How);
 
 /// The likeliest way in which `pattern` is written from the token `start`, and where it ends; none when it is not, or as it
 /// stands.
@@ -95,13 +87,8 @@ pub(super) fn align(lattice: &Lattice, start: usize, pattern: &Pattern, classes:
     search(lattice, start, pattern, classes, &mut now, 0.0, limit, &mut best);
     let (bits, steps) = best?;
     let end = last_token(lattice, &steps.last()?.0);
-    let pieces: Vec<Piece> = steps
-        .iter()
-        .map(|(reading, how, _)| Piece {
-            units: lattice.units(reading.start as usize..last_token(lattice, reading)),
-            replaced: matches!(how, How::Homophone(_) | How::Near | How::Far),
-        })
-        .collect();
+    let units = |(reading, _): &Step| lattice.units(reading.start as usize..last_token(lattice, reading));
+    let pieces = steps.iter().map(units).collect();
     Some((end, Alignment { changes: changes(lattice, &steps, pattern), bits, pieces }))
 }
 
@@ -135,7 +122,7 @@ fn search(
         if bits > limit || best.as_ref().is_some_and(|(known, _)| bits >= *known) {
             continue;
         }
-        now.push((*reading, how, more));
+        now.push((*reading, how));
         search(lattice, reading.end as usize, pattern, classes, now, bits, limit, best);
         now.pop();
     }
@@ -166,7 +153,7 @@ fn compare(reading: &Reading, pattern: &Pattern, at: usize) -> Option<(How, f32)
 
 /// Whether so much of the spelling is left that a reader would recognise it.
 fn believable(steps: &[Step], pattern: &Pattern, classes: u64) -> bool {
-    let count = |wanted: fn(How) -> bool| steps.iter().filter(|(_, how, _)| wanted(*how)).count();
+    let count = |wanted: fn(How) -> bool| steps.iter().filter(|(_, how)| wanted(*how)).count();
     let same = count(|how| how == How::Same);
     let sounds = count(|how| matches!(how, How::Homophone(_)));
     let (near, far) = (count(|how| how == How::Near), count(|how| how == How::Far));
@@ -185,7 +172,7 @@ fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern) -> Vec<Change> 
     let text = |codes: &mut dyn Iterator<Item = u32>| codes.filter_map(char::from_u32).collect::<String>();
     let mut pieces: Vec<String> = steps
         .iter()
-        .map(|(reading, _, _)| {
+        .map(|(reading, _)| {
             let tokens = lattice.tokens().get(reading.start as usize..last_token(lattice, reading)).unwrap_or(&[]);
             text(&mut tokens.iter().map(|token| token.code))
         })
@@ -195,7 +182,7 @@ fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern) -> Vec<Change> 
     for channel in order {
         let before = pieces.concat();
         let mut details = Vec::new();
-        for (((_, how, _), piece), code) in steps.iter().zip(&mut pieces).zip(&pattern.codes) {
+        for (((_, how), piece), code) in steps.iter().zip(&mut pieces).zip(&pattern.codes) {
             if how.channel() != Some(channel) {
                 continue;
             }

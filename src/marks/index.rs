@@ -3,42 +3,21 @@
 //! The first two characters give the lengths worth trying; prefix hashes of the text make each try one
 //! look-up; equality is then checked character by character, so a hash collision costs time only.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasherDefault, Hasher},
-    ops::Range,
-};
+use std::{collections::HashMap, ops::Range};
+
+use crate::text::mix::Mixed;
 
 /// Longest spelling, in units.
 pub const MAX_UNITS: usize = 63;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Keys are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Passing(u64);
-
-impl Hasher for Passing {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(BASE);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (value ^ value >> 32).wrapping_mul(BASE);
-    }
-}
-
-type Map<V> = HashMap<u64, V, BuildHasherDefault<Passing>>;
+type Map<V> = HashMap<u64, V, Mixed>;
 
 /// Which spellings begin where.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     spellings: Vec<Box<[char]>>,
-    texts: Vec<Box<str>>,
     /// First two characters → bit `n` set when a spelling of `n` units begins so.
     lengths: Map<u64>,
     /// Hash of a whole spelling → its number, or the first of a chain.
@@ -64,13 +43,12 @@ impl Index {
         chain.push(number);
         *self.lengths.entry(start(&chars)).or_default() |= 1 << chars.len();
         self.spellings.push(chars);
-        self.texts.push(folded.into());
         Some(number)
     }
 
     /// The folded spelling of a number; empty when there is none.
-    pub(super) fn spelling(&self, number: u32) -> &str {
-        self.texts.get(number as usize).map_or("", |text| text)
+    pub(super) fn spelling(&self, number: u32) -> String {
+        self.spellings.get(number as usize).into_iter().flatten().collect()
     }
 
     /// Every spelling in `text`, by its units and number; overlapping ones too.

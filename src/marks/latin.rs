@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{
-    align::{Alignment, Change, Piece},
+    align::{Alignment, Change},
     keys::Keys,
 };
 use crate::{
@@ -231,6 +231,6 @@ fn align(letters: &[u32], text: &[u32], unit: impl Fn(usize) -> Range<usize>) ->
         .filter(|(used, _)| *used)
         .map(|(_, which)| channel(which))
         .collect();
-    let pieces = (0..text.len()).map(|place| Piece { units: unit(place), replaced: false }).collect();
+    let pieces = (0..text.len()).map(unit).collect();
     Some(Alignment { changes, bits: cost.bits, pieces })
 }

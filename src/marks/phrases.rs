@@ -3,7 +3,7 @@
 use std::{collections::HashMap, ops::Range};
 
 use super::{
-    align::{Alignment, Change, Piece},
+    align::{Alignment, Change},
     index::Index,
     register::Spelling,
 };
@@ -96,6 +96,5 @@ fn together(spelling: &Spelling, folded: &Folded, words: Vec<Range<usize>>) -> O
     }
     let before = units.clone().filter_map(|unit| folded.char_at(unit)).collect();
     let change = Change { channel: Channel::Reordered, before, after: fold(&spelling.text), detail: String::new() };
-    let pieces = words.into_iter().map(|units| Piece { units, replaced: false }).collect();
-    Some((units, Alignment { changes: vec![change], bits: BITS + APART_BITS * apart as f32, pieces }))
+    Some((units, Alignment { changes: vec![change], bits: BITS + APART_BITS * apart as f32, pieces: words }))
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::{
-    align::{Alignment, Change, Piece},
+    align::{Alignment, Change},
     index::Index,
     latin::Latin,
     phrases::Phrases,
@@ -113,7 +113,7 @@ impl Register {
     }
 
     fn watch_for_disguises(&mut self) {
-        let plain: Vec<(&str, u32, u64)> = self
+        let plain: Vec<(String, u32, u64)> = self
             .postings
             .iter()
             .zip(0..)
@@ -126,16 +126,19 @@ impl Register {
                 (!own.is_empty()).then(|| (self.index.spelling(number), number, classes))
             })
             .collect();
-        self.watch = Watch::new(plain.iter().copied());
-        self.latin = Latin::new(plain.iter().map(|(text, number, _)| (*text, *number)));
+        self.watch = Watch::new(plain.iter().map(|(text, number, classes)| (text.as_str(), *number, *classes)));
+        self.latin = Latin::new(plain.iter().map(|(text, number, _)| (text.as_str(), *number)));
     }
 
     /// Every spelling in `original`, whose fold is `folded`, as it stands and in disguise, overlapping ones too.
     ///
     /// Of two characters one of which is replaced nothing is found, but for marks of the Nice `classes`.
     pub fn find<'a>(&'a self, original: &str, folded: &Folded, classes: &[u8]) -> Vec<Occurrence<'a>> {
-        let chars: Vec<char> = folded.text().chars().collect();
         let mut found = Vec::new();
+        if self.is_empty() {
+            return found;
+        }
+        let chars: Vec<char> = folded.text().chars().collect();
         let mut words = Vec::new();
         self.index.scan(&chars, |units, number| {
             let span = folded.span(units.clone());
@@ -223,7 +226,7 @@ impl Spelling {
             Channel::Reversed => after.chars().rev().collect(),
             _ => String::new(),
         };
-        let pieces = units.clone().map(|unit| Piece { units: unit..unit + 1, replaced: false }).collect();
+        let pieces = units.clone().map(|unit| unit..unit + 1).collect();
         Some(Alignment { changes: vec![Change { channel, before, after, detail: String::new() }], bits: BITS, pieces })
     }
 }
@@ -247,11 +250,11 @@ impl Occurrence<'_> {
         };
         let mut gaps = Gap::default();
         for (at, (before, piece)) in (1..).zip(alignment.pieces.iter().zip(alignment.pieces.iter().skip(1))) {
-            if !self.spelling.breaks.contains(&at) && !before.units.is_empty() && !piece.units.is_empty() {
-                gaps = gaps.and(folded.gap_before(piece.units.start));
+            if !self.spelling.breaks.contains(&at) && !before.is_empty() && !piece.is_empty() {
+                gaps = gaps.and(folded.gap_before(piece.start));
             }
         }
-        alignment.pieces.iter().fold(gaps, |all, piece| all.and(folded.inner_gaps(piece.units.clone())))
+        alignment.pieces.iter().fold(gaps, |all, piece| all.and(folded.inner_gaps(piece.clone())))
     }
 }
 

@@ -32,7 +32,7 @@ const EVERYDAY_NAME: u8 = 10;
 /// The step of a mark in disguise.
 pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, folded: &Folded) -> Step {
     let explained = if occurrence.is_reordered() {
-        let words = alignment.pieces.iter().map(|piece| codes(folded, piece.units.start, piece.units.end));
+        let words = alignment.pieces.iter().map(|piece| codes(folded, piece.start, piece.end));
         words.map(|word| lexicon::surprise(&word, |_| false)).sum()
     } else {
         explained_bits(occurrence, folded)
@@ -81,8 +81,7 @@ pub(super) fn is_everyday_word(codes: &[u32]) -> bool {
 fn explained_bits(occurrence: &Occurrence<'_>, folded: &Folded) -> f32 {
     let (start, end) = (occurrence.units.start, occurrence.units.end);
     let (low, high) = (start.saturating_sub(AROUND), (end + AROUND).min(folded.len()));
-    let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
-    let parted = |from: usize| move |at: usize| folded.gap_before(from + at).has(seen);
+    let parted = |from: usize| move |at: usize| folded.gap_before(from + at).has(Gap::SEEN);
     let whole = lexicon::surprises(&codes(folded, low, high), parted(low));
     let before = whole.get(start - low).copied().unwrap_or(0.0);
     whole.last().copied().unwrap_or(0.0) - before - lexicon::surprise(&codes(folded, end, high), parted(end))

@@ -38,13 +38,13 @@ pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -
     }
     let pieces =
         occurrence.alignment.iter().filter(|_| occurrence.is_reordered()).flat_map(|alignment| &alignment.pieces);
-    for word in pieces.map(|piece| &piece.units) {
+    for word in pieces {
         if joins_latin(folded, word.start) || joins_latin(folded, word.end) {
             return None;
         }
     }
     let gaps = occurrence.foreign_gaps(folded);
-    let visible = gaps.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG));
+    let visible = gaps.has(Gap::SIGN);
     if visible && !gaps_are_deliberate(occurrence, folded, latin, before && after) {
         return None;
     }
@@ -68,8 +68,7 @@ fn edge(folded: &Folded, unit: usize, latin: bool) -> bool {
         if unit == 0 || unit >= folded.len() { None } else { folded.char_at(unit - 1).zip(folded.char_at(unit)) };
     let Some((left, right)) = outer else { return true };
     let gap = folded.gap_before(unit);
-    gap.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI))
-        || latin && left.is_ascii_alphanumeric() != right.is_ascii_alphanumeric()
+    gap.has(Gap::SEEN) || latin && left.is_ascii_alphanumeric() != right.is_ascii_alphanumeric()
 }
 
 /// A Latin word goes on across `unit`: `pineapple` holds no `apple`.
@@ -81,7 +80,7 @@ pub(super) fn joins_latin(folded: &Folded, unit: usize) -> bool {
     let together =
         left.is_ascii_alphabetic() && right.is_ascii_alphabetic() || left.is_ascii_digit() && right.is_ascii_digit();
     let gap = folded.gap_before(unit);
-    together && !gap.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI))
+    together && !gap.has(Gap::SEEN)
 }
 
 /// Spaces and marks inside a word hide it, or the word is an accident of two neighbors.

@@ -205,8 +205,7 @@ impl Folded {
 
     /// Whether the fold drops a character that a reader sees: a space, a sign, a picture.
     pub(super) fn is_seen(c: char) -> bool {
-        let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
-        matches!(table::entry(c), table::Entry::Gap(kind) if Gap(kind).has(seen))
+        matches!(table::entry(c), table::Entry::Gap(kind) if Gap(kind).has(Gap::SEEN))
     }
 
     /// What was dropped before `unit`; after the last unit when `unit` is `len()`.
@@ -236,7 +235,7 @@ impl Folded {
         [
             (gaps.has(Gap::INVISIBLE), Channel::Invisible),
             (gaps.has(Gap::EMOJI), Channel::Emoji),
-            (gaps.has(Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG)), Channel::Separator),
+            (gaps.has(Gap::SIGN), Channel::Separator),
             (flags & table::WIDTH != 0, Channel::Width),
             (flags & table::CONFUSABLE != 0, Channel::Confusable),
             (flags & table::TRADITIONAL != 0, Channel::Traditional),

@@ -16,6 +16,11 @@ impl Gap {
     /// Pictures.
     pub const EMOJI: Self = Self(16);
 
+    /// White space and marks of either kind.
+    pub const SIGN: Self = Self(Self::SPACE.0 | Self::LIGHT.0 | Self::STRONG.0);
+    /// Everything that a reader sees.
+    pub const SEEN: Self = Self(Self::SIGN.0 | Self::EMOJI.0);
+
     /// Whether nothing was dropped.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -213,13 +213,12 @@ fn code_is_alphanumeric(code: u32) -> bool {
 }
 
 fn tokens(original: &str, folded: &Folded) -> Vec<Token> {
-    let seen = Gap::SPACE.and(Gap::LIGHT).and(Gap::STRONG).and(Gap::EMOJI);
     let mut tokens = Vec::with_capacity(folded.len() + 8);
     let (mut end, mut end_char) = (0, 0);
     for (unit, code) in folded.codes().enumerate() {
         let span = folded.span(unit..unit + 1);
         let gap = folded.gap_before(unit);
-        let mut parted = gap.has(seen);
+        let mut parted = gap.has(Gap::SEEN);
         if parted && gap.has(Gap::LIGHT.and(Gap::STRONG).and(Gap::EMOJI)) && span.bytes.start > end {
             let between = original.get(end..span.bytes.start).unwrap_or("");
             parted = signs(between, (end, end_char), unit, &mut tokens);

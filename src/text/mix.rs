@@ -35,6 +35,6 @@ impl std::hash::Hasher for Mixer {
         self.0 = mix(self.0, value);
     }
     fn write_u64(&mut self, value: u64) {
-        self.0 = mix(mix(self.0, value as u32), (value >> 32) as u32);
+        self.0 = self.0.rotate_left(29) ^ value;
     }
 }
