@@ -31,6 +31,7 @@ pub struct NewHit {
 
 /// A hit in the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Flat")]
 pub struct Hit {
     /// Its number.
     pub id: HitId,
@@ -40,8 +41,37 @@ pub struct Hit {
     /// Where it stands.
     pub state: HitState,
     /// Every decision on it, oldest first; an undo is a decision too.
-    #[serde(default)]
     pub decisions: Vec<Decision>,
+}
+
+/// A hit as it is read: field by field, where serde would first gather all of a flattened struct's fields, which takes as
+/// long as the rest of reading it. A list reads fifty.
+#[derive(Deserialize)]
+struct Flat {
+    id: HitId,
+    dedupe: String,
+    listing: Listing,
+    family: String,
+    findings: Vec<Finding>,
+    priority: u8,
+    severity: Severity,
+    capture: Option<CaptureId>,
+    evidence: Option<String>,
+    matched_with: String,
+    found_at: Timestamp,
+    state: HitState,
+    #[serde(default)]
+    decisions: Vec<Decision>,
+}
+
+impl From<Flat> for Hit {
+    fn from(flat: Flat) -> Self {
+        let Flat { id, dedupe, listing, family, findings, priority, severity, .. } = flat;
+        let Flat { capture, evidence, matched_with, found_at, state, decisions, .. } = flat;
+        let what =
+            NewHit { dedupe, listing, family, findings, priority, severity, capture, evidence, matched_with, found_at };
+        Self { id, what, state, decisions }
+    }
 }
 
 /// Where a hit stands.

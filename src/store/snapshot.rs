@@ -75,7 +75,7 @@ impl Snapshot {
     /// `cache_bytes` of unpacked blocks.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
         let opened = Self::open_unread(path, cache_bytes)?;
-        opened.check_blocks()?;
+        opened.check_blocks(&|| Ok(()))?;
         Ok(opened)
     }
 
@@ -152,7 +152,10 @@ impl Snapshot {
     /// Reads all of it: the SHA-256, each block, the order of keys, the counts and digests.
     pub fn prove(&self) -> Result<(), StoreError> {
         let mut hasher = Sha256::new();
-        self.each_chunk(0, self.end(), &mut |chunk| hasher.update(chunk))?;
+        self.each_chunk(0, self.end(), &mut |chunk| {
+            hasher.update(chunk);
+            Ok(())
+        })?;
         if self.footer.sha256 != <[u8; 32]>::from(hasher.finalize()) {
             return Err(damaged(&self.path, "its bytes do not match their SHA-256"));
         }
@@ -175,8 +178,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Holds every block's packed bytes against their checksum.
-    fn check_blocks(&self) -> Result<(), StoreError> {
+    /// Holds every block's packed bytes against their checksum; asks `pause` now and then.
+    fn check_blocks(&self, pause: &dyn Fn() -> Result<(), StoreError>) -> Result<(), StoreError> {
         let mut magic = [0; MAGIC.len()];
         self.read_at(0, &mut magic)?;
         if magic != MAGIC {
@@ -197,6 +200,7 @@ impl Snapshot {
                     (place, crc, left) = (places.next(), 0, None);
                 }
             }
+            pause()
         })?;
         if broken { Err(damaged(&self.path, "a block does not match its checksum")) } else { Ok(()) }
     }
@@ -206,14 +210,19 @@ impl Snapshot {
         MAGIC.len() as u64 + self.footer.blocks_bytes + self.footer.directory_packed
     }
 
-    fn each_chunk(&self, begin: u64, end: u64, each: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
+    fn each_chunk(
+        &self,
+        begin: u64,
+        end: u64,
+        each: &mut dyn FnMut(&[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut chunk = vec![0; usize::try_from(CHUNK_BYTES.min(end - begin)).unwrap_or(0)];
         let mut at = begin;
         while at < end {
             let length = usize::try_from(CHUNK_BYTES.min(end - at)).unwrap_or(0);
             let part = chunk.get_mut(..length).unwrap_or_default();
             self.read_at(at, part)?;
-            each(part);
+            each(part)?;
             at += length as u64;
         }
         Ok(())
@@ -229,11 +238,11 @@ impl Snapshot {
         Some((number, self.directory.get(number)?))
     }
 
-    fn block(&self, number: usize) -> Result<Arc<[u8]>, StoreError> {
+    fn block(&self, number: usize) -> Result<Arc<Vec<u8>>, StoreError> {
         if let Some(block) = self.cache().get(number) {
             return Ok(block);
         }
-        let block: Arc<[u8]> = self.read_block(number)?.into();
+        let block = Arc::new(self.read_block(number)?);
         self.cache().put(number, Arc::clone(&block));
         Ok(block)
     }
@@ -396,7 +405,7 @@ fn read_directory(bytes: &[u8], footer: &Footer) -> Option<Vec<Place>> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, sync::atomic::AtomicBool};
+    use std::{collections::BTreeMap, fs};
 
     use proptest::prelude::*;
 
@@ -410,7 +419,7 @@ mod tests {
 
     fn made(root: &Path, seq: u64, base: Option<&Snapshot>, changes: &[(Vec<u8>, Option<Vec<u8>>)]) -> Arc<Snapshot> {
         let changes = &mut changes.iter().cloned().map(Ok);
-        write(root, Merge { head: head(seq), base, changes, stop: &AtomicBool::new(false) }, 64 * 1024).unwrap()
+        write(root, Merge { head: head(seq), base, changes, pause: &|| Ok(()) }, 64 * 1024).unwrap()
     }
 
     fn everything(snapshot: &Arc<Snapshot>, begin: Bound<Vec<u8>>) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -520,7 +529,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let wrong = [(b"b".to_vec(), Some(vec![1])), (b"a".to_vec(), Some(vec![1]))];
         let write = |changes: &mut dyn Iterator<Item = write::Change>| {
-            write(dir.path(), Merge { head: head(1), base: None, changes, stop: &AtomicBool::new(false) }, 0)
+            write(dir.path(), Merge { head: head(1), base: None, changes, pause: &|| Ok(()) }, 0)
         };
         assert!(write(&mut wrong.into_iter().map(Ok)).is_err());
         let failing = [Ok((b"b".to_vec(), Some(vec![1]))), Err(StoreError::Stopped("no".into()))];

@@ -66,7 +66,7 @@ fn serve(index: &Index, rung: &Receiver<()>) {
     // What was begun before the store was closed.
     let mut due = index.is_merging() || index.is_full();
     loop {
-        match due.then(|| index.merge_now()) {
+        match due.then(|| index.merge_with_rests()) {
             Some(Err(StoreError::Stopped(_))) => return,
             Some(Err(error)) => {
                 tracing::warn!(%error, "no snapshot was made; the last one and the journal have everything")

@@ -15,6 +15,7 @@ use super::{
     delta::{self, Delta, Opened},
     keys,
     layers::Layers,
+    pace::Pace,
     table::Step,
     view::{Changes, View},
 };
@@ -42,7 +43,9 @@ const KEPT_SNAPSHOTS: usize = 2;
 const LEAST_PART: u64 = 32;
 /// While the index is brought up to the journal a delta may grow to so many times that: whoever opens the store waits for each
 /// merge, and one in the background takes in all of it later.
-const CATCHING_UP: u64 = 4;
+const CATCHING_UP: u64 = 3;
+/// An empty index that is so many records behind is brought up in memory.
+const FAR: u64 = if cfg!(test) { 4 } else { 1000 };
 
 /// By queue, a key that no live key comes before.
 type Fronts = BTreeMap<&'static [u8], Vec<u8>>;
@@ -205,11 +208,12 @@ impl Index {
     pub fn follow(&self, head: Head) -> Result<(), StoreError> {
         self.fronts().clear();
         let applied = self.applied()?;
-        if applied == head {
-            return Ok(());
+        if applied != head {
+            tracing::info!(from = applied.seq, to = head.seq, "bringing the index up to the journal");
+            self.catch_up(&journal_dir(&self.root), head)?;
         }
-        tracing::info!(from = applied.seq, to = head.seq, "bringing the index up to the journal");
-        self.catch_up(&journal_dir(&self.root), head)
+        let layers = self.layers();
+        keys::WORKED_OFF.into_iter().try_for_each(|queue| self.find_front(&layers, queue))
     }
 
     /// How far the journal is applied.
@@ -335,6 +339,9 @@ impl Index {
         let from = self.applied()?;
         let mut reached = from;
         while reached.seq < head.seq {
+            if head.seq - reached.seq >= FAR {
+                self.float()?;
+            }
             self.catch_up_a_part(journal, &mut reached, head)?;
             if reached.seq < head.seq {
                 self.merge_now()?;
@@ -344,6 +351,18 @@ impl Index {
             applied if applied == head => Ok(()),
             applied => Err(stopped(&format!("the index reached sequence {} of {}", applied.seq, head.seq))),
         }
+    }
+
+    /// Has changes be kept in memory, where there are none yet.
+    fn float(&self) -> Result<(), StoreError> {
+        let layers = self.layers();
+        if layers.frozen.is_some() || layers.fresh.applied()? != layers.fresh.base() {
+            return Ok(());
+        }
+        let fresh = Delta::begin_in_memory(layers.fresh.base(), layers.get(keys::STATE)?)?;
+        self.put(Layers { fresh: Arc::new(fresh), frozen: None, base: layers.base.clone() });
+        layers.fresh.retire();
+        Ok(())
     }
 
     /// Applies what fits into one delta, at least something.
@@ -371,12 +390,12 @@ impl Index {
         Ok(())
     }
 
-    /// Whether so much was changed since the last snapshot that the next is due.
+    /// Whether so much was changed since the last snapshot that the next is due, or some of it is in memory alone.
     pub fn is_full(&self) -> bool {
-        self.is_full_by(1)
+        self.is_full_by(1) || self.layers().fresh.is_in_memory()
     }
 
-    fn is_full_by(&self, times: u64) -> bool {
+    pub(super) fn is_full_by(&self, times: u64) -> bool {
         let layers = self.layers();
         let least = layers.base.as_ref().map_or(0, |base| base.bytes() / LEAST_PART);
         layers.fresh.written() >= self.settings.snapshot_bytes.max(least).saturating_mul(times)
@@ -387,11 +406,20 @@ impl Index {
     ///
     /// What was changed is first counted and held against what was written; if they differ, the index is rebuilt.
     pub fn merge_now(&self) -> Result<Option<u64>, StoreError> {
+        self.merge_once(&Pace::of(self))
+    }
+
+    /// Like [`merge_now`](Self::merge_now), with rests, so that others get at the store and the machine.
+    pub fn merge_with_rests(&self) -> Result<Option<u64>, StoreError> {
+        self.merge_once(&Pace::with_rests(self))
+    }
+
+    fn merge_once(&self, pace: &Pace<'_>) -> Result<Option<u64>, StoreError> {
         let _one = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.freeze()? {
             return Ok(None);
         }
-        match self.merge() {
+        match self.merge(pace) {
             Err(error @ StoreError::Damaged { .. }) => {
                 tracing::error!(%error, "a part of the index is damaged; it is rebuilt from the journal");
                 self.heal()?;
@@ -446,6 +474,11 @@ impl Index {
         self.layers().frozen.is_some()
     }
 
+    /// Whether [`close`](Self::close) was asked.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
     /// Has a merge at hand be given up.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
@@ -464,7 +497,9 @@ impl Index {
         let table = Delta::prepare(&dir, self.settings.cache_bytes)?;
         let _alone = self.gate.between();
         let layers = self.layers();
-        let begun = layers.get(keys::STATE).and_then(|state| Delta::begin(table, &dir, layers.fresh.applied()?, state));
+        let begun = layers
+            .get(keys::STATE)
+            .and_then(|state| Delta::begin(table, &dir, layers.fresh.applied()?, state, layers.fresh.is_in_memory()));
         let fresh = match begun {
             Ok(fresh) => fresh,
             Err(error) => {
@@ -478,10 +513,10 @@ impl Index {
     }
 
     /// Merges the frozen delta and the snapshot below it into the next.
-    fn merge(&self) -> Result<u64, StoreError> {
+    fn merge(&self, pace: &Pace<'_>) -> Result<u64, StoreError> {
         let layers = self.layers();
         let Some(frozen) = &layers.frozen else { return Ok(layers.base_head().seq) };
-        frozen.prove()?;
+        frozen.prove(pace)?;
         let head = frozen.applied()?;
         let mut changes = frozen.range(Bound::Unbounded).filter_map(|step| match step {
             Ok((key, _)) if key.first() == Some(&keys::OWN) => None,
@@ -491,7 +526,8 @@ impl Index {
         // Before the first snapshot, so that a program that cannot read it says so.
         raise_format(&self.root, SNAPSHOT_FORMAT)?;
         let cache = self.settings.cache_bytes / 2;
-        let merge = snapshot::Merge { head, base: layers.base.as_deref(), changes: &mut changes, stop: &self.closing };
+        let merge =
+            snapshot::Merge { head, base: layers.base.as_deref(), changes: &mut changes, pause: &|| pace.step() };
         let base = snapshot::write(&self.root, merge, cache)?;
         tracing::info!(seq = head.seq, bytes = base.bytes(), "made a snapshot");
         self.put(Layers { fresh: Arc::clone(&layers.fresh), frozen: None, base: Some(base) });
@@ -567,6 +603,10 @@ fn chain(root: &Path, base: Option<Arc<Snapshot>>, settings: &Settings) -> Resul
             break;
         }
     }
+    // What was begun over changes in memory that were not merged before the process ended.
+    for afloat in deltas.extract_if(.., |delta| delta.is_afloat()) {
+        afloat.retire();
+    }
     if !deltas.is_empty() {
         return Ok(Err("its parts do not follow each other".to_owned()));
     }
@@ -584,7 +624,7 @@ fn begin(root: &Path, base: Option<Arc<Snapshot>>, settings: &Settings) -> Resul
     let dir = next_place(root)?;
     let head = base.as_ref().map_or(Head::START, |base| base.head());
     let state = base.as_ref().map_or(Ok(None), |base| base.get(keys::STATE))?;
-    let fresh = Delta::begin(Delta::prepare(&dir, settings.cache_bytes)?, &dir, head, state)?;
+    let fresh = Delta::begin(Delta::prepare(&dir, settings.cache_bytes)?, &dir, head, state, false)?;
     Ok(Layers { fresh: Arc::new(fresh), frozen: None, base })
 }
 

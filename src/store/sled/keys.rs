@@ -28,6 +28,8 @@ use crate::model::{AccountName, CaptureId, HitId, HitState, ListingId, MarkId, T
 pub(super) const OWN: u8 = 0;
 pub(super) const APPLIED: &[u8] = b"\0applied";
 pub(super) const BASE: &[u8] = b"\0base";
+/// Of a delta over one that was in memory.
+pub(super) const OVER_MEMORY: &[u8] = b"\0over-memory";
 pub(super) const SUMS: &[u8] = b"\0sums";
 pub(super) const STATE: &[u8] = b"!state";
 

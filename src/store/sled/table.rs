@@ -1,9 +1,11 @@
-//! One table of the index: sled's, with a guarded opening. Keys and values are bytes; what they mean is not known here.
+//! One table of the index: sled's, with a guarded opening, or one in memory. Keys and values are bytes; what they mean is not known here.
 
 use std::{
+    collections::BTreeMap,
     ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::{Arc, PoisonError, RwLock},
     thread,
     time::Duration,
 };
@@ -13,6 +15,8 @@ use super::keys;
 use crate::store::disk::simulated;
 use crate::store::{journal::Head, port::StoreError};
 
+/// Entries copied at once from a table in memory while it is walked over.
+const WALK: usize = 64;
 const FLUSH_EVERY_MS: u64 = 500;
 /// How often and how long a closing table's lock is waited for: 5 s in all.
 const LOCK_TRIES: u32 = 500;
@@ -22,6 +26,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone)]
 pub(in crate::store) enum Table {
     Sled(::sled::Db),
+    /// Gone with the process.
+    Memory(Arc<RwLock<BTreeMap<Vec<u8>, Vec<u8>>>>),
     #[cfg(test)]
     Simulated(simulated::Table),
 }
@@ -30,6 +36,11 @@ pub(in crate::store) enum Table {
 pub(super) type Step = Result<(Vec<u8>, Vec<u8>), StoreError>;
 
 impl Table {
+    /// An empty table in memory.
+    pub fn in_memory() -> Self {
+        Self::Memory(Arc::default())
+    }
+
     /// Opens the table in `dir`, or makes it; says why it cannot be used.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<Self, String> {
         #[cfg(test)]
@@ -51,6 +62,7 @@ impl Table {
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self {
             Self::Sled(db) => Ok(db.get(key).map_err(broken)?.map(|value| value.to_vec())),
+            Self::Memory(table) => Ok(table.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()),
             #[cfg(test)]
             Self::Simulated(table) => Ok(table.get(key)),
         }
@@ -63,6 +75,17 @@ impl Table {
                 Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
                 Err(error) => Err(broken(error)),
             })),
+            Self::Memory(table) => {
+                let (table, mut begin) = (Arc::clone(table), Some(begin));
+                let parts = std::iter::from_fn(move || {
+                    let table = table.read().unwrap_or_else(PoisonError::into_inner);
+                    let walk = table.range((begin.take()?, Bound::Unbounded)).take(WALK);
+                    let part: Vec<(Vec<u8>, Vec<u8>)> = walk.map(|(key, value)| (key.clone(), value.clone())).collect();
+                    begin = part.last().map(|(key, _)| Bound::Excluded(key.clone()));
+                    Some(part)
+                });
+                Box::new(parts.flatten().map(Ok))
+            }
             #[cfg(test)]
             Self::Simulated(table) => Box::new(table.range(begin).map(Ok)),
         }
@@ -80,6 +103,16 @@ impl Table {
                     }
                 }
                 db.apply_batch(batch).map_err(broken)
+            }
+            Self::Memory(table) => {
+                let mut table = table.write().unwrap_or_else(PoisonError::into_inner);
+                for (key, value) in changes {
+                    match value {
+                        Some(value) => drop(table.insert(key, value)),
+                        None => drop(table.remove(&key)),
+                    }
+                }
+                Ok(())
             }
             #[cfg(test)]
             Self::Simulated(table) => table.write(changes.into_iter().collect()).map_err(using),

@@ -113,9 +113,10 @@ impl<'a> View<'a> {
     /// Keys and values that begin with `prefix`, in order, only those behind `after`.
     pub fn scan(&self, prefix: &[u8], after: Option<&[u8]>) -> Scan<'_> {
         let begin = after.map_or(Bound::Included(prefix.to_vec()), |after| Bound::Excluded(after.to_vec()));
-        let front = if after.is_none() { self.index.front(prefix).map(Bound::Included) } else { None };
+        // What was removed before the front need not be walked over, wherever the caller stands.
+        let front = self.index.front(prefix).filter(|front| after.is_none_or(|after| after < front.as_slice()));
         Scan {
-            disk: self.layers.range(front.unwrap_or_else(|| begin.clone()), prefix).peekable(),
+            disk: self.layers.range(front.map_or_else(|| begin.clone(), Bound::Included), prefix).peekable(),
             changes: self.changes.range((begin, Bound::Unbounded)).peekable(),
             prefix: prefix.to_vec(),
         }

@@ -6,9 +6,9 @@ use std::{collections::HashMap, sync::Arc};
 #[derive(Debug)]
 pub(super) struct Cache {
     half_bytes: usize,
-    young: HashMap<usize, Arc<[u8]>>,
+    young: HashMap<usize, Arc<Vec<u8>>>,
     young_bytes: usize,
-    old: HashMap<usize, Arc<[u8]>>,
+    old: HashMap<usize, Arc<Vec<u8>>>,
 }
 
 impl Cache {
@@ -16,7 +16,7 @@ impl Cache {
         Self { half_bytes: bytes / 2, young: HashMap::new(), young_bytes: 0, old: HashMap::new() }
     }
 
-    pub fn get(&mut self, block: usize) -> Option<Arc<[u8]>> {
+    pub fn get(&mut self, block: usize) -> Option<Arc<Vec<u8>>> {
         if let Some(found) = self.young.get(&block) {
             return Some(Arc::clone(found));
         }
@@ -25,7 +25,7 @@ impl Cache {
         Some(found)
     }
 
-    pub fn put(&mut self, block: usize, bytes: Arc<[u8]>) {
+    pub fn put(&mut self, block: usize, bytes: Arc<Vec<u8>>) {
         if self.young_bytes + bytes.len() > self.half_bytes {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
@@ -43,7 +43,7 @@ mod tests {
     fn what_is_asked_for_stays_and_the_whole_stays_within_its_bound() {
         let mut cache = Cache::new(1000);
         for block in 0..200 {
-            cache.put(block, vec![0; 10].into());
+            cache.put(block, Arc::new(vec![0; 10]));
             cache.get(0).unwrap();
         }
         assert!(cache.get(1).is_none());

@@ -2,10 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -26,7 +23,7 @@ use crate::store::{
 };
 
 /// A block of new entries is closed when it has this many bytes.
-const BLOCK_BYTES: usize = 8 * 1024;
+const BLOCK_BYTES: usize = 4 * 1024;
 /// An old block may grow to this before it is split: else every block would be split by the first entry it gets.
 const GROWN_BYTES: usize = BLOCK_BYTES * 3 / 2;
 /// A block with fewer takes in the next one, untouched or not: else blocks would only ever get smaller.
@@ -47,20 +44,20 @@ pub(in crate::store) struct Merge<'a> {
     pub base: Option<&'a Snapshot>,
     /// What was changed since, in the order of the keys.
     pub changes: &'a mut dyn Iterator<Item = Change>,
-    /// Once it is set, the merge is given up.
-    pub stop: &'a AtomicBool,
+    /// Asked between two blocks, of the old as of the new: it may take its time, and an error gives the merge up.
+    pub pause: &'a dyn Fn() -> Result<(), StoreError>,
 }
 
-/// Writes the next snapshot into the data folder `root`, durably, and reads it back. Returns it open.
+/// Writes the next snapshot into the data folder `root`, durably, and reads back that every byte came to be. Returns it open.
 pub(in crate::store) fn write(root: &Path, merge: Merge<'_>, cache_bytes: u64) -> Result<Arc<Snapshot>, StoreError> {
     let dir = snapshot_dir(root);
     disk::make_folders(&dir).map_err(io(|| format!("making {}", dir.display())))?;
     sync_dir(root)?;
     let path = place(root, merge.head.seq);
     let temporary = path.with_extension("snap.new");
-    let head = merge.head;
+    let (head, pause) = (merge.head, merge.pause);
     let written = merge_into(&temporary, merge).and_then(|out| out.finish(head));
-    let written = written.and_then(|()| Snapshot::open_unread(&temporary, 0)?.prove());
+    let written = written.and_then(|()| Snapshot::open_unread(&temporary, 0)?.check_blocks(pause));
     if let Err(error) = written {
         // Half a file is of no use and may be what fills the disk; the error that matters is the first.
         drop(disk::remove(&temporary));
@@ -72,16 +69,14 @@ pub(in crate::store) fn write(root: &Path, merge: Merge<'_>, cache_bytes: u64) -
 }
 
 fn merge_into(path: &Path, merge: Merge<'_>) -> Result<Out, StoreError> {
-    let Merge { base, changes, stop, .. } = merge;
+    let Merge { base, changes, pause, .. } = merge;
     let mut out = Out::create(path)?;
     let mut changes = Changes { next: None, rest: changes };
     changes.step()?;
     let directory = base.map_or(&[][..], |base| &base.directory);
     for (number, here) in directory.iter().enumerate() {
         let Some(base) = base else { break };
-        if stop.load(Ordering::Relaxed) {
-            return Err(StoreError::Stopped("the store is being closed".into()));
-        }
+        pause()?;
         let following = directory.get(number + 1).map(|following| &*following.first);
         out.limit = BLOCK_BYTES;
         changes.before(&here.first, &mut out)?;
@@ -106,6 +101,9 @@ fn merge_into(path: &Path, merge: Merge<'_>) -> Result<Out, StoreError> {
     }
     out.limit = BLOCK_BYTES;
     while changes.key().is_some() {
+        if out.filling.bytes.is_empty() {
+            pause()?;
+        }
         changes.take(&mut out)?;
     }
     Ok(out)

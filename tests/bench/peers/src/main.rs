@@ -16,6 +16,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 enum Arguments {
     /// Runs everything and prints the table.

@@ -30,6 +30,8 @@ pub enum What {
     Hits,
     /// Durable single enqueues, claims and decisions, pages.
     Work,
+    /// Pages alone, with nothing merged behind them.
+    Pages,
     /// Durable single enqueues, each in a transaction of its own.
     Single,
     /// Enqueues until it is killed.
@@ -82,6 +84,7 @@ pub fn run(step: &Step) {
             review(&*engine, time);
             pages(&*engine, step.n, time);
         }
+        What::Pages => pages(&*open(), step.n, time),
         What::Single => enqueue(&*open(), step, time, "enqueue alone"),
         What::UntilKilled => {
             let engine = open();
