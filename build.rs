@@ -71,7 +71,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("fold_plain.bin"), &plain)?;
     let lines: Vec<String> = many.iter().map(|text| format!("{text:?}")).collect();
     fs::write(out.join("fold_many.rs"), format!("[{}]", lines.join(",")))?;
-    fs::write(out.join("words.bin"), words()?)?;
+    let (words, lengths) = words()?;
+    fs::write(out.join("words.bin"), words)?;
+    fs::write(out.join("words_lengths.bin"), lengths)?;
     fs::write(out.join("readings.bin"), readings()?)?;
     fs::write(out.join("alike.bin"), alike()?)?;
     Ok(())
@@ -99,10 +101,19 @@ fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
     slots.into_iter().flat_map(u64::to_le_bytes).collect()
 }
 
-/// Words by 56 bits of their hash, with their class in the low byte and a mark on names.
-fn words() -> Result<Vec<u8>, Box<dyn Error>> {
+/// Words by 56 bits of their hash, with their class in the low byte and a mark on names; and by 16 bits of the hash of their
+/// first two characters, how many characters such words have: bit 1 for two, up to bit 7 for eight and more.
+fn words() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
     let mut entries = Vec::new();
-    let hash_of = |word: &str| mix::spread(word.chars().fold(0, |hash, c| mix::mix(hash, c as u32)));
+    let mut lengths = vec![0_u8; 0x1_0000];
+    let mut hash_of = |word: &str| {
+        let hash = |length: usize| mix::spread(word.chars().take(length).fold(0, |hash, c| mix::mix(hash, c as u32)));
+        let length = word.chars().count();
+        if length > 1 {
+            lengths[(hash(2) >> 48) as usize] |= 1 << (length - 1).min(7);
+        }
+        hash(length)
+    };
     for row in rows("words")? {
         let hash = hash_of(&row[0]);
         let class: u64 = row[1].parse()?;
@@ -113,7 +124,7 @@ fn words() -> Result<Vec<u8>, Box<dyn Error>> {
         let hash = hash_of(&row[0]);
         entries.push((hash, hash & !0xFF | (ENGLISH_CLASS + 1)));
     }
-    Ok(slots(&entries))
+    Ok((slots(&entries), lengths))
 }
 
 /// Up to four syllables a character below U+10000, by their place in the table of syllables, from 1.

@@ -95,7 +95,8 @@ impl Matcher {
                 continue;
             }
             let surroundings = &context::Surroundings::of(&surface.folded);
-            let scene = score::Scene { surface, surroundings, listing, classes: &classes, on };
+            let cuts = &surprise::cuts(&surface.folded);
+            let scene = score::Scene { surface, surroundings, cuts, listing, classes: &classes, on };
             let mut found: Vec<Finding> = occurrences
                 .into_iter()
                 .filter(|occurrence| occurrence.mark.in_force(on))

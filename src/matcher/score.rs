@@ -6,13 +6,15 @@ use super::{context, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
     model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
-    text::{FoldedSurface, undone},
+    text::{FoldedSurface, lexicon::Cuts, undone},
 };
 
 /// What an occurrence stands in.
 pub(super) struct Scene<'a> {
     pub(super) surface: &'a FoldedSurface<'a>,
     pub(super) surroundings: &'a context::Surroundings,
+    /// The surface as everyday words.
+    pub(super) cuts: &'a Cuts,
     pub(super) listing: &'a Listing,
     /// Nice classes that the listing's words point to.
     pub(super) classes: &'a [u8],
@@ -22,7 +24,7 @@ pub(super) struct Scene<'a> {
 
 /// Makes the finding of one verified occurrence.
 pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>) -> Finding {
-    let Scene { surface, surroundings, listing, classes, on } = *scene;
+    let Scene { surface, surroundings, cuts, listing, classes, on } = *scene;
     let mark = occurrence.mark;
     let original = surface.surface.text;
     let span = occurrence.span.clone();
@@ -36,9 +38,9 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
     let changes = occurrence.alignment.iter().flat_map(|alignment| &alignment.changes);
     steps.extend(changes.map(|change| undone(change.channel, &change.before, &change.after, &change.detail)));
     steps.extend(match &occurrence.alignment {
-        Some(alignment) => vec![surprise::of_disguise(occurrence, alignment, &surface.folded)],
+        Some(alignment) => vec![surprise::of_disguise(occurrence, alignment, &surface.folded, cuts)],
         None => std::iter::once(distinctiveness(occurrence, fit))
-            .chain(surprise::of_word(occurrence, &surface.folded))
+            .chain(surprise::of_word(occurrence, &surface.folded, cuts))
             .collect(),
     });
     if fit.glued {

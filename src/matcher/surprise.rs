@@ -10,11 +10,12 @@ use super::{
 use crate::{
     marks::{Alignment, Occurrence},
     model::Step,
-    text::{Folded, Gap, lexicon},
+    text::{
+        Folded, Gap,
+        lexicon::{self, Cuts},
+    },
 };
 
-/// Characters on each side that are cut together with the candidate.
-const AROUND: usize = 8;
 /// Bits of one of a hundred thousand marks standing at a given place in disguise: 17 for which, 12 for where.
 const DISGUISED_BITS: f32 = 29.0;
 /// Bits of a mark that the lexicon does not know, standing as it is.
@@ -29,13 +30,19 @@ const PATIENCE: f32 = 6.0;
 const EVERYDAY: u8 = 5;
 const EVERYDAY_NAME: u8 = 10;
 
+/// A text cut into everyday words, none of which crosses what a reader sees between two units.
+pub(super) fn cuts(folded: &Folded) -> Cuts {
+    let codes: Vec<u32> = folded.codes().collect();
+    Cuts::new(&codes, |unit| folded.gap_before(unit).has(Gap::SEEN))
+}
+
 /// The step of a mark in disguise.
-pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, folded: &Folded) -> Step {
+pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, folded: &Folded, cuts: &Cuts) -> Step {
     let explained = if occurrence.is_reordered() {
         let words = alignment.pieces.iter().map(|piece| codes(folded, piece.start, piece.end));
         words.map(|word| lexicon::surprise(&word, |_| false)).sum()
     } else {
-        explained_bits(occurrence, folded)
+        cuts.of(occurrence.units.clone())
     };
     let odds = (explained - DISGUISED_BITS - alignment.bits) / SCALE;
     let chance = MOST / (1.0 + f64::from(-odds).exp2());
@@ -50,10 +57,10 @@ pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, fo
 }
 
 /// The step of a mark as it stands, when everyday words cut through it.
-pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded) -> Option<Step> {
+pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded, cuts: &Cuts) -> Option<Step> {
     let codes = codes(folded, occurrence.units.start, occurrence.units.end);
     let own = lexicon::word(codes.iter().copied()).map_or(PLAIN_BITS, lexicon::bits).min(PLAIN_BITS);
-    let excess = own - explained_bits(occurrence, folded) - PATIENCE;
+    let excess = own - cuts.of(occurrence.units.clone()) - PATIENCE;
     if codes.iter().all(|code| *code < 128) || excess <= 0.0 {
         return None;
     }
@@ -75,16 +82,6 @@ pub(super) fn is_everyday_word(codes: &[u32]) -> bool {
     let word = lexicon::word(codes.iter().copied());
     let common = |word: lexicon::Word| word.class >= EVERYDAY_NAME || !word.name && word.class >= EVERYDAY;
     context::is_twin(codes) || word.is_some_and(common)
-}
-
-/// What everyday words cost where the candidate stands: the whole stretch less what is beside it.
-fn explained_bits(occurrence: &Occurrence<'_>, folded: &Folded) -> f32 {
-    let (start, end) = (occurrence.units.start, occurrence.units.end);
-    let (low, high) = (start.saturating_sub(AROUND), (end + AROUND).min(folded.len()));
-    let parted = |from: usize| move |at: usize| folded.gap_before(from + at).has(Gap::SEEN);
-    let whole = lexicon::surprises(&codes(folded, low, high), parted(low));
-    let before = whole.get(start - low).copied().unwrap_or(0.0);
-    whole.last().copied().unwrap_or(0.0) - before - lexicon::surprise(&codes(folded, end, high), parted(end))
 }
 
 fn codes(folded: &Folded, from: usize, to: usize) -> Vec<u32> {

@@ -1,11 +1,16 @@
 //! Common words (`tables/words.tsv`) and how surprising a stretch of text is when it is cut into them as well as can be.
 
+use std::ops::Range;
+
 use super::{
     mix::{mix, spread},
     slots::chain,
 };
 
 static WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words.bin"));
+
+/// By 16 bits of the hash of two characters: how long the words are that begin with them, bit 1 for two characters.
+static LENGTHS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words_lengths.bin"));
 
 /// Longest word that is looked for, in characters.
 const MAX_CHARACTERS: usize = 8;
@@ -39,52 +44,101 @@ pub fn word(characters: impl IntoIterator<Item = u32>) -> Option<Word> {
 /// A word costs what its frequency says (a unigram model, cut by dynamic programming over ends of words); no word crosses
 /// a place where `parted` says that the text is parted before that character.
 pub fn surprise(characters: &[u32], parted: impl Fn(usize) -> bool) -> f32 {
-    surprises(characters, parted).last().copied().unwrap_or(0.0)
+    Cuts::new(characters, parted).whole()
 }
 
-/// The same for every beginning of `characters`, from none of them to all.
-pub fn surprises(characters: &[u32], parted: impl Fn(usize) -> bool) -> Vec<f32> {
-    let mut best = vec![f32::INFINITY; characters.len() + 1];
-    if let Some(first) = best.first_mut() {
-        *first = 0.0;
-    }
-    for start in 0..characters.len() {
-        let so_far = best.get(start).copied().unwrap_or(f32::INFINITY);
-        let rest = characters.get(start..).unwrap_or(&[]);
-        let mut reach = |length: usize, bits: f32| {
-            if let Some(end) = best.get_mut(start + length) {
-                *end = end.min(so_far + bits);
-            }
-        };
-        let run = rest.iter().take(LONGEST_RUN).take_while(|&&code| is_letter(code)).count();
-        let whole = start == 0 || !characters.get(start - 1).is_some_and(|&code| is_letter(code)) || parted(start);
-        if run > 0 {
-            let run = (1..run).find(|&at| parted(start + at)).unwrap_or(run);
-            let known = if whole { word(rest.iter().take(run).copied()) } else { None };
-            let digits = rest.iter().take(run).all(|code| (0x30..0x3A).contains(code));
-            let (begin, each) = if digits { (NUMBER_BITS, DIGIT_BITS) } else { (RUN_BITS, LETTER_BITS) };
-            reach(run, known.map_or(begin + each * run as f32, bits));
+/// The best cuts of a text into words, of all its beginnings and all its ends.
+#[derive(Debug)]
+pub struct Cuts {
+    /// By place: the bits of the text before it.
+    before: Vec<f32>,
+    /// By place: the bits of the text behind it.
+    behind: Vec<f32>,
+}
+
+impl Cuts {
+    /// Cuts `characters` as well as can be; see [`surprise`].
+    pub fn new(characters: &[u32], parted: impl Fn(usize) -> bool) -> Self {
+        let mut before = vec![f32::INFINITY; characters.len() + 1];
+        let mut behind = before.clone();
+        // Words by where they begin, in order.
+        let mut words: Vec<(u32, u32, f32)> = Vec::with_capacity(characters.len() * 2);
+        set(&mut before, 0, 0.0);
+        for start in 0..characters.len() {
+            let so_far = bits_at(&before, start);
+            each_word(characters, &parted, start, |length, bits| {
+                words.push((start as u32, length as u32, bits));
+                set(&mut before, start + length, so_far + bits);
+            });
         }
-        let mut hash = 0;
-        for (at, &code) in rest.iter().take(MAX_CHARACTERS).enumerate() {
-            if at > 0 && parted(start + at) {
-                break;
-            }
-            hash = mix(hash, code);
-            let length = at + 1;
-            // No word begins or ends in the middle of a run of letters.
-            let goes_on = rest.get(length).is_some_and(|&next| is_letter(next)) && !parted(start + length);
-            if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
-                continue;
-            }
-            match known(hash) {
-                Some(word) => reach(length, bits(word)),
-                None if at == 0 && run == 0 => reach(1, UNKNOWN_BITS),
-                None => {}
-            }
+        set(&mut behind, characters.len(), 0.0);
+        for (start, length, bits) in words.into_iter().rev() {
+            let rest = bits_at(&behind, (start + length) as usize);
+            set(&mut behind, start as usize, rest + bits);
+        }
+        Self { before, behind }
+    }
+
+    /// The bits of the whole text.
+    pub fn whole(&self) -> f32 {
+        self.before.last().copied().unwrap_or(0.0)
+    }
+
+    /// What the words cost that stand in `stretch`, or partly in it: the whole less what is beside it.
+    pub fn of(&self, stretch: Range<usize>) -> f32 {
+        self.whole() - bits_at(&self.before, stretch.start) - bits_at(&self.behind, stretch.end)
+    }
+}
+
+fn bits_at(best: &[f32], place: usize) -> f32 {
+    best.get(place).copied().unwrap_or(f32::INFINITY)
+}
+
+fn set(best: &mut [f32], place: usize, bits: f32) {
+    if let Some(known) = best.get_mut(place) {
+        *known = known.min(bits);
+    }
+}
+
+/// Every word that begins at `start`: its length and its bits.
+fn each_word(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, mut each: impl FnMut(usize, f32)) {
+    let rest = characters.get(start..).unwrap_or(&[]);
+    let run = rest.iter().take(LONGEST_RUN).take_while(|&&code| is_letter(code)).count();
+    let whole = start == 0 || !characters.get(start - 1).is_some_and(|&code| is_letter(code)) || parted(start);
+    if run > 0 {
+        let run = (1..run).find(|&at| parted(start + at)).unwrap_or(run);
+        let known = if whole { word(rest.iter().take(run).copied()) } else { None };
+        let digits = rest.iter().take(run).all(|code| (0x30..0x3A).contains(code));
+        let (begin, more) = if digits { (NUMBER_BITS, DIGIT_BITS) } else { (RUN_BITS, LETTER_BITS) };
+        each(run, known.map_or(begin + more * run as f32, bits));
+    }
+    let (mut hash, mut lengths) = (0, 1_u8);
+    for (at, &code) in rest.iter().take(MAX_CHARACTERS).enumerate() {
+        if at > 0 && parted(start + at) {
+            break;
+        }
+        hash = mix(hash, code);
+        if at == 1 {
+            lengths = LENGTHS.get((spread(hash) >> 48) as usize).copied().unwrap_or(0);
+        }
+        if lengths >> at == 0 {
+            break;
+        }
+        if at > 0 && lengths >> at & 1 == 0 {
+            continue;
+        }
+        let length = at + 1;
+        // No word begins or ends in the middle of a run of letters.
+        let goes_on = rest.get(length).is_some_and(|&next| is_letter(next)) && !parted(start + length);
+        if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
+            continue;
+        }
+        match known(hash) {
+            Some(word) => each(length, bits(word)),
+            None if at == 0 && run == 0 => each(1, UNKNOWN_BITS),
+            None => {}
         }
     }
-    best
 }
 
 fn known(hash: u64) -> Option<Word> {
@@ -125,5 +179,15 @@ mod tests {
         let parted = surprise(&codes("麻烦"), |at| at == 1);
         assert!(plain("麻烦") < parted);
         assert_eq!(plain(""), 0.0);
+    }
+
+    #[test]
+    fn the_parts_of_a_cut_are_as_its_whole() {
+        let text = codes("路口交通大麻烦云雀");
+        let cuts = Cuts::new(&text, |at| at == 5);
+        for at in 0..=text.len() {
+            let alone = surprise(&text[at..], |rest| rest + at == 5);
+            assert!((cuts.whole() - cuts.of(0..at) - alone).abs() < 0.01, "{at}");
+        }
     }
 }

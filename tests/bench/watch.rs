@@ -19,6 +19,9 @@ use markwarden::{
     text::fold,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use generator::{Evasions, Language, Sample, clean_listings, is_guess, mark_texts, marks, ways, wilson};
 
 struct Asked {
