@@ -4,6 +4,7 @@
 //! It decides nothing: a hit waits for a person.
 
 mod group;
+mod learnt;
 
 use std::{
     collections::BTreeSet,
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 use jiff::tz::TimeZone;
 
 pub use group::{dedupe_key, hits, priority};
+pub use learnt::Learnt;
 
 use crate::{
     crawl::{Fetched, Sink, SinkError},
@@ -31,6 +33,7 @@ pub struct Monitor {
     settings: matcher::Settings,
     rules: Option<Arc<RuleSet>>,
     current: RwLock<Current>,
+    learnt: RwLock<Arc<Learnt>>,
 }
 
 /// The matcher in use, and the marks it was made of.
@@ -62,7 +65,7 @@ impl Monitor {
     ) -> Result<Self, StoreError> {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules.clone(), settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let monitor = Self { store, clock, settings, rules, current };
+        let monitor = Self { store, clock, settings, rules, current, learnt: RwLock::default() };
         monitor.refresh().await?;
         Ok(monitor)
     }
@@ -85,6 +88,25 @@ impl Monitor {
         let current = Current { generation: delta.generation, marks, matcher: Arc::new(matcher) };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(())
+    }
+
+    /// Takes in what reviewers decided since the last time. One caller at a time; others see the old until it is done.
+    ///
+    /// # Errors
+    /// When decisions cannot be read; what was learnt before stays.
+    pub async fn learn(&self) -> Result<(), StoreError> {
+        let mut learnt = (*self.learnt()).clone();
+        let before = learnt.seq();
+        learnt.catch_up(&*self.store).await?;
+        if learnt.seq() != before {
+            *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(learnt);
+        }
+        Ok(())
+    }
+
+    /// What decisions have taught.
+    pub fn learnt(&self) -> Arc<Learnt> {
+        self.learnt.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The matcher in use.
@@ -111,7 +133,8 @@ impl Monitor {
             let now = self.clock.now();
             let matcher = self.matcher();
             seen.findings = match_listing(&matcher, &listing, now);
-            let hits = hits(&id, &listing, &seen.findings, matcher.version(), now);
+            let learnt = self.learnt();
+            let hits = hits(&id, &listing, &seen.findings, (matcher.version(), &learnt), now);
             writes.extend(hits.into_iter().map(|mut hit| {
                 hit.capture.clone_from(&capture_id);
                 Write::Hit(hit)

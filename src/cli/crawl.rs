@@ -66,6 +66,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
     }
     let monitor = app.monitor(rules)?;
+    app.wait(monitor.learn())?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped, evidence)?;
     let bar = context.progress(0, "pages");

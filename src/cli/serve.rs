@@ -17,6 +17,8 @@ use crate::{
 
 /// How often schedules, leases and marks are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How often what was decided is taken in.
+const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// Runs that may be due at once.
 const MAX_DUE: usize = 1000;
 /// Leases ended in one look.
@@ -83,6 +85,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         let scheduled = scheduled(&profiles);
         context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
+        let learning = tokio::spawn(learn(Arc::clone(&monitor), stopped.clone()));
         let mut ended = stopped;
         let shutdown = async move {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
@@ -90,6 +93,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         };
         web::serve(listener, desk, shutdown).await?;
         ticking.await.context("the schedule ended")?;
+        learning.abort();
         Ok(Done::Fine)
     })
 }
@@ -115,6 +119,20 @@ pub(super) async fn stop_signal() {
 fn scheduled(profiles: &BTreeMap<String, Profile>) -> BTreeMap<String, Arc<Profile>> {
     let with_schedule = profiles.iter().filter(|(_, profile)| profile.schedule.is_some());
     with_schedule.map(|(id, profile)| (id.clone(), Arc::new(profile.clone()))).collect()
+}
+
+/// Takes in what reviewers decide, for the places of hits to come.
+async fn learn(monitor: Arc<Monitor>, mut stopped: watch::Receiver<bool>) {
+    loop {
+        match monitor.learn().await {
+            Ok(()) => tracing::debug!(decided = monitor.learnt().decided(), "took in what was decided"),
+            Err(error) => tracing::warn!(%error, "cannot take in what was decided"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LEARN_EVERY) => {}
+            _ = stopped.wait_for(|stop| *stop) => return,
+        }
+    }
 }
 
 /// Runs what is due, ends leases that ran out, and takes over changed marks, until stopped.

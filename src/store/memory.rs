@@ -9,9 +9,12 @@ use std::{
 use async_trait::async_trait;
 use jiff::SignedDuration;
 
-use super::port::{
-    Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,
-    Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
+use super::{
+    event::Event,
+    port::{
+        Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
+        MarksDelta, Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
+    },
 };
 use crate::model::{
     AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, HitState, ListingId, Mark, MarkId, Timestamp, Verdict,
@@ -220,7 +223,8 @@ impl Store for MemoryStore {
         if hit.state != HitState::Open || !state.holds(lease, now) {
             return Ok(Outcome::Fenced);
         }
-        state.record(now, decision.by.as_str(), ("complete", lease, &decision))?;
+        let event = Event::Completed { hit: lease.hit, fence: lease.fence, decision: decision.clone() };
+        state.record(now, decision.by.as_str(), event)?;
         state.leases.remove(&lease.hit);
         if let Some(hit) = state.hits.get_mut(&lease.hit) {
             hit.state = verdict;
@@ -242,7 +246,7 @@ impl Store for MemoryStore {
         if hit.state == HitState::Open {
             return Ok(Outcome::Fenced);
         }
-        state.record(now, decision.by.as_str(), ("reopen", id, &decision))?;
+        state.record(now, decision.by.as_str(), Event::Reopened { hit: id, decision: decision.clone() })?;
         if let Some(hit) = state.hits.get_mut(&id) {
             hit.state = HitState::Open;
             hit.decisions.push(decision);
