@@ -90,7 +90,7 @@ impl Matcher {
         let classes = nice::classes(listing, surfaces);
         let mut findings = Vec::new();
         for surface in surfaces {
-            let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes);
+            let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes.of);
             if occurrences.is_empty() {
                 continue;
             }

@@ -29,14 +29,24 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
     Words { automaton, class_of }
 });
 
-/// Classes by category; by title where no category says anything; empty when unknown.
-pub(super) fn classes(listing: &Listing, surfaces: &[FoldedSurface<'_>]) -> Vec<u8> {
+/// The classes that a listing's words point to, and how surely.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Classes {
+    /// In order; empty when unknown.
+    pub(super) of: Vec<u8>,
+    /// Its category says so, not just a word of its title, which may be there for another reason.
+    pub(super) by_category: bool,
+}
+
+/// Classes by category; by title where no category says anything.
+pub(super) fn classes(listing: &Listing, surfaces: &[FoldedSurface<'_>]) -> Classes {
     let by_category = classes_of(&fold(&listing.category.join(" ")));
     if !by_category.is_empty() {
-        return by_category;
+        return Classes { of: by_category, by_category: true };
     }
     let title = surfaces.iter().find(|surface| surface.surface.kind == SurfaceKind::Title);
-    title.map(|title| classes_of(title.folded.text())).unwrap_or_default()
+    let of = title.map(|title| classes_of(title.folded.text())).unwrap_or_default();
+    Classes { of, by_category: false }
 }
 
 fn classes_of(folded: &str) -> Vec<u8> {

@@ -2,12 +2,16 @@
 
 use jiff::civil::Date;
 
-use super::{context, surprise, verify::Fit};
+use super::{context, nice::Classes, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
     model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
     text::{FoldedSurface, lexicon::Cuts, undone},
 };
+
+/// Goods of another class than the mark's: by their category, and by no more than a word of the title.
+const OTHER_CATEGORY: f64 = 0.5;
+const OTHER_TITLE: f64 = 0.65;
 
 /// What an occurrence stands in.
 pub(super) struct Scene<'a> {
@@ -17,7 +21,7 @@ pub(super) struct Scene<'a> {
     pub(super) cuts: &'a Cuts,
     pub(super) listing: &'a Listing,
     /// Nice classes that the listing's words point to.
-    pub(super) classes: &'a [u8],
+    pub(super) classes: &'a Classes,
     /// The day whose law applies.
     pub(super) on: Date,
 }
@@ -222,7 +226,7 @@ fn offer(
     fit: &Fit,
     surface: &FoldedSurface<'_>,
     listing: &Listing,
-    classes: &[u8],
+    classes: &Classes,
 ) -> Vec<Step> {
     let mark = occurrence.mark;
     let mut steps = Vec::new();
@@ -233,8 +237,8 @@ fn offer(
     }
     // Class 35 (retail services) says nothing about goods.
     let of_goods: Vec<u8> = mark.nice_classes.iter().copied().filter(|class| *class != 35).collect();
-    let known = !classes.is_empty() && !of_goods.is_empty();
-    if known && of_goods.iter().any(|class| classes.contains(class)) {
+    let known = !classes.of.is_empty() && !of_goods.is_empty();
+    if known && of_goods.iter().any(|class| classes.of.contains(class)) {
         steps.push(plain_step(
             "offer.same-class",
             1.4,
@@ -249,9 +253,10 @@ fn offer(
             "another class, but the mark is protected across classes",
         ));
     } else if known && of_goods.len() == mark.nice_classes.len() {
-        let listed: Vec<String> = classes.iter().map(u8::to_string).collect();
+        let listed: Vec<String> = classes.of.iter().map(u8::to_string).collect();
         let listed = listed.join(", ");
-        let mut step = plain_step("offer.other-class", 0.5, "", "");
+        let factor = if classes.by_category { OTHER_CATEGORY } else { OTHER_TITLE };
+        let mut step = plain_step("offer.other-class", factor, "", "");
         step.zh = format!("商品看来属于第 {listed} 类，不在商标核定的类别内");
         step.en = format!("the goods look like class {listed}, not a class of the mark");
         steps.push(step);

@@ -1,6 +1,6 @@
 //! Common words (`tables/words.tsv`) and how surprising a stretch of text is when it is cut into them as well as can be.
 
-use std::ops::Range;
+use std::{ops::Range, sync::LazyLock};
 
 use super::{
     mix::{mix, spread},
@@ -133,12 +133,19 @@ fn each_word(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, 
         if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
             continue;
         }
-        match known(hash) {
+        match if at == 0 { single(code, hash) } else { known(hash) } {
             Some(word) => each(length, bits(word)),
             None if at == 0 && run == 0 => each(1, UNKNOWN_BITS),
             None => {}
         }
     }
+}
+
+/// What is known of a character alone: every place of a text asks.
+fn single(code: u32, hash: u64) -> Option<Word> {
+    static SINGLE: LazyLock<Vec<Option<Word>>> =
+        LazyLock::new(|| (0..0x1_0000).map(|code| known(mix(0, code))).collect());
+    SINGLE.get(code as usize).copied().unwrap_or_else(|| known(hash))
 }
 
 fn known(hash: u64) -> Option<Word> {

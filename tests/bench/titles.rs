@@ -1,7 +1,7 @@
 //! Marks in real shop titles: precision and recall against what people marked.
 //!
 //! `cargo bench --bench titles` · the data is found by `MARKWARDEN_REAL`, or `../shared/real` beside the checkout.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
@@ -29,6 +29,7 @@ fn main() {
         .map(|brand| serde_json::from_value(serde_json::json!({"id": brand, "holder": brand, "text": brand})).unwrap())
         .collect();
     println!("{} titles, {} marks", titles.len(), marks.len());
+    reliability(&titles, &marks, &brands_of);
     let verbose = std::env::args().any(|argument| argument == "--verbose");
     for queue_from in [0.0, 0.35, 0.5, 0.6, 0.7] {
         let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), None, Settings { queue_from });
@@ -54,5 +55,32 @@ fn main() {
             ratio(right, right + missed),
             100.0 * ratio(unmarked_flagged, unmarked)
         );
+    }
+}
+
+/// How often findings of each score are right: a score that is a chance is right as often as it says.
+fn reliability(
+    titles: &[serde_json::Value],
+    marks: &[Mark],
+    brands_of: &dyn Fn(&serde_json::Value) -> BTreeSet<String>,
+) {
+    let matcher = Matcher::new(Arc::new(Register::new(marks.to_vec())), None, Settings { queue_from: 0.0 });
+    let mut bins = [(0_usize, 0_usize, 0.0_f64); 10];
+    let mut brier = 0.0;
+    for title in titles {
+        let listing: Listing = serde_json::from_value(serde_json::json!({"title": title["title"]})).unwrap();
+        let true_ones: BTreeSet<String> = brands_of(title).iter().map(|brand| fold(brand)).collect();
+        for finding in matcher.check(&listing, "2026-11-23".parse().unwrap()).findings {
+            let right = true_ones.contains(&fold(&finding.word));
+            let (count, of_them, sum) = &mut bins[((finding.score * 10.0) as usize).min(9)];
+            (*count, *of_them, *sum) = (*count + 1, *of_them + usize::from(right), *sum + finding.score);
+            brier += (finding.score - f64::from(u8::from(right))).powi(2);
+        }
+    }
+    let all: usize = bins.iter().map(|(count, ..)| count).sum();
+    println!("reliability of {all} findings, Brier score {:.3}", brier / all.max(1) as f64);
+    for (count, right, sum) in bins.iter().filter(|(count, ..)| *count > 0) {
+        let mean = |sum: f64| sum / *count as f64;
+        println!("   said {:.2}: right {:.2} of {count}", mean(*sum), mean(*right as f64));
     }
 }

@@ -52,6 +52,9 @@ pub trait Engine: Send + Sync {
 
     /// Hits in queue order, whole, with who holds them; and where the next page begins.
     fn page(&self, asked: &Asked) -> (Vec<(Hit, Option<String>)>, Option<Cursor>);
+
+    /// Does now what it would do by itself when it is left alone.
+    fn settle(&self) {}
 }
 
 /// One transaction of a peer.

@@ -68,4 +68,9 @@ impl Engine for Own {
         let rows = page.rows.into_iter().map(|row| (row.hit, row.held_by.map(|worker| worker.to_string())));
         (rows.collect(), page.next)
     }
+
+    fn settle(&self) {
+        self.0.seal().unwrap();
+        self.0.snapshot().unwrap();
+    }
 }

@@ -131,6 +131,7 @@ fn load(engine: &dyn Engine, n: u64, name: &str, command: impl Fn(std::ops::Rang
         writing += begin.elapsed();
     }
     say(name, n as f64 / writing.as_secs_f64());
+    engine.settle();
 }
 
 /// How long acts took.
