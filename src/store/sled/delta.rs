@@ -1,6 +1,6 @@
 //! A delta: the changes of the index since a sequence, in a table of sled's in a numbered folder of its own; or in memory,
-//! where the index is brought up to a journal far ahead of it, until they are merged: that takes half as long, and whoever
-//! loses them has the journal.
+//! where the index is brought up to a journal far ahead of it, until they are merged: that takes a third of the time, and
+//! whoever loses them has the journal.
 //!
 //! It says from which record of the journal on it knows changes, how far it reaches, and what its entries amount to, all in
 //! the same batch as the changes. A value that only says "gone" hides what a lower layer has.
@@ -8,7 +8,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -40,6 +40,9 @@ pub(super) struct Delta {
     filter: Option<Filter>,
     /// Where it begins.
     base: Head,
+    /// Of one in memory: the empty one on the disk that it stands for, so that its folder's number is not given out again
+    /// while sled's threads may still write there.
+    stands_for: Option<Arc<Self>>,
     /// Whether what it lay over when it was begun would not outlive the process.
     afloat: bool,
     /// What its entries amount to, and the bytes ever written to it.
@@ -107,7 +110,7 @@ impl Delta {
 
     fn new(table: Table, dir: &Path, base: Head, standing: Standing, filter: Option<Filter>) -> Self {
         let folder = DeltaFolder { path: dir.to_owned(), retired: AtomicBool::new(false) };
-        Self { table, folder, filter, base, afloat: false, standing: Mutex::new(standing) }
+        Self { table, folder, filter, base, stands_for: None, afloat: false, standing: Mutex::new(standing) }
     }
 
     /// Makes the delta's table in `dir`; nothing stands in it before [`begin`](Self::begin).
@@ -134,9 +137,10 @@ impl Delta {
         Ok(delta)
     }
 
-    /// Begins a delta in memory.
-    pub fn begin_in_memory(base: Head, state: Option<Vec<u8>>) -> Result<Self, StoreError> {
-        Self::begin(Table::in_memory(), Path::new("index in memory"), base, state, false)
+    /// Begins a delta in memory in place of `empty`.
+    pub fn begin_in_memory(empty: Arc<Self>, state: Option<Vec<u8>>) -> Result<Self, StoreError> {
+        let delta = Self::begin(Table::in_memory(), Path::new("index in memory"), empty.base, state, false)?;
+        Ok(Self { stands_for: Some(empty), ..delta })
     }
 
     /// Whether it goes with the process.
@@ -238,6 +242,7 @@ impl Delta {
 
     /// Has its folder go once nobody reads it any more.
     pub fn retire(&self) {
+        self.stands_for.iter().for_each(|empty| empty.retire());
         self.folder.retired.store(!self.is_in_memory(), Ordering::Relaxed);
     }
 

@@ -359,9 +359,8 @@ impl Index {
         if layers.frozen.is_some() || layers.fresh.applied()? != layers.fresh.base() {
             return Ok(());
         }
-        let fresh = Delta::begin_in_memory(layers.fresh.base(), layers.get(keys::STATE)?)?;
+        let fresh = Delta::begin_in_memory(Arc::clone(&layers.fresh), layers.get(keys::STATE)?)?;
         self.put(Layers { fresh: Arc::new(fresh), frozen: None, base: layers.base.clone() });
-        layers.fresh.retire();
         Ok(())
     }
 
