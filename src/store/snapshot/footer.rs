@@ -2,7 +2,8 @@
 //!
 //! Little-endian, 128 bytes: magic 8, format 4, footer crc32c 4, sequence 8, hash of that record 32, entries 8, bytes of
 //! all blocks 8, packed bytes of the directory 8, its unpacked bytes 8, crc32c of the packed directory 4, zeros 4, SHA-256
-//! of everything before the footer 32.
+//! of everything before the footer 32. Every format keeps its size, magic, format and checksum here: damage must not be
+//! taken for a newer program's work, which nobody may set aside.
 
 use crate::store::journal::{Hash, Head, crc_without, number32, number64, put};
 
@@ -51,7 +52,8 @@ impl Footer {
 
     pub fn decode(bytes: &[u8; FOOTER_BYTES]) -> Result<Self, Wrong> {
         let format = number32(bytes, 8).unwrap_or(0);
-        if !bytes.starts_with(&MAGIC) || format == 0 {
+        let right = number32(bytes, 12) == Some(crc_without(bytes, 12));
+        if !right || !bytes.starts_with(&MAGIC) || format == 0 {
             return Err(Wrong::Broken);
         }
         if format > FORMAT {
@@ -69,7 +71,31 @@ impl Footer {
                 sha256: hash(96)?,
             })
         };
-        let right = number32(bytes, 12) == Some(crc_without(bytes, 12));
-        read().filter(|_| right).ok_or(Wrong::Broken)
+        read().ok_or(Wrong::Broken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_format_is_damage_and_a_newer_one_is_not() {
+        let footer = Footer {
+            head: Head { seq: 7, hash: [1; 32] },
+            entries: 3,
+            blocks_bytes: 100,
+            directory_packed: 20,
+            directory_bytes: 40,
+            directory_crc: 5,
+            sha256: [2; 32],
+        };
+        let mut bytes = footer.encode();
+        assert_eq!(Footer::decode(&bytes), Ok(footer));
+        put(&mut bytes, 8, &(FORMAT + 1).to_le_bytes());
+        assert_eq!(Footer::decode(&bytes), Err(Wrong::Broken));
+        let sum = crc_without(&bytes, 12);
+        put(&mut bytes, 12, &sum.to_le_bytes());
+        assert_eq!(Footer::decode(&bytes), Err(Wrong::Newer(FORMAT + 1)));
     }
 }
