@@ -95,12 +95,13 @@ impl Monitor {
     /// # Errors
     /// When decisions cannot be read; what was learnt before stays.
     pub async fn learn(&self) -> Result<(), StoreError> {
-        let mut learnt = (*self.learnt()).clone();
-        let before = learnt.seq();
-        learnt.catch_up(&*self.store).await?;
-        if learnt.seq() != before {
-            *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(learnt);
+        let learnt = self.learnt();
+        if self.store.counts().await?.seq == learnt.seq() {
+            return Ok(());
         }
+        let mut learnt = (*learnt).clone();
+        learnt.catch_up(&*self.store).await?;
+        *self.learnt.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(learnt);
         Ok(())
     }
 

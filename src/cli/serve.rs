@@ -85,7 +85,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         let scheduled = scheduled(&profiles);
         context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
-        let learning = tokio::spawn(learn(Arc::clone(&monitor), stopped.clone()));
+        let learning = tokio::spawn(learn(Arc::clone(&monitor)));
         let mut ended = stopped;
         let shutdown = async move {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
@@ -121,17 +121,14 @@ fn scheduled(profiles: &BTreeMap<String, Profile>) -> BTreeMap<String, Arc<Profi
     with_schedule.map(|(id, profile)| (id.clone(), Arc::new(profile.clone()))).collect()
 }
 
-/// Takes in what reviewers decide, for the places of hits to come.
-async fn learn(monitor: Arc<Monitor>, mut stopped: watch::Receiver<bool>) {
+/// Takes in what reviewers decide, for the places of hits to come, for as long as it is let.
+async fn learn(monitor: Arc<Monitor>) {
     loop {
         match monitor.learn().await {
             Ok(()) => tracing::debug!(decided = monitor.learnt().decided(), "took in what was decided"),
             Err(error) => tracing::warn!(%error, "cannot take in what was decided"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(LEARN_EVERY) => {}
-            _ = stopped.wait_for(|stop| *stop) => return,
-        }
+        tokio::time::sleep(LEARN_EVERY).await;
     }
 }
 

@@ -71,11 +71,11 @@ pub fn priority(findings: &[Finding], learnt: &Learnt) -> u8 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::model::FindingKind;
 
-    fn finding(family: &str, surface: &str, score: f64) -> Finding {
+    pub fn finding(family: &str, surface: &str, score: f64) -> Finding {
         Finding {
             kind: FindingKind::Mark,
             reference: "m".into(),

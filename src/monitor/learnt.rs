@@ -210,27 +210,13 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{AccountName, Decision, FindingKind, Listing, NewHit, Reason, Severity, SystemClock, Timestamp},
+        model::{AccountName, Decision, Listing, NewHit, Reason, Severity, SystemClock, Timestamp},
+        monitor::group,
         store::{Batch, ClaimSpec, MemoryStore, Order, Settings, SledStore, Write},
     };
 
     fn finding(mark: &str, score: f64) -> Finding {
-        Finding {
-            kind: FindingKind::Mark,
-            reference: mark.into(),
-            family: "f".into(),
-            surface: "title".into(),
-            start: 0,
-            end: 2,
-            text: "云雀".into(),
-            word: "云雀".into(),
-            channels: Vec::new(),
-            score,
-            severity: Severity::High,
-            citation: String::new(),
-            explanation: Vec::new(),
-            suppressed: None,
-        }
+        Finding { reference: mark.into(), ..group::tests::finding("f", "title", score) }
     }
 
     async fn decide(store: &dyn Store, mark: &str, n: u32, verdict: Verdict) -> HitId {
