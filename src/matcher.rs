@@ -5,6 +5,7 @@
 //! against the others it overlaps. What is set aside is kept with its reason, never dropped. Who sees
 //! a finding, and what is done, belongs to the rooms below.
 
+mod calibration;
 mod context;
 mod nice;
 mod overlap;

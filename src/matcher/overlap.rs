@@ -7,8 +7,10 @@ use crate::model::Finding;
 /// What is written as it is comes before what only may be meant. Marks of different holders with the very same words all
 /// stand: each holder's case is its own.
 pub(super) fn longest_wins(findings: &mut [Finding]) {
-    findings
-        .sort_by(|a, b| guessed(a).cmp(&guessed(b)).then(length(b).cmp(&length(a))).then(b.score.total_cmp(&a.score)));
+    findings.sort_by(|a, b| {
+        let sooner = (guessed(a), length(b)).cmp(&(guessed(b), length(a)));
+        sooner.then(as_it_is(b).cmp(&as_it_is(a))).then(b.score.total_cmp(&a.score))
+    });
     for index in 1..findings.len() {
         let (winners, rest) = findings.split_at_mut(index);
         let Some(loser) = rest.first_mut() else { return };
@@ -19,7 +21,7 @@ pub(super) fn longest_wins(findings: &mut [Finding]) {
             winner.suppressed.is_none()
                 && match (guessed(winner), guessed(loser)) {
                     (false, true) => inside,
-                    _ => overlap && (!same || winner.family == loser.family),
+                    _ => overlap && (!same || winner.family == loser.family || as_it_is(winner) && !as_it_is(loser)),
                 }
         });
         if let Some(winner) = covered {
@@ -31,6 +33,11 @@ pub(super) fn longest_wins(findings: &mut [Finding]) {
 /// Whether another word stands there, and the mark may be meant by it.
 fn guessed(finding: &Finding) -> bool {
     finding.channels.iter().any(|channel| channel.is_guess())
+}
+
+/// Whether nobody hid anything: it is written as registered, or in another form of the same characters.
+fn as_it_is(finding: &Finding) -> bool {
+    !finding.channels.iter().any(|channel| channel.is_disguise())
 }
 
 fn length(finding: &Finding) -> usize {

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::{context, nice::Classes, surprise, verify::Fit};
+use super::{calibration, context, nice::Classes, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
     model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
@@ -65,7 +65,13 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
     let disguised = channels.iter().any(|channel| channel.is_disguise());
     let authorised = authorised(occurrence, listing);
     steps.extend(authorised.clone());
-    let score = run_up(&mut steps);
+    let mut score = run_up(&mut steps);
+    if !channels.iter().any(|channel| channel.is_guess())
+        && let Some(step) = calibration::step(score)
+    {
+        steps.push(step);
+        score = run_up(&mut steps);
+    }
     Finding {
         kind: FindingKind::Mark,
         reference: mark.id.as_str().to_owned(),
@@ -262,7 +268,8 @@ fn offer(
         steps.push(step);
     }
     let corroborated = steps.iter().any(|step| step.factor > 1.0);
-    if !of_goods.is_empty()
+    // A mark without classes has one thing that speaks for it: where brands stand, in front.
+    if (!of_goods.is_empty() || !fit.leads)
         && !corroborated
         && occurrence.alignment.is_none()
         && surprise::is_everyday(occurrence, &surface.folded)

@@ -12,7 +12,7 @@ use crate::{
 pub(super) struct Fit {
     /// Something stands between its characters that the spelling does not have.
     pub(super) broken: bool,
-    /// It begins the text, or stands after a gap.
+    /// It begins the text, alone or behind its Latin name, or stands after a gap.
     pub(super) leads: bool,
     /// It has an edge on both sides.
     pub(super) alone: bool,
@@ -25,6 +25,8 @@ pub(super) struct Fit {
 /// Shortest mark that is recognised where it is written together with other words, and the shortest such word, in letters.
 const MIN_GLUED: usize = 4;
 const MIN_GLUE: usize = 3;
+/// Shortest Latin name that a shop writes before the Chinese one, in letters.
+const MIN_LATIN_NAME: usize = 2;
 
 /// None when it is not the spelling at all.
 pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -> Option<Fit> {
@@ -48,7 +50,8 @@ pub(super) fn verify(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>) -
     if visible && !gaps_are_deliberate(occurrence, folded, latin, before && after) {
         return None;
     }
-    Some(Fit { broken: !gaps.is_empty(), leads: before, alone: before && after && !glued, latin, glued })
+    let leads = before || behind_latin(folded, units.start);
+    Some(Fit { broken: !gaps.is_empty(), leads, alone: before && after && !glued, latin, glued })
 }
 
 /// What is left of the Latin word on either side is an everyday word, and the whole is none: `pineapple` holds no `apple`.
@@ -60,6 +63,14 @@ fn glued_to_words(folded: &Folded, units: &Range<usize>) -> bool {
         |from: usize, to: usize| lexicon::word((from..to).filter_map(|unit| folded.char_at(unit)).map(|c| c as u32));
     let word = |from: usize, to: usize| from == to || to - from >= MIN_GLUE && known(from, to).is_some();
     units.len() >= MIN_GLUED && word(start, units.start) && word(units.end, end) && known(start, end).is_none()
+}
+
+/// Only one Latin word stands before `unit`: `camel骆驼 双肩包`.
+fn behind_latin(folded: &Folded, unit: usize) -> bool {
+    unit >= MIN_LATIN_NAME
+        && (0..unit).all(|before| folded.char_at(before).is_some_and(|c| c.is_ascii_alphanumeric()))
+        && folded.char_at(unit).is_some_and(|c| !c.is_ascii())
+        && !(1..unit).any(|before| folded.gap_before(before).has(Gap::SEEN))
 }
 
 /// A gap that ends a word stands at `unit`, or the text ends, or the script changes.

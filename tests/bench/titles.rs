@@ -31,7 +31,7 @@ fn main() {
     println!("{} titles, {} marks", titles.len(), marks.len());
     reliability(&titles, &marks, &brands_of);
     let verbose = std::env::args().any(|argument| argument == "--verbose");
-    for queue_from in [0.0, 0.35, 0.5, 0.6, 0.7] {
+    for queue_from in [0.0, 0.35, 0.5, 0.9, 0.95] {
         let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), None, Settings { queue_from });
         let (mut right, mut wrong, mut missed, mut unmarked_flagged, mut unmarked) = (0, 0, 0, 0, 0);
         for title in &titles {
@@ -58,29 +58,81 @@ fn main() {
     }
 }
 
-/// How often findings of each score are right: a score that is a chance is right as often as it says.
+/// How often findings of each score are right, on the half the shipped calibration was fitted to and on the other half.
+///
+/// What a fit to the first half would be today stands below it: score of the word alone, and the chance.
 fn reliability(
     titles: &[serde_json::Value],
     marks: &[Mark],
     brands_of: &dyn Fn(&serde_json::Value) -> BTreeSet<String>,
 ) {
     let matcher = Matcher::new(Arc::new(Register::new(marks.to_vec())), None, Settings { queue_from: 0.0 });
-    let mut bins = [(0_usize, 0_usize, 0.0_f64); 10];
-    let mut brier = 0.0;
-    for title in titles {
-        let listing: Listing = serde_json::from_value(serde_json::json!({"title": title["title"]})).unwrap();
-        let true_ones: BTreeSet<String> = brands_of(title).iter().map(|brand| fold(brand)).collect();
-        for finding in matcher.check(&listing, "2026-11-23".parse().unwrap()).findings {
-            let right = true_ones.contains(&fold(&finding.word));
-            let (count, of_them, sum) = &mut bins[((finding.score * 10.0) as usize).min(9)];
-            (*count, *of_them, *sum) = (*count + 1, *of_them + usize::from(right), *sum + finding.score);
-            brier += (finding.score - f64::from(u8::from(right))).powi(2);
+    let judged = |titles: &mut dyn Iterator<Item = &serde_json::Value>| -> Vec<(f64, f64, bool)> {
+        let mut judged = Vec::new();
+        for title in titles {
+            let listing: Listing = serde_json::from_value(serde_json::json!({"title": title["title"]})).unwrap();
+            let true_ones: BTreeSet<String> = brands_of(title).iter().map(|brand| fold(brand)).collect();
+            for finding in matcher.check(&listing, "2026-11-23".parse().unwrap()).findings {
+                judged.push((before(&finding), finding.score, true_ones.contains(&fold(&finding.word))));
+            }
         }
+        judged
+    };
+    let fitted = judged(&mut titles.iter().step_by(2));
+    let held_out = judged(&mut titles.iter().skip(1).step_by(2));
+    table("the half that the calibration was fitted to", &fitted);
+    let mut fit = String::new();
+    for (score, chance, count) in isotonic(&fitted) {
+        fit += &format!("  {score:.2} {chance:.2} ({count})");
     }
-    let all: usize = bins.iter().map(|(count, ..)| count).sum();
-    println!("reliability of {all} findings, Brier score {:.3}", brier / all.max(1) as f64);
+    println!("   a fit to it, score before, chance, findings:{fit}");
+    table("the half held out", &held_out);
+}
+
+/// The score before it was calibrated.
+fn before(finding: &Finding) -> f64 {
+    let calibrated = finding.explanation.iter().position(|step| step.code == "score.calibrated");
+    let steps = &finding.explanation[..calibrated.unwrap_or(finding.explanation.len())];
+    steps.iter().rev().find_map(|step| step.score).unwrap_or(finding.score)
+}
+
+fn table(name: &str, judged: &[(f64, f64, bool)]) {
+    let brier = |score: fn(&(f64, f64, bool)) -> f64| {
+        let sum: f64 = judged.iter().map(|one| (score(one) - f64::from(u8::from(one.2))).powi(2)).sum();
+        sum / judged.len().max(1) as f64
+    };
+    println!(
+        "{name}: {} findings, Brier score {:.3} (before calibration {:.3})",
+        judged.len(),
+        brier(|one| one.1),
+        brier(|one| one.0)
+    );
+    let mut bins = [(0_usize, 0_usize, 0.0_f64); 10];
+    for (_, score, right) in judged {
+        let (count, of_them, sum) = &mut bins[((score * 10.0) as usize).min(9)];
+        (*count, *of_them, *sum) = (*count + 1, *of_them + usize::from(*right), *sum + score);
+    }
     for (count, right, sum) in bins.iter().filter(|(count, ..)| *count > 0) {
         let mean = |sum: f64| sum / *count as f64;
         println!("   said {:.2}: right {:.2} of {count}", mean(*sum), mean(*right as f64));
     }
+}
+
+/// Pools neighbors until the share that is right rises with the score: mean score, share, count.
+fn isotonic(judged: &[(f64, f64, bool)]) -> Vec<(f64, f64, usize)> {
+    let mut sorted: Vec<(f64, bool)> = judged.iter().map(|(before, _, right)| (*before, *right)).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut pools: Vec<(f64, f64, usize)> = Vec::new();
+    for (score, right) in sorted {
+        pools.push((score, f64::from(u8::from(right)), 1));
+        while let [.., (a_score, a, a_count), (b_score, b, b_count)] = pools[..]
+            && a >= b
+        {
+            let count = a_count + b_count;
+            let mean = |a: f64, b: f64| (a * a_count as f64 + b * b_count as f64) / count as f64;
+            pools.truncate(pools.len() - 2);
+            pools.push((mean(a_score, b_score), mean(a, b), count));
+        }
+    }
+    pools
 }
