@@ -5,6 +5,7 @@
 //! against the others it overlaps. What is set aside is kept with its reason, never dropped. Who sees
 //! a finding, and what is done, belongs to the rooms below.
 
+mod apart;
 mod calibration;
 mod context;
 mod nice;
@@ -23,7 +24,7 @@ use crate::{
     marks::Register,
     model::{Finding, Findings, Listing},
     rules::RuleSet,
-    text::{FoldedSurface, fold_surfaces},
+    text::{Assembled, FoldedSurface, assembled},
 };
 
 pub use preview::{Preview, Previewer, Sample};
@@ -69,10 +70,16 @@ impl Matcher {
 
     /// Matches `listing` under the law of `on`, the day its facts were captured.
     pub fn check(&self, listing: &Listing, on: Date) -> Findings {
-        let surfaces = fold_surfaces(listing);
+        let plain = listing.surfaces();
+        let assembled = assembled(listing, &plain);
+        let surfaces: Vec<FoldedSurface<'_>> =
+            plain.iter().cloned().chain(assembled.iter().map(Assembled::surface)).map(FoldedSurface::new).collect();
         let mut all = self.mark_findings(listing, &surfaces, on);
         if let Some(rules) = &self.rules {
             all.extend(rules.findings(listing, &surfaces, on));
+        }
+        if !assembled.is_empty() {
+            all = all.into_iter().filter_map(|finding| apart::bring_back(finding, &assembled, &plain)).collect();
         }
         for finding in &mut all {
             if finding.suppressed.is_none() && finding.score < self.settings.queue_from {

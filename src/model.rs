@@ -19,7 +19,7 @@ pub use account::{Account, Role};
 pub use capture::Capture;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use diagnostic::Diagnostic;
-pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Step};
+pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Span, Step};
 pub use hit::{Decision, Hit, HitState, NewHit, Reason, Verdict};
 pub use id::{AccountName, CaptureId, HitId, IdError, ListingId, MarkId, RuleId};
 pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};

@@ -5,6 +5,7 @@
 //! a hidden word is whole again and how it was hidden is known. What a match is worth is decided below.
 
 mod alike;
+mod assembled;
 mod folded;
 mod gap;
 mod lattice;
@@ -18,6 +19,7 @@ mod surface;
 mod table;
 
 pub use alike::{Likeness, likeness, near};
+pub use assembled::{Assembled, How, assembled};
 pub use folded::{Folded, Span, fold};
 pub use gap::Gap;
 pub use lattice::{Lattice, Reading, Token, Via};

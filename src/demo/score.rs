@@ -234,6 +234,7 @@ mod tests {
             start: 0,
             end: 1,
             text: "栖".into(),
+            continues: Vec::new(),
             word: String::new(),
             channels: channels.to_vec(),
             score: 0.9,

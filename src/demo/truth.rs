@@ -138,7 +138,7 @@ impl Writing {
             Channel::LookAlike => Self::LookAlike,
             Channel::Split => Self::Split,
             Channel::Digit => Self::Digit,
-            Channel::Reversed | Channel::Reordered => Self::Order,
+            Channel::Reversed | Channel::Vertical | Channel::Reordered => Self::Order,
         });
         match (writings.next(), writings.next()) {
             (None, _) => Self::Plain,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::verify::joins_latin;
 use crate::{
     model::{Step, SurfaceKind},
-    text::{Folded, Gap, fold},
+    text::{Folded, Gap, fold, lexicon::Cuts},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -163,12 +163,14 @@ impl Surroundings {
     }
 
     /// Steps that the words around `units` call for: first what lowers, then what raises.
-    pub(super) fn around(&self, folded: &Folded, units: &Range<usize>) -> Vec<Step> {
+    ///
+    /// A word that is a piece of others in `cuts` says nothing: 是非 and 是不是 deny nothing.
+    pub(super) fn around(&self, folded: &Folded, cuts: &Cuts, units: &Range<usize>) -> Vec<Step> {
         if self.found.is_empty() {
             return Vec::new();
         }
         let lowering = TABLE.group.iter().enumerate().filter_map(|(of, group)| {
-            let word = self.lowers(of, group.within, folded, units)?;
+            let word = self.lowers(of, group.within, (folded, cuts), units)?;
             Some(step(&group.code, word, group.factor, &group.zh, &group.en))
         });
         let raising = TABLE.raise.iter().enumerate().filter_map(|(of, raise)| {
@@ -183,11 +185,22 @@ impl Surroundings {
         all.map(|(word, units)| (word.text.as_str(), units))
     }
 
-    fn lowers(&self, of: usize, within: usize, folded: &Folded, units: &Range<usize>) -> Option<&'static str> {
+    fn lowers(
+        &self,
+        of: usize,
+        within: usize,
+        (folded, cuts): (&Folded, &Cuts),
+        units: &Range<usize>,
+    ) -> Option<&'static str> {
         let near = |from: usize, to: usize| from <= to && to - from <= within && !parted(folded, from..to);
-        let before = self.all(of, Role::Before).find(|(_, found)| near(found.end, units.start));
-        let after = || self.all(of, Role::After).find(|(_, found)| near(units.end, found.start));
-        let anywhere = || self.all(of, Role::Anywhere).next();
+        // Beside the mark no border is asked for: the lexicon does not know where the mark begins.
+        let word = |found: &Range<usize>| {
+            (found.start == units.end || cuts.border(found.start))
+                && (found.end == units.start || cuts.border(found.end))
+        };
+        let before = self.all(of, Role::Before).find(|(_, found)| near(found.end, units.start) && word(found));
+        let after = || self.all(of, Role::After).find(|(_, found)| near(units.end, found.start) && word(found));
+        let anywhere = || self.all(of, Role::Anywhere).find(|(_, found)| word(found));
         before.or_else(after).or_else(anywhere).map(|(word, _)| word)
     }
 
@@ -234,11 +247,29 @@ mod tests {
         assert!(citation("2027-01-01".parse().unwrap()).contains("第七十二条"));
     }
 
+    fn around(text: &str, units: Range<usize>) -> Vec<String> {
+        let folded = Folded::new(text);
+        let steps = Surroundings::of(&folded).around(&folded, &super::super::surprise::cuts(&folded), &units);
+        steps.into_iter().map(|step| step.code).collect()
+    }
+
+    #[test]
+    fn a_piece_of_another_word_says_nothing() {
+        for (text, units) in
+            [("是非云雀跑鞋", 2..4), ("你是不是云雀粉丝", 4..6), ("非常云雀", 2..4), ("非法云雀店", 2..4)]
+        {
+            assert_eq!(around(text, units), [""; 0], "{text}");
+        }
+        for (text, units) in
+            [("非云雀跑鞋", 1..3), ("不是云雀跑鞋", 2..4), ("此款并非云雀", 4..6), ("店铺不是云雀的", 4..6)]
+        {
+            assert_eq!(around(text, units), ["context.negation"], "{text}");
+        }
+    }
+
     #[test]
     fn a_phrase_border_parts_the_context_from_the_word() {
-        let folded = Folded::new("适用于各种车型。云雀 跑鞋");
-        assert!(Surroundings::of(&folded).around(&folded, &(7..9)).is_empty());
-        let folded = Folded::new("适用于云雀 跑鞋");
-        assert_eq!(Surroundings::of(&folded).around(&folded, &(3..5))[0].code, "context.nominative");
+        assert_eq!(around("适用于各种车型。云雀 跑鞋", 7..9), [""; 0]);
+        assert_eq!(around("适用于云雀 跑鞋", 3..5), ["context.nominative"]);
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
             "nobody writes an innocent word in such a disguise",
         ));
     }
-    steps.extend(surroundings.around(&surface.folded, &occurrence.units));
+    steps.extend(surroundings.around(&surface.folded, cuts, &occurrence.units));
     steps.push(place(surface.surface.kind));
     let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
     let disguised = channels.iter().any(|channel| channel.is_disguise());
@@ -80,6 +80,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
         start: span.chars.start,
         end: span.chars.end,
         text,
+        continues: Vec::new(),
         word: occurrence.spelling.text.clone(),
         channels,
         score,

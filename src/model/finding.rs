@@ -61,6 +61,8 @@ pub enum Channel {
     Digit,
     /// Written backwards.
     Reversed,
+    /// Written in a column, to be read downwards.
+    Vertical,
     /// Its words in another order, or with others between.
     Reordered,
 }
@@ -82,6 +84,7 @@ impl Channel {
                 | Self::Split
                 | Self::Digit
                 | Self::Reversed
+                | Self::Vertical
                 | Self::Reordered
         )
     }
@@ -104,6 +107,7 @@ impl fmt::Display for Channel {
             Self::Split => "split",
             Self::Digit => "digit",
             Self::Reversed => "reversed",
+            Self::Vertical => "vertical",
             Self::Reordered => "reordered",
         })
     }
@@ -145,6 +149,19 @@ fn is_one(factor: &f64) -> bool {
     (factor - 1.0).abs() < f64::EPSILON
 }
 
+/// A stretch of a surface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Path of the surface.
+    pub surface: String,
+    /// First scalar value.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// The original text there.
+    pub text: String,
+}
+
 /// One place in a listing that a mark or a rule points at.
 ///
 /// `start` and `end` count Unicode scalar values in that surface's original text, so that
@@ -166,6 +183,9 @@ pub struct Finding {
     pub end: usize,
     /// The original text there.
     pub text: String,
+    /// Where the word goes on, when it was said over several captions or sent in several messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub continues: Vec<Span>,
     /// The mark's or rule's own word that was recognised.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub word: String,

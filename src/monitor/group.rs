@@ -84,6 +84,7 @@ pub(super) mod tests {
             start: 0,
             end: 1,
             text: "云".into(),
+            continues: Vec::new(),
             word: "云".into(),
             channels: Vec::new(),
             score,

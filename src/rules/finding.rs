@@ -107,6 +107,7 @@ impl Place<'_> {
             start: span.chars.start,
             end: span.chars.end,
             text,
+            continues: Vec::new(),
             word,
             channels,
             score,

@@ -84,6 +84,12 @@ impl Cuts {
         self.before.last().copied().unwrap_or(0.0)
     }
 
+    /// Whether a word ends and another begins at `place` in one of the best cuts.
+    pub fn border(&self, place: usize) -> bool {
+        const NEARLY: f32 = 0.1;
+        bits_at(&self.before, place) + bits_at(&self.behind, place) <= self.whole() + NEARLY
+    }
+
     /// What the words cost that stand in `stretch`, or partly in it: the whole less what is beside it.
     pub fn of(&self, stretch: Range<usize>) -> f32 {
         self.whole() - bits_at(&self.before, stretch.start) - bits_at(&self.behind, stretch.end)

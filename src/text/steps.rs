@@ -78,6 +78,7 @@ pub fn undone(channel: Channel, before: &str, after: &str, detail: &str) -> Step
         Channel::Split => ("拆开的字合为一字", "joined the parts of a split character"),
         Channel::Digit => ("数字、符号按读音还原为汉字", "read digits and signs aloud"),
         Channel::Reversed => ("从后往前读", "read from the end to the beginning"),
+        Channel::Vertical => ("竖着读", "read the lines downwards"),
         Channel::Reordered => ("按商标的次序读", "read its words in the order of the mark"),
     };
     let (mut zh, mut en) = (zh.to_owned(), en.to_owned());

@@ -14,12 +14,13 @@ pub struct FoldedSurface<'a> {
 
 /// Folds every surface of `listing`, in the order of [`Listing::surfaces`].
 pub fn fold_surfaces(listing: &Listing) -> Vec<FoldedSurface<'_>> {
-    listing
-        .surfaces()
-        .into_iter()
-        .map(|surface| {
-            let folded = Folded::new(surface.text);
-            FoldedSurface { surface, folded }
-        })
-        .collect()
+    listing.surfaces().into_iter().map(FoldedSurface::new).collect()
+}
+
+impl<'a> FoldedSurface<'a> {
+    /// Folds one surface.
+    pub fn new(surface: Surface<'a>) -> Self {
+        let folded = Folded::new(surface.text);
+        Self { surface, folded }
+    }
 }

@@ -209,7 +209,7 @@ impl Shown {
     fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
         let mut shown = Self { title: Vec::new(), surfaces: Vec::new(), attributes: Vec::new(), left_out: 0 };
         let surfaces = listing.surfaces();
-        let found = |surface: &Surface<'_>| findings.iter().any(|finding| finding.surface == surface.path);
+        let found = |surface: &Surface<'_>| !marks_on(&surface.path, findings).is_empty();
         let runs = |surface: &Surface<'_>| {
             let fold = surface.kind != SurfaceKind::Title;
             spans::runs(surface.text, &marks_on(&surface.path, findings), fold, words)
@@ -239,16 +239,17 @@ impl Shown {
 
 /// Where on the surface at `path` findings stand.
 pub(super) fn marks_on(path: &str, findings: &[Finding]) -> Vec<MarkedSpan> {
-    findings
-        .iter()
-        .filter(|finding| finding.surface == path)
-        .map(|finding| MarkedSpan {
-            start: finding.start,
-            end: finding.end,
-            severity: finding.severity,
-            quiet: finding.suppressed.is_some(),
-        })
-        .collect()
+    let mut marks = Vec::new();
+    for finding in findings {
+        let severity = finding.severity;
+        let mut mark =
+            |start, end| marks.push(MarkedSpan { start, end, severity, quiet: finding.suppressed.is_some() });
+        if finding.surface == path {
+            mark(finding.start, finding.end);
+        }
+        finding.continues.iter().filter(|span| span.surface == path).for_each(|span| mark(span.start, span.end));
+    }
+    marks
 }
 
 fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (String, String) {

@@ -1,11 +1,12 @@
 //! Listings, marks, and what sellers do to a mark: shared by the bench and the suite.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use fastrand::Rng;
 use markwarden::{
     matcher::Matcher,
     model::{Channel, Findings, Listing, Mark},
+    text::lexicon,
 };
 
 /// Words to write listings with, the common ones more often, and characters to make marks of.
@@ -38,13 +39,23 @@ impl Language {
         &self.words[self.words.partition_point(|(_, sum)| *sum <= at).min(self.words.len() - 1)].0
     }
 
+    /// A word that says nothing of a mark beside it.
+    fn silent_word(&self, random: &mut Rng) -> &str {
+        loop {
+            let word = self.word(random);
+            if !SPEAKING.iter().any(|speaking| word.contains(speaking)) {
+                return word;
+            }
+        }
+    }
+
     pub fn text(&self, random: &mut Rng, characters: usize) -> String {
         let (mut text, mut length) = (String::new(), 0);
         while length < characters {
             let token = match random.u8(..20) {
                 0 => ENGLISH[random.usize(..ENGLISH.len())].to_owned(),
                 1 => format!("{}{}", random.u16(1..2000), ["cm", "ml", "g", "件", "色", ""][random.usize(..6)]),
-                _ => self.word(random).to_owned(),
+                _ => self.silent_word(random).to_owned(),
             };
             text.push_str(&token);
             length += token.chars().count();
@@ -67,6 +78,12 @@ impl Language {
         }
     }
 }
+
+/// Words that say how a mark beside them is used; they lower a finding as they should, whatever the disguise.
+const SPEAKING: &[&str] = &[
+    "二手", "中古", "回收", "闲置", "适", "兼容", "用于", "可用", "通用", "专用", "替", "配", "搭", "维修", "保养",
+    "改装", "机型", "类似", "对比", "不是", "非", "无关",
+];
 
 /// Latin words of Chinese listings.
 const ENGLISH: &[&str] = &[
@@ -513,12 +530,18 @@ pub fn recall(sample: &Sample<'_>, (name, way): (&str, Way), missed: &mut dyn Fn
     let on = "2026-11-26".parse().unwrap();
     let random = &mut Rng::with_seed(17);
     let mut cells = Cells::new();
+    let others: HashSet<&str> = texts.iter().map(String::as_str).collect();
     for (at, text) in texts.iter().enumerate() {
         let length = text.chars().count().min(6);
         if length < 2 || cells.get(&length).is_some_and(|(_, of)| *of >= each) {
             continue;
         }
-        let Some(written) = way(evasions, text, random).filter(|written| name == "plain" || written != text) else {
+        // Who writes another registered mark, or a plain English word, hides nothing.
+        let hides = |written: &String| {
+            let word = written.chars().map(u32::from);
+            !(others.contains(written.as_str()) || written.is_ascii() && lexicon::word(word).is_some())
+        };
+        let Some(written) = way(evasions, text, random).filter(|written| name == "plain" || hides(written)) else {
             continue;
         };
         let (left, right) = (language.text(random, 8), language.text(random, 14));

@@ -104,6 +104,7 @@ pub fn hit(n: u64, whole: bool) -> NewHit {
         start,
         end: start + family.chars().count(),
         text: family.clone(),
+        continues: Vec::new(),
         word: family.clone(),
         channels: Vec::new(),
         score,
