@@ -208,6 +208,11 @@ impl Folded {
         matches!(table::entry(c), table::Entry::Gap(kind) if Gap(kind).has(Gap::SEEN))
     }
 
+    /// Whether the fold keeps a character.
+    pub(super) fn is_unit(c: char) -> bool {
+        !matches!(table::entry(c), table::Entry::Gap(_))
+    }
+
     /// What was dropped before `unit`; after the last unit when `unit` is `len()`.
     pub fn gap_before(&self, unit: usize) -> Gap {
         self.units.get(unit).map_or(self.tail, |unit| unit.gap())

@@ -61,6 +61,41 @@ fn every_disguise_is_undone_and_named() {
 }
 
 #[test]
+fn what_is_said_over_several_captions_is_heard_as_one() {
+    let timeline = serde_json::json!([
+        {"at_ms": 1000, "text": "今天给大家带来三只", "speaker": "主播"},
+        {"at_ms": 2500, "text": "有没有券", "kind": "danmaku", "speaker": "买家"},
+        {"at_ms": 4000, "text": "松鼠的坚果礼盒", "speaker": "主播"},
+        {"at_ms": 60_000, "text": "口感很耐", "speaker": "主播"},
+        {"at_ms": 190_000, "text": "克数也足", "speaker": "主播"},
+    ]);
+    let findings = check(MARKS, serde_json::json!({"title": "直播间", "timeline": timeline}));
+    let [finding] = &findings.findings[..] else { panic!("{findings:#?}") };
+    assert_eq!((&*finding.reference, &*finding.surface, finding.start, finding.end), ("m2", "timeline[0].text", 7, 9));
+    assert_eq!(finding.text, "三只");
+    let [rest] = &finding.continues[..] else { panic!("{finding:#?}") };
+    assert_eq!((&*rest.surface, rest.start, rest.end, &*rest.text), ("timeline[2].text", 0, 2, "松鼠"));
+    assert_eq!(finding.explanation[0].code, "text.continued");
+    assert!(finding.channels.is_empty());
+}
+
+#[test]
+fn a_column_is_read_downwards() {
+    let text = "正三包\n品只邮\n保松到\n真鼠家";
+    let findings = check(MARKS, serde_json::json!({"title": "坚果", "images": [{"text": text}]}));
+    let [finding] = &findings.findings[..] else { panic!("{findings:#?}") };
+    assert_eq!((&*finding.reference, &finding.channels[..]), ("m2", &[Channel::Vertical][..]));
+    let there: String = text.chars().skip(finding.start).take(finding.end - finding.start).collect();
+    assert_eq!((&*finding.text, &*there), ("三包\n品只邮\n保松到\n真鼠", "三包\n品只邮\n保松到\n真鼠"));
+    // A single column of a picture's text, one character a line.
+    let findings = check(MARKS, serde_json::json!({"title": "坚果", "images": [{"text": "三\n只\n松\n鼠\n正品"}]}));
+    assert!(findings.findings.iter().any(|finding| finding.reference == "m2"), "{findings:#?}");
+    // A list of goods is no column.
+    let list = "三文鱼\n只\n松子仁100克\n鼠标垫";
+    assert!(check(MARKS, serde_json::json!({"title": "坚果", "description": list})).findings.is_empty());
+}
+
+#[test]
 fn two_characters_with_one_replaced_need_their_class() {
     let with = |title: &str, category: &str| {
         let findings = check(MARKS, serde_json::json!({ "title": title, "category": [category] }));
