@@ -24,6 +24,8 @@ use crate::{
 
 /// Folder of WARC files inside the data folder.
 pub const EVIDENCE: &str = "evidence";
+/// The registry's folder in the data folder.
+pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
 pub const ACCOUNTS: &str = "accounts.json";
 
@@ -111,7 +113,11 @@ impl App {
     /// When the marks cannot be read.
     pub fn monitor(&self, rules: RuleSet) -> Result<Arc<Monitor>> {
         let monitor = Monitor::new(Arc::clone(&self.store), self.clock(), Some(Arc::new(rules)), self.config.matcher);
-        Ok(Arc::new(self.wait(monitor)?))
+        let monitor = self.wait(monitor)?;
+        if !self.config.matcher.registry {
+            return Ok(Arc::new(monitor));
+        }
+        Ok(Arc::new(monitor.with_registry(self.config.data.join(REGISTRY)).context("opening the registry")?))
     }
 
     /// What crawls share. `stop` becomes true when they are to end; WARC files are written where `evidence` says so.

@@ -11,17 +11,18 @@ mod context;
 mod nice;
 mod overlap;
 mod preview;
+mod registered;
 mod score;
 mod surprise;
 mod verify;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    marks::Register,
+    marks::{Occurrence, Register, registry::View},
     model::{Finding, Findings, Listing},
     rules::RuleSet,
     text::{Assembled, FoldedSurface, assembled},
@@ -38,11 +39,13 @@ pub const QUEUE_FROM: f64 = 0.35;
 pub struct Settings {
     /// Findings with a score below this are set aside, not queued: 0 to 1.
     pub queue_from: f64,
+    /// Whether the registry in the data folder is asked too, when one was built.
+    pub registry: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { queue_from: QUEUE_FROM }
+        Self { queue_from: QUEUE_FROM, registry: true }
     }
 }
 
@@ -51,7 +54,10 @@ impl Default for Settings {
 pub struct Matcher {
     register: Arc<Register>,
     rules: Option<Arc<RuleSet>>,
+    registry: Option<Arc<View>>,
     settings: Settings,
+    /// Hashes of register and rules.
+    made_with: String,
     version: String,
 }
 
@@ -60,7 +66,16 @@ impl Matcher {
     pub fn new(register: Arc<Register>, rules: Option<Arc<RuleSet>>, settings: Settings) -> Self {
         let set = rules.as_ref().map_or("none", |rules| rules.hash());
         let version = format!("marks:{} rules:{}", register.hash(), set.get(..16).unwrap_or(set));
-        Self { register, rules, settings, version }
+        Self { register, rules, registry: None, settings, version: version.clone(), made_with: version }
+    }
+
+    /// Asks a registry too: all registered words of a jurisdiction, most of which nobody watches for.
+    #[must_use]
+    pub fn with_registry(mut self, registry: Arc<View>) -> Self {
+        let (base, changes) = (registry.base().generation(), registry.delta().len());
+        self.version = format!("{} registry:{base}+{changes}", self.made_with);
+        self.registry = Some(registry);
+        self
     }
 
     /// What findings are made with: hashes of the register and the rule set.
@@ -99,12 +114,15 @@ impl Matcher {
         let mut findings = Vec::new();
         for surface in surfaces {
             let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes.of);
-            if occurrences.is_empty() {
+            let registered = self.registry.as_ref().map(|registry| registry.find(&surface.folded)).unwrap_or_default();
+            if occurrences.is_empty() && registered.is_empty() {
                 continue;
             }
             let surroundings = &context::Surroundings::of(&surface.folded);
             let cuts = &surprise::cuts(&surface.folded);
-            let scene = score::Scene { surface, surroundings, cuts, listing, classes: &classes, on };
+            let taken = |units: &Range<usize>| occurrences.iter().any(|occurrence| occurrence.units == *units);
+            let registered = registered::words(registered, (&surface.folded, cuts), (&classes.of, on), taken);
+            let scene = score::Scene { surface, surroundings, cuts, listing, classes: &classes, on, watched: true };
             let mut found: Vec<Finding> = occurrences
                 .into_iter()
                 .filter(|occurrence| occurrence.mark.in_force(on))
@@ -113,6 +131,14 @@ impl Matcher {
                     Some(score::finding(&occurrence, &fit, &scene))
                 })
                 .collect();
+            let scene = score::Scene { watched: false, ..scene };
+            found.extend(registered.iter().filter_map(|word| {
+                let span = surface.folded.span(word.units.clone());
+                let (mark, spelling, units) = (&word.mark, &word.spelling, word.units.clone());
+                let occurrence = Occurrence { mark, spelling, units, span, alignment: None };
+                let finding = score::finding(&occurrence, &verify::verify(&occurrence, surface)?, &scene);
+                (finding.score >= self.settings.queue_from).then_some(finding)
+            }));
             overlap::longest_wins(&mut found);
             findings.extend(found);
         }

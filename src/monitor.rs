@@ -8,7 +8,8 @@ mod learnt;
 
 use std::{
     collections::BTreeSet,
-    sync::{Arc, PoisonError, RwLock},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use async_trait::async_trait;
@@ -19,7 +20,10 @@ pub use learnt::Learnt;
 
 use crate::{
     crawl::{Fetched, Sink, SinkError},
-    marks::Register,
+    marks::{
+        Register,
+        registry::{Reader, RegistryError},
+    },
     matcher::{self, Matcher},
     model::{Clock, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
     rules::RuleSet,
@@ -32,6 +36,8 @@ pub struct Monitor {
     clock: Arc<dyn Clock>,
     settings: matcher::Settings,
     rules: Option<Arc<RuleSet>>,
+    /// The registry's folder, and the registry once there is one.
+    registry: Option<(PathBuf, Mutex<Option<Reader>>)>,
     current: RwLock<Current>,
     learnt: RwLock<Arc<Learnt>>,
 }
@@ -65,9 +71,41 @@ impl Monitor {
     ) -> Result<Self, StoreError> {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules.clone(), settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let monitor = Self { store, clock, settings, rules, current, learnt: RwLock::default() };
+        let monitor = Self { store, clock, settings, rules, registry: None, current, learnt: RwLock::default() };
         monitor.refresh().await?;
         Ok(monitor)
+    }
+
+    /// Asks the registry in `folder` too, from when there is one.
+    ///
+    /// # Errors
+    /// When it is damaged or of a newer program.
+    pub fn with_registry(mut self, folder: PathBuf) -> Result<Self, RegistryError> {
+        self.registry = Some((folder, Mutex::default()));
+        self.refresh_registry()?;
+        Ok(self)
+    }
+
+    /// Takes up what was changed in the registry since the last time.
+    ///
+    /// # Errors
+    /// When it cannot be read; what it said before stays in use.
+    pub fn refresh_registry(&self) -> Result<(), RegistryError> {
+        let Some((folder, reader)) = &self.registry else { return Ok(()) };
+        let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = match &*reader {
+            Some(reader) => reader.refresh()?,
+            None => match Reader::open(folder) {
+                Ok(opened) => reader.insert(opened).view().base().spellings() > 0,
+                Err(RegistryError::Missing { .. }) => false,
+                Err(error) => return Err(error),
+            },
+        };
+        if let Some(reader) = reader.as_ref().filter(|_| changed) {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.matcher = Arc::new(Matcher::clone(&current.matcher).with_registry(reader.view()));
+        }
+        Ok(())
     }
 
     /// Takes over marks that changed since the last time; the matcher is built aside and swapped.
@@ -85,6 +123,14 @@ impl Monitor {
         marks.retain(|mark| !replaced.contains(&mark.id));
         marks.extend(delta.put.iter().cloned());
         let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), self.rules.clone(), self.settings);
+        let view = self
+            .registry
+            .as_ref()
+            .and_then(|(_, reader)| Some(reader.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.view()));
+        let matcher = match view {
+            Some(view) => matcher.with_registry(view),
+            None => matcher,
+        };
         let current = Current { generation: delta.generation, marks, matcher: Arc::new(matcher) };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
         Ok(())

@@ -45,6 +45,9 @@ pub struct Args {
     /// Run no rules.
     #[arg(long)]
     no_rules: bool,
+    /// The data folder whose registry is asked too (see `marks registry build`).
+    #[arg(long, value_name = "DIR")]
+    registry: Option<PathBuf>,
     /// The day whose law applies to listings without `captured_at`; today when absent.
     #[arg(long, value_name = "DATE")]
     on: Option<Date>,
@@ -66,8 +69,8 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be read or a line is no listing; what came before it has been printed.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    if args.marks.is_empty() && args.no_rules {
-        bail!("there is nothing to check for: give --marks FILE, or leave out --no-rules");
+    if args.marks.is_empty() && args.registry.is_none() && args.no_rules {
+        bail!("there is nothing to check for: give --marks FILE or --registry DIR, or leave out --no-rules");
     }
     let matcher = matcher(&args, context)?;
     let from_stdin = is_stdin(args.file.as_deref());
@@ -111,7 +114,11 @@ fn matcher(args: &Args, context: &Context) -> Result<Matcher> {
         (Some(folder), false) => Some(Arc::new(app::rules(folder)?)),
         (None, false) => Some(Arc::new(app::rules_or_builtin(&context.settings()?.rules)?)),
     };
-    Ok(Matcher::new(Arc::new(Register::new(all)), rules, Settings::default()))
+    let matcher = Matcher::new(Arc::new(Register::new(all)), rules, Settings::default());
+    Ok(match &args.registry {
+        Some(data) => matcher.with_registry(super::registry::read(data)?),
+        None => matcher,
+    })
 }
 
 struct Line {

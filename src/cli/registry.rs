@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -12,14 +13,13 @@ use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::{Context, Done, context::visible};
+use crate::app::REGISTRY as FOLDER;
 use crate::{
     marks::registry::{Change, NiceClasses, Reader, Registration, Registry, RegistryError, Row, RowError, Rows, View},
     model::MarkStatus,
     text::Folded,
 };
 
-/// The registry's folder in the data folder.
-const FOLDER: &str = "registry";
 /// Mistakes that are named; the others are counted.
 const MAX_MISTAKES: usize = 50;
 /// Most registrations that are changed at once.
@@ -110,6 +110,15 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         }
         What::Check => check(&folder, context),
     }
+}
+
+/// What the registry in a data folder says now.
+///
+/// # Errors
+/// When there is none, or it cannot be read.
+pub(super) fn read(data: &Path) -> Result<Arc<View>> {
+    let folder = data.join(FOLDER);
+    Ok(Reader::open(&folder).map_err(|error| advised(error, &folder))?.view())
 }
 
 fn build(folder: &Path, files: &[PathBuf], skip_mistakes: bool, context: &Context) -> Result<Done> {

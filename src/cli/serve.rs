@@ -153,6 +153,9 @@ async fn tick(
         if let Err(error) = monitor.refresh().await {
             tracing::warn!(%error, "cannot take over changed marks");
         }
+        if let Err(error) = monitor.refresh_registry() {
+            tracing::warn!(%error, "cannot take over the changed registry");
+        }
         for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
             let Some(profile) = profiles.get(&due.id) else { continue };
             if runs.get(&due.id).is_some_and(|run| !run.is_finished()) {

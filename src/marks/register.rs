@@ -212,6 +212,11 @@ fn ways_of(text: &str) -> Vec<(String, Option<Channel>)> {
 }
 
 impl Spelling {
+    /// A spelling of a registry, folded: it has no gaps of its own.
+    pub(crate) fn as_registered(folded: &str) -> Self {
+        Self { mark: 0, text: folded.to_owned(), alias: false, breaks: Vec::new(), via: None }
+    }
+
     fn new(mark: usize, text: &str, alias: bool, folded: &Folded, via: Option<Channel>) -> Self {
         let breaks = (1..folded.len()).filter(|&unit| !folded.gap_before(unit).is_empty()).collect();
         Self { mark, text: text.to_owned(), alias, breaks, via }

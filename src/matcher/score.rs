@@ -24,11 +24,13 @@ pub(super) struct Scene<'a> {
     pub(super) classes: &'a Classes,
     /// The day whose law applies.
     pub(super) on: Date,
+    /// Whether the mark is watched for its holder; else it only stands in the registry.
+    pub(super) watched: bool,
 }
 
 /// Makes the finding of one verified occurrence.
 pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>) -> Finding {
-    let Scene { surface, surroundings, cuts, listing, classes, on } = *scene;
+    let Scene { surface, surroundings, cuts, listing, classes, on, watched } = *scene;
     let mark = occurrence.mark;
     let original = surface.surface.text;
     let span = occurrence.span.clone();
@@ -47,6 +49,9 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
             .chain(surprise::of_word(occurrence, &surface.folded, cuts))
             .collect(),
     });
+    if !watched {
+        steps.push(unwatched(occurrence.units.len()));
+    }
     if fit.glued {
         steps.push(plain_step("score.glued", 0.8, "与别的单词连写", "written together with other words"));
     }
@@ -66,7 +71,8 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
     let authorised = authorised(occurrence, listing);
     steps.extend(authorised.clone());
     let mut score = run_up(&mut steps);
-    if !channels.iter().any(|channel| channel.is_guess())
+    if watched
+        && !channels.iter().any(|channel| channel.is_guess())
         && let Some(step) = calibration::step(score)
     {
         steps.push(step);
@@ -201,6 +207,17 @@ fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit) -> Step {
     step.zh = format!("{length} 个字的词");
     step.en = format!("a word of {length} characters");
     step
+}
+
+/// A word of the registry stands in listings by accident, short ones all the time.
+fn unwatched(length: usize) -> Step {
+    let factor = if length > 2 { 0.4 } else { 0.12 };
+    plain_step(
+        "registry.unwatched",
+        factor,
+        "仅见于商标注册簿，无人委托监测",
+        "only in the registry: no holder watches for it",
+    )
 }
 
 /// How much a mark on this surface says about the offer: a buyer's review says little.

@@ -3,6 +3,8 @@
 //! A stretch of text is cut into everyday words as well as can be (`text::lexicon`); the bits that this costs are set against
 //! the bits of a mark standing there, disguised as it is. 麻烦 explains 大麻烦 better than 大麻 does; nothing explains 奈克.
 
+use std::ops::Range;
+
 use super::{
     context,
     score::{plain_step, rounded},
@@ -70,6 +72,11 @@ pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded, cuts: &Cuts)
         "文字更像是别的词，商标只是其中的一截",
         "the text reads as other words, the mark is only a piece of them",
     ))
+}
+
+/// Whether everyday words explain `units` at least as well as an unknown word standing there.
+pub(super) fn explains(folded: &Folded, cuts: &Cuts, units: &Range<usize>) -> bool {
+    cuts.of(units.clone()) < PLAIN_BITS + PATIENCE || lexicon::word(codes(folded, units.start, units.end)).is_some()
 }
 
 /// Whether the mark's word is one of everyday language; a rare name is none.

@@ -179,8 +179,7 @@ fn downwards(number: usize, surface: &Surface<'_>, all: &mut Vec<Assembled>) {
     let mut block: Vec<Vec<(u32, char)>> = Vec::new();
     let mut place = 0_u32;
     for line in surface.text.split('\n').chain(std::iter::once("")) {
-        let characters: Vec<(u32, char)> =
-            (place..).zip(line.chars()).filter(|(_, c)| Folded::is_unit(*c)).collect();
+        let characters: Vec<(u32, char)> = (place..).zip(line.chars()).filter(|(_, c)| Folded::is_unit(*c)).collect();
         place += line.chars().count() as u32 + 1;
         if !characters.is_empty() && characters.len() <= MAX_LINE {
             block.push(characters);

@@ -32,7 +32,8 @@ fn main() {
     reliability(&titles, &marks, &brands_of);
     let verbose = std::env::args().any(|argument| argument == "--verbose");
     for queue_from in [0.0, 0.35, 0.5, 0.9, 0.95] {
-        let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), None, Settings { queue_from });
+        let matcher =
+            Matcher::new(Arc::new(Register::new(marks.clone())), None, Settings { queue_from, ..Settings::default() });
         let (mut right, mut wrong, mut missed, mut unmarked_flagged, mut unmarked) = (0, 0, 0, 0, 0);
         for title in &titles {
             let listing: Listing = serde_json::from_value(serde_json::json!({"title": title["title"]})).unwrap();
@@ -66,7 +67,11 @@ fn reliability(
     marks: &[Mark],
     brands_of: &dyn Fn(&serde_json::Value) -> BTreeSet<String>,
 ) {
-    let matcher = Matcher::new(Arc::new(Register::new(marks.to_vec())), None, Settings { queue_from: 0.0 });
+    let matcher = Matcher::new(
+        Arc::new(Register::new(marks.to_vec())),
+        None,
+        Settings { queue_from: 0.0, ..Settings::default() },
+    );
     let judged = |titles: &mut dyn Iterator<Item = &serde_json::Value>| -> Vec<(f64, f64, bool)> {
         let mut judged = Vec::new();
         for title in titles {

@@ -20,6 +20,7 @@ mod matcher;
 mod moto;
 mod quality;
 mod real_pages;
+mod registered;
 mod robots;
 mod rules;
 mod serve;
