@@ -125,7 +125,7 @@ impl Matcher {
             let scene = score::Scene { surface, surroundings, cuts, listing, classes: &classes, on, watched: true };
             let mut found: Vec<Finding> = occurrences
                 .into_iter()
-                .filter(|occurrence| occurrence.mark.in_force(on))
+                .filter(|occurrence| occurrence.mark.in_force(on) && surprise::stands(occurrence, cuts))
                 .filter_map(|occurrence| {
                     let fit = verify::verify(&occurrence, surface)?;
                     Some(score::finding(&occurrence, &fit, &scene))

@@ -12,12 +12,17 @@ pub const MAX_UNITS: usize = 63;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// Bits of a hash of first characters: 128 KiB.
+const BEGUN_BITS: u32 = 20;
+
 type Map<V> = HashMap<u64, V, Mixed>;
 
 /// Which spellings begin where.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     spellings: Vec<Box<[char]>>,
+    /// A bit for each first two characters, and each single one, by a hash: where nothing begins is known near the processor.
+    begun: Vec<u64>,
     /// First two characters → bit `n` set when a spelling of `n` units begins so.
     lengths: Map<u64>,
     /// Hash of a whole spelling → its number, or the first of a chain.
@@ -41,7 +46,12 @@ impl Index {
         }
         let number = u32::try_from(self.spellings.len()).ok()?;
         chain.push(number);
-        *self.lengths.entry(start(&chars)).or_default() |= 1 << chars.len();
+        let start = start(&chars);
+        self.begun.resize(1 << (BEGUN_BITS - 6), 0);
+        if let Some(word) = self.begun.get_mut(begun(start) >> 6) {
+            *word |= 1 << (begun(start) & 63);
+        }
+        *self.lengths.entry(start).or_default() |= 1 << chars.len();
         self.spellings.push(chars);
         Some(number)
     }
@@ -67,8 +77,13 @@ impl Index {
         }
         for begin in 0..text.len() {
             let rest = text.get(begin..).unwrap_or(&[]);
-            let single = self.lengths.get(&start(rest.get(..1).unwrap_or(&[]))).copied().unwrap_or(0) & 0b10;
-            let mut lengths = self.lengths.get(&start(rest)).copied().unwrap_or(0) | single;
+            let may_begin =
+                |start: u64| self.begun.get(begun(start) >> 6).is_some_and(|word| word >> (begun(start) & 63) & 1 == 1);
+            let lengths_of = |start: u64| {
+                if may_begin(start) { self.lengths.get(&start).copied().unwrap_or(0) } else { 0 }
+            };
+            let single = lengths_of(start(rest.get(..1).unwrap_or(&[]))) & 0b10;
+            let mut lengths = lengths_of(start(rest)) | single;
             while lengths != 0 {
                 let length = lengths.trailing_zeros() as usize;
                 lengths &= lengths - 1;
@@ -90,6 +105,11 @@ impl Index {
 
 fn hash(chars: &[char]) -> u64 {
     chars.iter().fold(0, |sum, &c| sum.wrapping_mul(BASE).wrapping_add(c as u64 + 1))
+}
+
+/// The bit of a key of first characters.
+fn begun(start: u64) -> usize {
+    (start.wrapping_mul(BASE) >> (64 - BEGUN_BITS)) as usize
 }
 
 /// The first two characters as a key; one-character spellings have a key of their own.

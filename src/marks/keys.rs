@@ -3,10 +3,21 @@
 /// Spellings that one key may lead to; a key that is more common says nothing.
 const MAX_ANSWERS: usize = 64;
 
+const BITS_PER_KEY: usize = 16;
+/// Bits of a key below those that choose its word: the bits in the word, the rest of the hash shares some of them.
+const WORD_SHIFT: u32 = 12;
+
+/// The bits of a key in its word.
+#[inline]
+fn print(key: u64) -> u64 {
+    1 << (key & 63) | 1 << (key >> 6 & 63)
+}
+
 /// Hashed keys and who they lead to, without the keys themselves: buckets in a row, each with the rest of the hash.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    /// A bit for each key, by other bits of its hash than the bucket: most keys of a text lead nowhere.
+    /// Two bits of a word for each key, by other bits of its hash than the bucket: most keys of a text lead nowhere, and what
+    /// says so stays near the processor.
     known: Vec<u64>,
     /// Where each bucket begins in `answers`; one more at the end.
     buckets: Vec<u32>,
@@ -19,15 +30,15 @@ impl Keys {
     pub(super) fn new(pairs: &[(u64, u32)]) -> Self {
         let bits = (pairs.len().max(1) as u64).next_power_of_two().trailing_zeros().clamp(4, 26);
         let mut buckets = vec![0_u32; (1 << bits) + 1];
-        let mut known = vec![0_u64; 1 << (bits + 3 - 6)];
+        let mut known = vec![0_u64; (pairs.len() * BITS_PER_KEY / 64).next_power_of_two()];
         let bucket = |key: u64| (key >> (64 - bits)) as usize;
         let filter = known.len() - 1;
         for (key, _) in pairs {
             if let Some(count) = buckets.get_mut(bucket(*key) + 1) {
                 *count += 1;
             }
-            if let Some(word) = known.get_mut((*key >> 6) as usize & filter) {
-                *word |= 1 << (*key & 63);
+            if let Some(word) = known.get_mut((*key >> WORD_SHIFT) as usize & filter) {
+                *word |= print(*key);
             }
         }
         let mut sum = 0;
@@ -48,14 +59,19 @@ impl Keys {
         Self { known, buckets, answers, bits }
     }
 
+    /// Whether `key` may lead to anybody.
+    #[inline]
+    pub(super) fn may_have(&self, key: u64) -> bool {
+        let filter = self.known.len().wrapping_sub(1);
+        self.known.get((key >> WORD_SHIFT) as usize & filter).is_some_and(|word| !word & print(key) == 0)
+    }
+
     /// Whom `key` leads to; now and then someone who shares the rest of a hash.
     #[inline]
     pub(super) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
-        let filter = self.known.len().wrapping_sub(1);
-        let known = self.known.get((key >> 6) as usize & filter).is_some_and(|word| word >> (key & 63) & 1 == 1);
         let bucket = (key >> (64 - self.bits)) as usize;
         let bound = |bucket: usize| self.buckets.get(bucket).map_or(0, |bound| *bound as usize);
-        let range = if known { bound(bucket)..bound(bucket + 1) } else { 0..0 };
+        let range = if self.may_have(key) { bound(bucket)..bound(bucket + 1) } else { 0..0 };
         let answers = self.answers.get(range).unwrap_or(&[]).iter();
         answers.filter(move |(rest, _)| *rest == key as u32).take(MAX_ANSWERS).map(|(_, pattern)| *pattern)
     }

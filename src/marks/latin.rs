@@ -66,6 +66,15 @@ impl Latin {
             if lexicon::word(tokens.iter().map(|token| token.code)).is_some() {
                 continue;
             }
+            // Numbers are none.
+            if tokens
+                .iter()
+                .filter(|token| u8::try_from(token.code).is_ok_and(|byte| byte.is_ascii_alphabetic()))
+                .count()
+                < 2
+            {
+                continue;
+            }
             let signs = tokens.iter().any(|token| token.sign);
             for with_signs in [false, true] {
                 if with_signs && !signs {

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::{
     align::{Alignment, align},
-    gates::{Gates, Pairs},
+    gates::{Gate, scattered},
     keys::Keys,
 };
 use crate::text::{
@@ -40,11 +40,13 @@ pub(super) struct Pattern {
 pub(super) struct Watch {
     patterns: Vec<Pattern>,
     keys: Keys,
-    gates: Gates,
+    gates: [Gate; SHAPES],
+    /// By place of a spelling: the ASCII characters that stand there as they are. No other may stand for anything.
+    ascii: [u128; 4],
 }
 
 /// Which places of a key are filled, and with what.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shape {
     SoundThenCharacter,
     CharacterThenSound,
@@ -57,6 +59,21 @@ enum Shape {
     AllButThird,
     AllButSecond,
     AllButFirst,
+}
+
+const SHAPES: usize = 11;
+
+/// What a gate is asked for: sounds as they are, characters by what tells them apart.
+fn gated(shape: Shape, [a, b, c]: [u32; 3]) -> [u32; 3] {
+    match shape {
+        Shape::SoundThenCharacter => [a, scattered(b), scattered(b) >> 7],
+        Shape::CharacterThenSound => [b, scattered(a), scattered(a) >> 7],
+        Shape::TwoSounds => [a, b, 0],
+        Shape::TwoCharacters | Shape::FirstTwo | Shape::LastTwo | Shape::OuterTwo => {
+            [scattered(a), scattered(b), scattered(a) >> 7 ^ scattered(b) >> 10]
+        }
+        Shape::ThreeSounds | Shape::AllButThird | Shape::AllButSecond | Shape::AllButFirst => [a, b, c],
+    }
 }
 
 fn key(shape: Shape, [a, b, c]: [u32; 3]) -> u64 {
@@ -92,7 +109,8 @@ impl Watch {
     /// Watches for spellings: folded text, number and classes. Those without a Han character, of one character or too
     /// long are left out.
     pub(super) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
-        let (mut patterns, mut pairs, mut gates) = (Vec::new(), Vec::new(), Gates::default());
+        let (mut patterns, mut pairs, mut gates) = (Vec::new(), Vec::new(), <[Gate; SHAPES]>::default());
+        let mut ascii = [0; 4];
         for (text, number, classes) in spellings {
             let codes: Box<[u32]> = text.chars().map(|c| c as u32).collect();
             if codes.len() < 2 || codes.len() > MAX_CHARACTERS || !codes.iter().any(|code| is_han(*code)) {
@@ -100,12 +118,18 @@ impl Watch {
             }
             let sounds = codes.iter().map(|code| sounds(*code)).collect();
             let pattern = Pattern { codes, sounds, number, classes };
+            for (ascii, code) in ascii.iter_mut().zip(&pattern.codes).filter(|(_, code)| **code < 128) {
+                *ascii |= 1 << *code;
+            }
             let own = patterns.len() as u32;
-            pattern.keys(&mut |key| pairs.push((key, own)));
-            pattern.open(&mut gates);
+            pattern.keys(&mut |shape, parts| {
+                pairs.push((key(shape, parts), own));
+                let [first, second, last] = gated(shape, parts);
+                gates[shape as usize].open(first, second, last);
+            });
             patterns.push(pattern);
         }
-        Self { patterns, keys: Keys::new(&pairs), gates }
+        Self { patterns, keys: Keys::new(&pairs), gates, ascii }
     }
 
     /// Every spelling that can be read somewhere in `lattice` other than as it stands, with the tokens and the alignment.
@@ -123,12 +147,19 @@ impl Watch {
         let mut asked: Vec<u32> = Vec::new();
         for start in 0..lattice.tokens().len() {
             asked.clear();
-            let mut ask = Ask { gates: &self.gates, keys: &self.keys, answers: &mut asked };
+            let mut ask = Ask { watch: self, answers: &mut asked };
             match plain(lattice, start) {
-                Some([a, b, c, d]) => {
-                    ask.two(a, b);
-                    ask.three(a, b, c);
-                    ask.four(a, b, c, d);
+                Some(all @ [a, b, c, d]) => {
+                    let fitting = (0..).zip(all).take_while(|(place, reading)| ask.fits(*place, reading)).count();
+                    if fitting >= 2 {
+                        ask.two(a, b);
+                    }
+                    if fitting >= 3 {
+                        ask.three(a, b, c);
+                    }
+                    if fitting == 4 {
+                        ask.four(a, b, c, d);
+                    }
                 }
                 None => walk(lattice, start, 0, &mut [Reading::NONE; 4], &mut { MAX_WAYS }, &mut ask),
             }
@@ -164,6 +195,9 @@ fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Reading; 4], w
         if *ways == 0 {
             return;
         }
+        if !ask.fits(depth, reading) {
+            continue;
+        }
         if let Some(place) = way.get_mut(depth) {
             *place = *reading;
         }
@@ -183,26 +217,38 @@ fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Reading; 4], w
 
 /// Asks for the keys of readings that stand in a row.
 struct Ask<'a> {
-    gates: &'a Gates,
-    keys: &'a Keys,
+    watch: &'a Watch,
     answers: &'a mut Vec<u32>,
 }
 
 impl Ask<'_> {
+    /// Whether a spelling may have what is read at `place`.
+    #[inline]
+    fn fits(&self, place: usize, reading: &Reading) -> bool {
+        reading.code == 0 || reading.code >= 128 || self.watch.ascii[place & 3] >> reading.code & 1 == 1
+    }
+
     #[inline]
     fn key(&mut self, shape: Shape, parts: [u32; 3]) {
-        self.answers.extend(self.keys.answers(key(shape, parts)));
+        let [first, second, last] = gated(shape, parts);
+        if self.watch.gates[shape as usize].at(first, second).has(last) {
+            self.open(shape, parts);
+        }
+    }
+
+    fn open(&mut self, shape: Shape, parts: [u32; 3]) {
+        self.answers.extend(self.watch.keys.answers(key(shape, parts)));
     }
 
     fn two(&mut self, a: &Reading, b: &Reading) {
         let (first, second) = (heard(a), heard(b));
-        for one in each(first).filter(|one| b.code != 0 && self.gates.two.has_sounds(*one, second[0])) {
-            self.key(Shape::SoundThenCharacter, [one, b.code, 0]);
+        if b.code != 0 {
+            each(first).for_each(|one| self.key(Shape::SoundThenCharacter, [one, b.code, 0]));
         }
-        for other in each(second).filter(|other| a.code != 0 && self.gates.two.has_sounds(first[0], *other)) {
-            self.key(Shape::CharacterThenSound, [a.code, other, 0]);
+        if a.code != 0 {
+            each(second).for_each(|other| self.key(Shape::CharacterThenSound, [a.code, other, 0]));
         }
-        if is_han(a.code) && is_han(b.code) && self.gates.characters.has_characters(a.code, b.code) {
+        if is_han(a.code) && is_han(b.code) {
             self.key(Shape::TwoCharacters, [a.code, b.code, 0]);
         }
         if a.via == Via::Pinyin && b.via == Via::Pinyin {
@@ -211,41 +257,30 @@ impl Ask<'_> {
     }
 
     fn three(&mut self, a: &Reading, b: &Reading, c: &Reading) {
-        let heard = [heard(a), heard(b), heard(c)];
-        let [[first, _], [second, _], [third, _]] = heard;
-        let Gates { first_second, second_third, first_third, .. } = self.gates;
-        let characters = [
-            (Shape::FirstTwo, a.code, b.code, first_second.has_sounds(first, second)),
-            (Shape::LastTwo, b.code, c.code, second_third.has_sounds(second, third)),
-            (Shape::OuterTwo, a.code, c.code, first_third.has_sounds(first, third)),
-        ];
-        for (shape, one, other, open) in characters {
-            if open && one != 0 && other != 0 && (is_han(one) || is_han(other)) {
+        let characters =
+            [(Shape::FirstTwo, a.code, b.code), (Shape::LastTwo, b.code, c.code), (Shape::OuterTwo, a.code, c.code)];
+        for (shape, one, other) in characters {
+            if one != 0 && other != 0 && (is_han(one) || is_han(other)) {
                 self.key(shape, [one, other, 0]);
             }
         }
-        self.sounds(Shape::ThreeSounds, heard, [first_second, second_third, first_third]);
+        self.sounds(Shape::ThreeSounds, [heard(a), heard(b), heard(c)]);
     }
 
     fn four(&mut self, a: &Reading, b: &Reading, c: &Reading, d: &Reading) {
         let [a, b, c, d] = [heard(a), heard(b), heard(c), heard(d)];
-        let Gates { first_second, first_third, second_third, second_fourth, third_fourth, first_fourth, .. } =
-            self.gates;
-        self.sounds(Shape::AllButThird, [a, b, d], [first_second, second_fourth, first_fourth]);
-        self.sounds(Shape::AllButSecond, [a, c, d], [first_third, third_fourth, first_fourth]);
-        self.sounds(Shape::AllButFirst, [b, c, d], [second_third, third_fourth, second_fourth]);
+        self.sounds(Shape::AllButThird, [a, b, d]);
+        self.sounds(Shape::AllButSecond, [a, c, d]);
+        self.sounds(Shape::AllButFirst, [b, c, d]);
     }
 
-    /// Three sounds, behind the gates of the first and second, the second and third, the first and third.
     #[inline]
-    fn sounds(&mut self, shape: Shape, [a, b, c]: [[u32; 2]; 3], gates: [&Pairs; 3]) {
-        let [left, right, outer] = gates;
+    fn sounds(&mut self, shape: Shape, [a, b, c]: [[u32; 2]; 3]) {
         for first in each(a) {
-            for second in each(b).filter(|second| left.has_sounds(first, *second)) {
-                for third in each(c) {
-                    if right.has_sounds(second, third) && outer.has_sounds(first, third) {
-                        self.key(shape, [first, second, third]);
-                    }
+            for second in each(b) {
+                let ajar = self.watch.gates[shape as usize].at(first, second);
+                for third in each(c).filter(|third| ajar.has(*third)) {
+                    self.open(shape, [first, second, third]);
                 }
             }
         }
@@ -260,21 +295,21 @@ impl Pattern {
     }
 
     /// The keys it is found by.
-    fn keys(&self, add: &mut impl FnMut(u64)) {
+    fn keys(&self, add: &mut impl FnMut(Shape, [u32; 3])) {
         let code = |place: usize| self.codes.get(place).copied().unwrap_or(0);
         let (a, b, c, d) = (self.sounds_at(0), self.sounds_at(1), self.sounds_at(2), self.sounds_at(3));
         if self.codes.len() <= 3 {
             // Of three, the third may look alike, one of the first two sound alike.
-            a.clone().for_each(|one| add(key(Shape::SoundThenCharacter, [one, code(1), 0])));
-            b.clone().for_each(|other| add(key(Shape::CharacterThenSound, [code(0), other, 0])));
-            self.alike(&mut |one, other| add(key(Shape::TwoCharacters, [one, other, 0])));
+            a.clone().for_each(|one| add(Shape::SoundThenCharacter, [one, code(1), 0]));
+            b.clone().for_each(|other| add(Shape::CharacterThenSound, [code(0), other, 0]));
+            self.alike(&mut |one, other| add(Shape::TwoCharacters, [one, other, 0]));
         }
         match self.codes.len() {
-            2 => a.for_each(|one| b.clone().for_each(|other| add(key(Shape::TwoSounds, [one, other, 0])))),
+            2 => a.for_each(|one| b.clone().for_each(|other| add(Shape::TwoSounds, [one, other, 0]))),
             3 => {
                 for (shape, one, other) in [(Shape::FirstTwo, 0, 1), (Shape::LastTwo, 1, 2), (Shape::OuterTwo, 0, 2)] {
                     if is_han(code(one)) || is_han(code(other)) {
-                        add(key(shape, [code(one), code(other), 0]));
+                        add(shape, [code(one), code(other), 0]);
                     }
                 }
                 each_three(Shape::ThreeSounds, a, b, c, add);
@@ -299,30 +334,6 @@ impl Pattern {
             near(*b).iter().for_each(|other| add(*a, *other));
         }
     }
-
-    /// Opens the gates before its keys.
-    fn open(&self, gates: &mut Gates) {
-        let open = |pairs: &mut Pairs, one: usize, other: usize| {
-            for first in self.sounds_at(one) {
-                self.sounds_at(other).for_each(|second| pairs.set_sounds(first, second));
-            }
-        };
-        let length = self.codes.len();
-        if length <= 3 {
-            open(&mut gates.two, 0, 1);
-            self.alike(&mut |one, other| gates.characters.set_characters(one, other));
-        }
-        if length >= 3 {
-            open(&mut gates.first_second, 0, 1);
-            open(&mut gates.second_third, 1, 2);
-            open(&mut gates.first_third, 0, 2);
-        }
-        if length >= 4 {
-            open(&mut gates.second_fourth, 1, 3);
-            open(&mut gates.third_fourth, 2, 3);
-            open(&mut gates.first_fourth, 0, 3);
-        }
-    }
 }
 
 fn each_three(
@@ -330,11 +341,11 @@ fn each_three(
     a: impl Iterator<Item = u32>,
     b: impl Iterator<Item = u32> + Clone,
     c: impl Iterator<Item = u32> + Clone,
-    add: &mut impl FnMut(u64),
+    add: &mut impl FnMut(Shape, [u32; 3]),
 ) {
     for first in a {
         for second in b.clone() {
-            c.clone().for_each(|third| add(key(shape, [first, second, third])));
+            c.clone().for_each(|third| add(shape, [first, second, third]));
         }
     }
 }

@@ -74,6 +74,12 @@ pub(super) fn of_word(occurrence: &Occurrence<'_>, folded: &Folded, cuts: &Cuts)
     ))
 }
 
+/// Whether a mark of one character is a word of its own: 国 in 国家 is none. Longer ones may cut through words.
+pub(super) fn stands(occurrence: &Occurrence<'_>, cuts: &Cuts) -> bool {
+    let units = &occurrence.units;
+    units.len() != 1 || cuts.border(units.start) && cuts.border(units.end)
+}
+
 /// Whether everyday words explain `units` at least as well as an unknown word standing there.
 pub(super) fn explains(folded: &Folded, cuts: &Cuts, units: &Range<usize>) -> bool {
     cuts.of(units.clone()) < PLAIN_BITS + PATIENCE || lexicon::word(codes(folded, units.start, units.end)).is_some()
