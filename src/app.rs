@@ -24,6 +24,8 @@ use crate::{
 
 /// Folder of WARC files inside the data folder.
 pub const EVIDENCE: &str = "evidence";
+/// What rules in shadow have found, in the data folder.
+pub const SHADOW: &str = "shadow.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
@@ -113,7 +115,9 @@ impl App {
     /// When the marks cannot be read.
     pub fn monitor(&self, rules: RuleSet) -> Result<Arc<Monitor>> {
         let monitor = Monitor::new(Arc::clone(&self.store), self.clock(), Some(Arc::new(rules)), self.config.matcher);
-        let monitor = self.wait(monitor)?;
+        let monitor = self.wait(monitor)?.with_rulebook(self.config.rules.clone());
+        let shadow = self.config.data.join(SHADOW);
+        let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
         if !self.config.matcher.registry {
             return Ok(Arc::new(monitor));
         }
@@ -144,11 +148,11 @@ impl App {
         })
     }
 
-    /// The desk over this store.
+    /// The desk over this store; `monitor` is the one that crawls feed, where there is one.
     ///
     /// # Errors
     /// When the accounts cannot be read or the settings name no known time zone.
-    pub fn desk(&self) -> Result<Desk> {
+    pub fn desk(&self, monitor: Option<Arc<Monitor>>) -> Result<Desk> {
         let accounts = Accounts::open(&self.config.data.join(ACCOUNTS))?;
         Ok(Desk::new(Parts {
             store: Arc::clone(&self.store),
@@ -157,6 +161,7 @@ impl App {
             settings: self.config.desk.clone(),
             review: self.config.review.clone(),
             evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
+            monitor,
         })?)
     }
 }

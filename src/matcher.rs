@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     marks::{Occurrence, Register, registry::View},
     model::{Finding, Findings, Listing},
-    rules::RuleSet,
-    text::{Assembled, FoldedSurface, assembled},
+    rules::{RuleSet, Status},
+    text::{Assembled, FoldedSurface, assembled, fold_surfaces},
 };
 
 pub use preview::{Preview, Previewer, Sample};
@@ -76,6 +76,28 @@ impl Matcher {
         self.version = format!("{} registry:{base}+{changes}", self.made_with);
         self.registry = Some(registry);
         self
+    }
+
+    /// The same with other rules.
+    #[must_use]
+    pub fn with_rules(&self, rules: Option<Arc<RuleSet>>) -> Self {
+        let other = Self::new(Arc::clone(&self.register), rules, self.settings);
+        match &self.registry {
+            Some(registry) => other.with_registry(Arc::clone(registry)),
+            None => other,
+        }
+    }
+
+    /// The rules in use.
+    pub fn rules(&self) -> Option<&Arc<RuleSet>> {
+        self.rules.as_ref()
+    }
+
+    /// What rules in shadow find in `listing`: to be counted, never queued.
+    pub fn shadow(&self, listing: &Listing, on: Date) -> Vec<Finding> {
+        let shadow = |rules: &&Arc<RuleSet>| rules.rules().iter().any(|rule| rule.status == Status::Shadow);
+        let Some(rules) = self.rules.as_ref().filter(shadow) else { return Vec::new() };
+        rules.shadow_findings(listing, &fold_surfaces(listing), on)
     }
 
     /// What findings are made with: hashes of the register and the rule set.

@@ -5,18 +5,25 @@
 
 mod group;
 mod learnt;
+mod rulebook;
+mod shadow;
 
 use std::{
     collections::BTreeSet,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use async_trait::async_trait;
-use jiff::tz::TimeZone;
+use jiff::{civil::Date, tz::TimeZone};
 
 pub use group::{dedupe_key, hits, priority};
 pub use learnt::Learnt;
+pub use rulebook::{Refused, RulesState};
+pub use shadow::{Shadow, ShadowCount, ShadowSample};
+
+use rulebook::{Look, Rulebook};
 
 use crate::{
     crawl::{Fetched, Sink, SinkError},
@@ -35,7 +42,10 @@ pub struct Monitor {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     settings: matcher::Settings,
-    rules: Option<Arc<RuleSet>>,
+    /// The folder of the rules, when they may change.
+    rulebook: Option<Rulebook>,
+    /// What rules in shadow find, and the file that keeps it.
+    shadow: Option<(PathBuf, Mutex<Shadow>)>,
     /// The registry's folder, and the registry once there is one.
     registry: Option<(PathBuf, Mutex<Option<Reader>>)>,
     current: RwLock<Current>,
@@ -69,11 +79,62 @@ impl Monitor {
         rules: Option<Arc<RuleSet>>,
         settings: matcher::Settings,
     ) -> Result<Self, StoreError> {
-        let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules.clone(), settings));
+        let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules, settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let monitor = Self { store, clock, settings, rules, registry: None, current, learnt: RwLock::default() };
+        let (rulebook, shadow, registry) = (None, None, None);
+        let monitor = Self { store, clock, settings, rulebook, shadow, registry, current, learnt: RwLock::default() };
         monitor.refresh().await?;
         Ok(monitor)
+    }
+
+    /// Takes over changes of the rules in `folder` when [`reload_rules`](Self::reload_rules) is asked.
+    #[must_use]
+    pub fn with_rulebook(mut self, folder: PathBuf) -> Self {
+        if let Some(rules) = self.matcher().rules() {
+            self.rulebook = Some(Rulebook::new(folder, rules, self.clock.now()));
+        }
+        self
+    }
+
+    /// Counts what rules in shadow find, in the file at `path`.
+    ///
+    /// # Errors
+    /// When there is such a file and it cannot be read.
+    pub fn with_shadow(mut self, path: PathBuf) -> io::Result<Self> {
+        let shadow = Shadow::open(&path)?;
+        self.shadow = Some((path, Mutex::new(shadow)));
+        Ok(self)
+    }
+
+    /// Writes down what was counted of rules in shadow.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn save_shadow(&self) -> io::Result<()> {
+        let Some((path, shadow)) = &self.shadow else { return Ok(()) };
+        shadow.lock().unwrap_or_else(PoisonError::into_inner).save(path)
+    }
+
+    /// Looks whether rules have changed; a set that has no mistake and passes its tests is taken over whole.
+    ///
+    /// Says what is in use when there was a change, taken over or refused. It takes as long as reading and testing them.
+    pub fn reload_rules(&self) -> Option<RulesState> {
+        let rulebook = self.rulebook.as_ref()?;
+        let now = self.clock.now();
+        match rulebook.look(now.to_zoned(TimeZone::UTC).date(), now) {
+            Look::Same => return None,
+            Look::Refused => {}
+            Look::New(rules) => {
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                current.matcher = Arc::new(current.matcher.with_rules(Some(rules)));
+            }
+        }
+        Some(rulebook.state())
+    }
+
+    /// Which rules are in use, where they may change.
+    pub fn rules_state(&self) -> Option<RulesState> {
+        self.rulebook.as_ref().map(Rulebook::state)
     }
 
     /// Asks the registry in `folder` too, from when there is one.
@@ -122,7 +183,9 @@ impl Monitor {
         let replaced: BTreeSet<&MarkId> = delta.removed.iter().chain(delta.put.iter().map(|mark| &mark.id)).collect();
         marks.retain(|mark| !replaced.contains(&mark.id));
         marks.extend(delta.put.iter().cloned());
-        let matcher = Matcher::new(Arc::new(Register::new(marks.clone())), self.rules.clone(), self.settings);
+        // Rules and registry are those in use when the new register is ready.
+        let register = Arc::new(Register::new(marks.clone()));
+        let matcher = Matcher::new(register, self.matcher().rules().cloned(), self.settings);
         let view = self
             .registry
             .as_ref()
@@ -180,6 +243,7 @@ impl Monitor {
             let now = self.clock.now();
             let matcher = self.matcher();
             seen.findings = match_listing(&matcher, &listing, now);
+            self.count_shadow(&matcher, &listing, now);
             let learnt = self.learnt();
             let hits = hits(&id, &listing, &seen.findings, (matcher.version(), &learnt), now);
             writes.extend(hits.into_iter().map(|mut hit| {
@@ -196,10 +260,26 @@ impl Monitor {
     }
 }
 
+impl Monitor {
+    fn count_shadow(&self, matcher: &Matcher, listing: &Listing, now: Timestamp) {
+        let Some((_, shadow)) = &self.shadow else { return };
+        let findings = matcher.shadow(listing, day_of(listing, now));
+        if !findings.is_empty() {
+            let version =
+                |rule: &str| matcher.rules().and_then(|rules| rules.rule(rule)).map_or(0, |rule| rule.version);
+            let day = now.to_zoned(TimeZone::UTC).date();
+            shadow.lock().unwrap_or_else(PoisonError::into_inner).count(day, listing, &findings, version);
+        }
+    }
+}
+
+fn day_of(listing: &Listing, now: Timestamp) -> Date {
+    listing.captured_at.unwrap_or(now).to_zoned(TimeZone::UTC).date()
+}
+
 /// Under the law of the day the facts were captured.
 fn match_listing(matcher: &Matcher, listing: &Listing, now: Timestamp) -> Findings {
-    let on = listing.captured_at.unwrap_or(now).to_zoned(TimeZone::UTC).date();
-    matcher.check(listing, on)
+    matcher.check(listing, day_of(listing, now))
 }
 
 fn identified(id: Option<ListingId>, listing: Option<Listing>) -> Option<(ListingId, Listing)> {

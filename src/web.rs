@@ -39,6 +39,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
     model::{Account, Clock},
+    monitor::Monitor,
     review,
     store::Store,
 };
@@ -100,6 +101,7 @@ struct Inner {
     settings: Settings,
     review: review::Settings,
     evidence: Option<Arc<dyn EvidenceReader>>,
+    monitor: Option<Arc<Monitor>>,
     zone: jiff::tz::TimeZone,
     sessions: Sessions,
     links: Links,
@@ -121,6 +123,8 @@ pub struct Parts {
     pub review: review::Settings,
     /// Verifies evidence records where there are any.
     pub evidence: Option<Arc<dyn EvidenceReader>>,
+    /// What matches crawled pages, where this server crawls.
+    pub monitor: Option<Arc<Monitor>>,
 }
 
 impl Desk {
@@ -131,7 +135,7 @@ impl Desk {
     pub fn new(parts: Parts) -> Result<Self, WebError> {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
-        let Parts { store, accounts, clock, settings, review, evidence } = parts;
+        let Parts { store, accounts, clock, settings, review, evidence, monitor } = parts;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -140,6 +144,7 @@ impl Desk {
                 settings,
                 review,
                 evidence,
+                monitor,
                 zone,
                 sessions: Sessions::default(),
                 links: Links::default(),
@@ -164,6 +169,7 @@ pub fn router(desk: Desk) -> Router {
     Router::new()
         .route("/", get(door::home))
         .route("/healthz", get(door::health))
+        .route("/readyz", get(door::ready))
         .route("/assets/{hash}/{name}", get(assets::asset))
         .route("/sign-in", get(door::sign_in_page).post(door::sign_in))
         .route("/sign-out", post(door::sign_out))

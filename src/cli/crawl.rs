@@ -87,6 +87,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         reports
     });
     bar.finish_and_clear();
+    if !args.dry_run {
+        monitor.save_shadow().context("writing what rules in shadow found")?;
+    }
     let mut done = Done::Fine;
     let mut failure = None;
     for (profile, report, new_hits) in reports {

@@ -218,7 +218,7 @@ async fn open_desk(app: &App, listen: Option<SocketAddr>, context: &Context) -> 
     let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let desk = app.desk()?;
+    let desk = app.desk(None)?;
     let account = Account { name: AccountName::new("demo")?, role: Role::Reviewer };
     let link = desk.one_time_link(account, LINK)?;
     context.say(&format!(

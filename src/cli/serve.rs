@@ -19,6 +19,8 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// How often what was decided is taken in.
 const LEARN_EVERY: Duration = Duration::from_secs(60);
+/// How often the rules' folder is looked at.
+const REREAD_EVERY: Duration = Duration::from_secs(1);
 /// Runs that may be due at once.
 const MAX_DUE: usize = 1000;
 /// Leases ended in one look.
@@ -30,6 +32,7 @@ const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
+    Rules that change are taken over without a restart when their tests hold; GET /readyz says which are in use.\n\
     Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
     While no account exists, a one-time sign-in for an administrator is printed."
 )]
@@ -62,7 +65,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let monitor = app.monitor(rules)?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
-    let desk = app.desk()?;
+    let desk = app.desk(Some(Arc::clone(&monitor)))?;
     let no_account = Accounts::open(&app.config().data.join(app::ACCOUNTS))?.list()?.is_empty();
     app.wait(async {
         let listener = TcpListener::bind(listen)
@@ -86,6 +89,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
+        let rereading = tokio::spawn(reread(Arc::clone(&monitor)));
         let mut ended = stopped;
         let shutdown = async move {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
@@ -94,6 +98,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         web::serve(listener, desk, shutdown).await?;
         ticking.await.context("the schedule ended")?;
         learning.abort();
+        rereading.abort();
+        monitor.save_shadow().context("writing what rules in shadow found")?;
         Ok(Done::Fine)
     })
 }
@@ -128,7 +134,32 @@ async fn learn(monitor: Arc<Monitor>) {
             Ok(()) => tracing::debug!(decided = monitor.learnt().decided(), "took in what was decided"),
             Err(error) => tracing::warn!(%error, "cannot take in what was decided"),
         }
+        if let Err(error) = monitor.save_shadow() {
+            tracing::warn!(%error, "cannot write what rules in shadow found");
+        }
         tokio::time::sleep(LEARN_EVERY).await;
+    }
+}
+
+/// Takes over changed rules, for as long as it is let.
+async fn reread(monitor: Arc<Monitor>) {
+    loop {
+        tokio::time::sleep(REREAD_EVERY).await;
+        let asked = Arc::clone(&monitor);
+        // Reading and testing hundreds of rules takes a while, which no request should wait for.
+        match tokio::task::spawn_blocking(move || asked.reload_rules()).await {
+            Ok(None) => {}
+            Ok(Some(state)) => match state.refused {
+                Some(refused) => {
+                    tracing::warn!(
+                        reasons = refused.reasons.join("\n"),
+                        "changed rules are refused; the old ones stay"
+                    );
+                }
+                None => tracing::info!(hash = state.hash, active = state.active, "changed rules are in use"),
+            },
+            Err(error) => tracing::error!(%error, "reading the rules broke off"),
+        }
     }
 }
 

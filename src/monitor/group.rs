@@ -71,7 +71,7 @@ pub fn priority(findings: &[Finding], learnt: &Learnt) -> u8 {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::monitor) mod tests {
     use super::*;
     use crate::model::FindingKind;
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::{
-    Form,
+    Form, Json,
     extract::{Path, RawQuery, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     Desk, WebError,
@@ -64,6 +65,16 @@ pub(super) async fn home() -> Redirect {
 pub(super) async fn health(State(desk): State<Desk>) -> Result<&'static str, WebError> {
     desk.inner.store.counts().await?;
     Ok("ok\n")
+}
+
+/// Whether the store answers, and which rules are in use. Why a change of them was refused is in the log: files are named there.
+pub(super) async fn ready(State(desk): State<Desk>) -> Result<Json<serde_json::Value>, WebError> {
+    let counts = desk.inner.store.counts().await?;
+    let rules = desk.inner.monitor.as_ref().and_then(|monitor| monitor.rules_state()).map(|state| {
+        let refused = state.refused.map(|refused| refused.at);
+        json!({"hash": state.hash, "active": state.active, "shadow": state.shadow, "since": state.since, "refused_at": refused})
+    });
+    Ok(Json(json!({"store": {"seq": counts.seq}, "rules": rules})))
 }
 
 pub(super) async fn nothing_here() -> WebError {

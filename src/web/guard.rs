@@ -38,7 +38,7 @@ pub(super) async fn guard(State(desk): State<Desk>, request: Request, next: Next
 
 async fn admit(desk: &Desk, visit: &Visit, request: Request) -> Result<Request, Response> {
     let path = request.uri().path();
-    if path == "/healthz" {
+    if matches!(path, "/healthz" | "/readyz") {
         return Ok(request);
     }
     if !host_is_ours(&desk.inner.settings.hosts, request.headers()) {

@@ -61,6 +61,7 @@ impl Shop {
             settings: Settings::default(),
             review: review::Settings::default(),
             evidence: Some(Arc::new(Reader)),
+            monitor: None,
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

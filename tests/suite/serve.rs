@@ -94,3 +94,62 @@ fn break_one_byte(file: &Path, at: u64) {
     bytes[at as usize] ^= 1;
     std::fs::write(file, bytes).unwrap();
 }
+
+/// Asks for `path` of the server at `address`; the body.
+fn get(address: &str, path: &str) -> String {
+    use std::io::{Read, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+/// What `/readyz` says of the rules once `wanted` holds.
+fn rules_when(address: &str, wanted: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let begun = Instant::now();
+    loop {
+        let ready: serde_json::Value = serde_json::from_str(&get(address, "/readyz")).unwrap();
+        if wanted(&ready["rules"]) {
+            return ready["rules"].clone();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{ready}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn changed_rules_are_taken_over_when_their_tests_hold_and_refused_otherwise() {
+    let place = tempfile::tempdir().unwrap();
+    let rules = place.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    let file = rules.join("test.word.toml");
+    let good = include_str!("../../fixtures/rules/test.word.toml");
+    std::fs::write(&file, good).unwrap();
+    let mut server = markwarden(place.path())
+        .args(["serve", "--no-crawl", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stderr.take().unwrap()).lines();
+    let first = said.next().unwrap().unwrap();
+    let address = first.split("http://").nth(1).unwrap().trim_end_matches('/').to_owned();
+    let rest = std::thread::spawn(move || said.map_while(Result::ok).collect::<Vec<_>>().join("\n"));
+
+    let before = rules_when(&address, |rules| rules["active"] == 1);
+    // A sentence that does not hold, then a file that cannot be read: the old set stays in use.
+    std::fs::write(&file, good.replace("title = \"琉璃塔 摆件\"", "title = \"瓷瓶 摆件\"")).unwrap();
+    let refused = rules_when(&address, |rules| !rules["refused_at"].is_null());
+    assert_eq!(refused["hash"], before["hash"]);
+    std::fs::write(&file, &good[..good.len() / 2]).unwrap();
+    let broken = rules_when(&address, |rules| rules["refused_at"] != refused["refused_at"]);
+    assert_eq!((&broken["hash"], &broken["active"]), (&before["hash"], &before["active"]));
+    // Mended and retired to the shadow: taken over.
+    std::fs::write(&file, good.replace("status = \"active\"", "status = \"shadow\"")).unwrap();
+    let mended = rules_when(&address, |rules| rules["shadow"] == 1);
+    assert!(mended["refused_at"].is_null() && mended["hash"] != before["hash"]);
+    assert_eq!(mended["active"], 0);
+    assert_eq!(terminate(&mut server), Some(0));
+    let said = rest.join().unwrap();
+    assert!(said.contains("changed rules are refused") && said.contains("瓷瓶"), "{said}");
+}
