@@ -18,7 +18,7 @@ mod seller;
 pub use account::{Account, Role};
 pub use capture::Capture;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
-pub use diagnostic::Diagnostic;
+pub use diagnostic::{Diagnostic, Fix};
 pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Span, Step};
 pub use hit::{Decision, Hit, HitState, NewHit, Reason, Verdict};
 pub use id::{AccountName, CaptureId, HitId, IdError, ListingId, MarkId, RuleId};

@@ -5,24 +5,34 @@
 
 mod atoms;
 mod category;
+mod codes;
 mod compile;
 mod evaluate;
 mod explain;
 mod expression;
 mod file;
 mod finding;
+mod fix;
 mod folder;
 mod guard;
 mod limits;
 mod lint;
+mod lists;
+mod nearest;
 mod rule;
 mod sentence;
 mod set;
+mod statutes;
 mod trial;
 
+pub use codes::{CODES, Code};
+pub use explain::Explanation;
 pub use file::{Bilingual, Expectation, RuleKind, Status};
-pub use folder::RuleSource;
+pub use fix::{Fixed, fix};
+pub use folder::{LOCK_FILE, RuleSource};
 pub use limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES};
-pub use rule::{Rule, Test};
+pub use lint::lock;
+pub use rule::{Gate, Rule, Test};
 pub use set::RuleSet;
+pub use statutes::{Article, Penalty, Statute, Statutes, Verified};
 pub use trial::Trial;

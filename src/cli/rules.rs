@@ -2,7 +2,11 @@
 
 mod check;
 mod explain;
+mod files;
+mod fix;
+mod law;
 mod list;
+mod lock;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +37,12 @@ enum What {
     List(list::Args),
     /// Say why a rule hits a text, and why it does not.
     Explain(explain::Args),
+    /// Show what the law says, since when, what a breach costs and which rules rest on it.
+    Law(law::Args),
+    /// Make the changes that mend a mistake and nothing else.
+    Fix(fix::Args),
+    /// Record each rule's version, so that a change without a new one is seen.
+    Lock(lock::Args),
 }
 
 /// Runs the command.
@@ -46,6 +56,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         What::Test(args) => test::run(args, today, context),
         What::List(args) => list::run(args, today, context),
         What::Explain(args) => explain::run(args, today, context),
+        What::Law(args) => law::run(args, context),
+        What::Fix(args) => fix::run(args, today, context),
+        What::Lock(args) => lock::run(args, context),
     }
 }
 

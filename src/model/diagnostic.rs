@@ -2,7 +2,26 @@
 
 use std::{fmt, ops::Range};
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Patch, Renderer, Snippet};
+
+/// A change of the file that mends a mistake and nothing else, so that a program may make it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// Ranges of the source and what takes their place, in order and apart.
+    pub edits: Vec<(Range<usize>, String)>,
+}
+
+impl Fix {
+    /// Puts `text` in the place of `span`.
+    pub fn replace(span: Range<usize>, text: impl Into<String>) -> Self {
+        Self { edits: vec![(span, text.into())] }
+    }
+
+    /// Takes `span` away.
+    pub fn remove(span: Range<usize>) -> Self {
+        Self::replace(span, "")
+    }
+}
 
 /// One mistake, printed with file, line, column and the place underlined.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +40,8 @@ pub struct Diagnostic {
     pub help: String,
     /// A warning does not stop the program.
     pub warning: bool,
+    /// What a program may do to mend it, where that is safe.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -43,6 +64,7 @@ impl Diagnostic {
             message: message.into(),
             help: help.into(),
             warning: false,
+            fix: None,
         }
     }
 
@@ -58,9 +80,21 @@ impl Diagnostic {
         self
     }
 
+    /// The same mistake with what a program may do about it.
+    #[must_use]
+    pub fn with_fix(mut self, fix: Fix) -> Self {
+        self.fix = Some(fix);
+        self
+    }
+
     /// Line and column of its start, both from 1; columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let before = self.source.get(..self.span.start).unwrap_or("");
+        self.place(self.span.start)
+    }
+
+    /// Line and column of a byte of the source, both from 1; columns count characters.
+    pub fn place(&self, byte: usize) -> (usize, usize) {
+        let before = self.source.get(..border(&self.source, byte)).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         (line, column)
@@ -76,8 +110,14 @@ impl Diagnostic {
         if !self.help.is_empty() {
             group = group.element(Level::HELP.message(self.help.as_str()));
         }
+        let mut report = vec![group];
+        if let Some(fix) = &self.fix {
+            let patches = fix.edits.iter().map(|(span, text)| Patch::new(span.clone(), text.as_str()));
+            let patched = Snippet::source(self.source.as_str()).path(self.file.as_str()).patches(patches);
+            report.push(Level::HELP.secondary_title("this mends it; `rules fix` does it for you").element(patched));
+        }
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[group]).to_string()
+        renderer.render(&report).to_string()
     }
 }
 

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, fmt};
 use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
+use super::nearest::nearest;
 use crate::{model::Listing, text::fold};
 
 /// Which words place a listing in which sector.
@@ -97,6 +98,11 @@ impl Sectors {
 
     pub fn knows(&self, sector: &str) -> bool {
         self.names.iter().any(|name| name == sector)
+    }
+
+    /// The sector that `written` was probably meant to be.
+    pub fn nearest(&self, written: &str) -> Option<&str> {
+        nearest(written, self.names.iter().map(String::as_str))
     }
 
     /// The sectors of `listing`: by its category, else by its title.

@@ -3,14 +3,14 @@
 //! Main type: [`Compiler`]. Words end up in the automaton's builder; mistakes are diagnostics with a
 //! place. Rules about a whole set (such as two files with one id) are `lint`'s matter.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use jiff::civil::Date;
 use regex::RegexBuilder;
 use toml::{Spanned, value::Datetime};
 
 use crate::{
-    model::{Channel, Diagnostic},
+    model::{Channel, Diagnostic, Fix},
     text::fold,
 };
 
@@ -19,20 +19,25 @@ use super::{
     atoms::AtomsBuilder,
     category::Sectors,
     expression::{Expression, Mistake, Token},
-    file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile},
+    file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile, day},
     guard,
     limits::{
-        MAX_ALL_WORDS, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_WITHIN, MAX_WORD_CHARS,
-        MAX_WORDS,
+        MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_WITHIN,
+        MAX_WORD_CHARS, MAX_WORDS,
     },
-    rule::{Clause, Exception, Law, Look, Near, Rule, SectorGate, Test},
+    lint,
+    lists::Lists,
+    nearest::nearest,
+    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Test},
     sentence,
+    statutes::Statutes,
 };
 
 /// What compiling many rules shares.
 #[derive(Debug)]
 pub(super) struct Compiler<'a> {
-    pub lists: &'a BTreeMap<String, Vec<String>>,
+    pub lists: &'a Lists,
+    pub statutes: &'a Statutes,
     pub sectors: &'a Sectors,
     pub atoms: AtomsBuilder,
     pub problems: Vec<Diagnostic>,
@@ -63,20 +68,24 @@ impl Compiler<'_> {
         let before = self.problems.len();
         let mut one = One { compiler: self, source, rule, names: Vec::new(), clauses: Vec::new() };
         let made = one.rule(&file);
+        self.problems.extend(lint::file(&file, source));
         let clean = !self.problems.iter().skip(before).any(|problem| !problem.warning);
         made.filter(|_| clean)
     }
 }
 
 fn syntax(source: &RuleSource, error: &toml::de::Error) -> Diagnostic {
-    if error.message().starts_with("unknown field") {
-        return Diagnostic::toml(
-            &source.path,
-            &source.text,
-            error,
-            "rule.unknown-key",
-            "correct the key or remove it; rules/README.md lists every key",
-        );
+    let message = error.message();
+    if message.starts_with("unknown field") {
+        let help = "correct the key or remove it; rules/README.md lists every key";
+        let problem = Diagnostic::toml(&source.path, &source.text, error, "rule.unknown-key", help);
+        // unknown field `a`, expected one of `b`, `c`
+        let mut names = message.split('`').skip(1).step_by(2);
+        let meant = names.next().and_then(|written| nearest(written, names));
+        return match (meant, error.span()) {
+            (Some(meant), Some(span)) => problem.with_fix(Fix::replace(span, meant)),
+            _ => problem,
+        };
     }
     Diagnostic::toml(&source.path, &source.text, error, "rule.syntax", "rules/README.md shows the form of a rule")
 }
@@ -99,7 +108,7 @@ impl One<'_, '_> {
     fn rule(&mut self, file: &RuleFile) -> Option<Rule> {
         self.check_head(file);
         let sectors = self.sectors(&file.sectors);
-        let laws = self.laws(file);
+        let cites = self.cites(file);
         self.clauses(file);
         let exceptions = self.exceptions(&file.except);
         let condition = self.condition(&file.matching.as_ref().condition)?;
@@ -110,18 +119,19 @@ impl One<'_, '_> {
             id: file.id.as_ref().clone(),
             version: *file.version.as_ref(),
             family: file.family.as_ref().clone(),
-            kind: file.kind,
+            kind: *file.kind.as_ref(),
             status: file.status,
             severity: file.severity,
             score: (*file.score.as_ref()).min(100),
             title: file.title.clone(),
             owner: file.owner.clone(),
             note: file.basis.as_ref().note.clone(),
-            reason: file.review.reason.clone(),
-            guidance: file.review.guidance.clone(),
+            reason: file.review.as_ref().reason.clone(),
+            guidance: file.review.as_ref().guidance.as_ref().map(|text| text.as_ref().clone()).unwrap_or_default(),
             tests,
             path: self.source.path.clone(),
-            laws,
+            cites,
+            gate: file.gate.as_ref().map(|gate| gate.as_ref().into()),
             sectors,
             fields: file.matching.as_ref().fields.clone(),
             skip_attributes,
@@ -167,7 +177,10 @@ impl One<'_, '_> {
                 gate.all = true;
             } else if !self.compiler.sectors.knows(name) {
                 let help = "use a sector of lists/sectors.toml, or add it there";
-                self.wrong(sector.span(), "rule.unknown-sector", format!("there is no sector `{name}`"), help);
+                let mark = if never { "!" } else { "" };
+                let meant = self.compiler.sectors.nearest(name).map(|meant| format!("{mark}{meant}"));
+                let message = format!("there is no sector `{name}`");
+                self.unknown(sector.span(), "rule.unknown-sector", message, help, meant.as_deref());
             } else if never {
                 gate.never.push(name.to_owned());
             } else {
@@ -177,28 +190,45 @@ impl One<'_, '_> {
         gate
     }
 
-    fn laws(&mut self, file: &RuleFile) -> Vec<Law> {
-        let basis = file.basis.as_ref();
-        if basis.law.iter().all(|law| law.as_ref().text.trim().is_empty()) {
-            let help = "add [[basis.law]] with text = \"statute, article\"";
-            self.wrong(file.basis.span(), "rule.missing-law", "the rule rests on no law", help);
+    fn cites(&mut self, file: &RuleFile) -> Vec<Cite> {
+        let written = &file.basis.as_ref().cites;
+        if written.is_empty() || written.len() > MAX_CITES {
+            let message = match written.len() {
+                0 => "the rule rests on no law".to_owned(),
+                count => format!("the rule cites {count} laws, more than {MAX_CITES}"),
+            };
+            let help = "add cites = [\"statute.topic\"] to [basis]; `markwarden rules law` shows the topics";
+            self.wrong(file.basis.span(), "rule.missing-law", message, help);
+            return Vec::new();
         }
-        basis
-            .law
-            .iter()
-            .map(|law| Law {
-                text: law.as_ref().text.trim().to_owned(),
-                valid_from: law.as_ref().valid_from.as_ref().and_then(|date| self.date(date)),
-                valid_to: law.as_ref().valid_to.as_ref().and_then(|date| self.date(date)),
-                place: law.span(),
-            })
-            .collect()
+        written.iter().map(|name| self.cite(name)).collect()
+    }
+
+    fn cite(&mut self, written: &Spanned<String>) -> Cite {
+        let statutes = self.compiler.statutes;
+        let (name, place) = (written.as_ref().clone(), written.span());
+        let articles = statutes.cited(&name);
+        if articles.is_empty() {
+            let message = format!("no statute has the topic or article `{name}`");
+            let help = "`markwarden rules law` shows what can be cited; a new article goes into statutes/";
+            self.unknown(place.clone(), "rule.unknown-law", message, help, statutes.nearest(&name));
+        }
+        Cite { name, articles, place }
+    }
+
+    /// A name that nothing has, and the one that was probably meant.
+    fn unknown(&mut self, span: Range<usize>, code: &'static str, message: String, help: &str, meant: Option<&str>) {
+        let problem = Diagnostic::error(&self.source.path, &self.source.text, span.clone(), code, message, help);
+        // A name inside a longer value is no place to write into.
+        let written = self.source.text.get(span.clone()).unwrap_or("");
+        self.compiler.problems.push(match meant.filter(|_| written.starts_with('"')) {
+            Some(meant) => problem.with_fix(Fix::replace(span, format!("\"{meant}\""))),
+            None => problem,
+        });
     }
 
     fn date(&mut self, written: &Spanned<Datetime>) -> Option<Date> {
-        let date = written.as_ref().date.and_then(|date| {
-            Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
-        });
+        let date = day(written.as_ref());
         if date.is_none() {
             self.wrong(written.span(), "rule.date", "this is no day", "write a date such as 2027-01-01");
         }
@@ -456,10 +486,11 @@ impl One<'_, '_> {
                 Ok(listing) => tests.push(Test {
                     name: file.name.clone(),
                     listing,
-                    expect: file.expect,
+                    expect: *file.expect.as_ref(),
                     spans: file.spans.clone(),
                     on,
                     line,
+                    place: file.expect.span(),
                 }),
                 Err(message) => {
                     let help = "write listing = { title = \"…\" }; rules/README.md lists the fields";
@@ -502,12 +533,15 @@ impl One<'_, '_> {
 
     fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<(String, String)> {
         let name = name.trim_start_matches('@');
-        let Some(words) = self.compiler.lists.get(name) else {
+        let lists = self.compiler.lists;
+        let Some(words) = lists.words(name) else {
+            let meant = lists.nearest(name);
             let message = format!("there is no word list `{name}`");
-            self.wrong(span.clone(), "rule.list-missing", message, "add lists/NAME.txt beside the rules");
+            let help = "add lists/NAME.txt beside the rules";
+            self.unknown(span.clone(), "rule.list-missing", message, help, meant.as_deref());
             return Vec::new();
         };
-        words.iter().flat_map(|word| self.expand(word, span)).collect()
+        words.iter().map(|word| (word.clone(), fold(word))).collect()
     }
 
     fn want(&mut self, words: Vec<(String, String)>, clause: usize, side: u8) {
@@ -565,7 +599,7 @@ impl<'a> LookFile<'a> {
 }
 
 /// The channels that fold steps undo.
-fn channels(steps: &[FoldStep]) -> Vec<Channel> {
+pub(super) fn channels(steps: &[FoldStep]) -> Vec<Channel> {
     let mut channels = Vec::new();
     for step in steps {
         match step {

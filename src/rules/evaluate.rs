@@ -279,7 +279,7 @@ fn stands(rule: &Rule, edges: Edges, surface: &FoldedSurface<'_>, units: &Range<
 }
 
 /// Latin letters and digits need a border; Han characters do not.
-fn has_edges(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
+pub(super) fn has_edges(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
     let folded = &surface.folded;
     let glued = |right: usize| {
         right > 0 && folded.gap_before(right).is_empty() && is_latin(surface, right - 1) && is_latin(surface, right)
@@ -288,7 +288,7 @@ fn has_edges(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
 }
 
 /// Whether what stands between the characters can be a disguise rather than a border.
-fn joins(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
+pub(super) fn joins(surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
     let folded = &surface.folded;
     let gaps = folded.inner_gaps(units.clone());
     if gaps.has(Gap::STRONG) {
@@ -326,7 +326,7 @@ fn is_cut_from_neighbours(surface: &FoldedSurface<'_>, units: &Range<usize>) -> 
     left && right
 }
 
-fn lets_through(rule: &Rule, surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
+pub(super) fn lets_through(rule: &Rule, surface: &FoldedSurface<'_>, units: &Range<usize>) -> bool {
     surface.folded.channels(units.clone()).iter().all(|channel| rule.channels.contains(channel))
 }
 
@@ -377,15 +377,18 @@ fn except(rule: &Rule, mut matches: Vec<Vec<Match>>, facts: Facts<'_>) -> Outcom
 }
 
 fn holds(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>) -> bool {
-    rule.condition.holds(&mut |&index| {
-        let Some(clause) = rule.clauses.get(index) else { return false };
-        match &clause.look {
-            Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors),
-            _ if clause.cover => false,
-            _ if clause.anywhere => facts.anywhere.contains(&index),
-            _ => matches.get(index).is_some_and(|found| found.len() >= clause.min_count),
-        }
-    })
+    rule.condition.holds(&mut |&index| answer(rule, matches, facts, index))
+}
+
+/// What the condition hears from the clause number `index`.
+pub(super) fn answer(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>, index: usize) -> bool {
+    let Some(clause) = rule.clauses.get(index) else { return false };
+    match &clause.look {
+        Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors),
+        _ if clause.cover => false,
+        _ if clause.anywhere => facts.anywhere.contains(&index),
+        _ => matches.get(index).is_some_and(|found| found.len() >= clause.min_count),
+    }
 }
 
 /// The channels undone inside a match's parts, each once.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use toml::{Spanned, value::Datetime};
 
@@ -64,7 +65,7 @@ pub(super) struct RuleFile {
     pub id: Spanned<String>,
     pub version: Spanned<u32>,
     pub family: Spanned<String>,
-    pub kind: RuleKind,
+    pub kind: Spanned<RuleKind>,
     pub status: Status,
     pub severity: Severity,
     pub score: Spanned<u32>,
@@ -80,7 +81,9 @@ pub(super) struct RuleFile {
     pub clause: BTreeMap<Spanned<String>, Spanned<ClauseFile>>,
     #[serde(default)]
     pub except: Vec<Spanned<ExceptFile>>,
-    pub review: ReviewFile,
+    #[serde(default)]
+    pub gate: Option<Spanned<GateFile>>,
+    pub review: Spanned<ReviewFile>,
     #[serde(default, rename = "quality")]
     pub _quality: Option<QualityFile>,
     #[serde(default)]
@@ -90,19 +93,20 @@ pub(super) struct RuleFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BasisFile {
+    /// Topics of statutes, or ids of single articles.
     #[serde(default)]
-    pub law: Vec<Spanned<LawFile>>,
+    pub cites: Vec<Spanned<String>>,
     pub note: Bilingual,
 }
 
+/// What a gate asks, and what would answer it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LawFile {
-    pub text: String,
-    #[serde(default)]
-    pub valid_from: Option<Spanned<Datetime>>,
-    #[serde(default)]
-    pub valid_to: Option<Spanned<Datetime>>,
+pub(super) struct GateFile {
+    pub question: Spanned<Bilingual>,
+    pub answer: Spanned<Bilingual>,
+    /// Clauses that look for the answer; the condition asks each with `not`.
+    pub answered_by: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,7 +247,9 @@ pub(super) enum Edges {
 #[serde(deny_unknown_fields)]
 pub(super) struct ReviewFile {
     pub reason: String,
-    pub guidance: Bilingual,
+    /// What to look at; a gate has its question instead.
+    #[serde(default)]
+    pub guidance: Option<Spanned<Bilingual>>,
 }
 
 /// Read so that it may stand in a file; the review room acts on it.
@@ -264,7 +270,7 @@ pub(super) struct TestFile {
     #[serde(default)]
     pub name: String,
     pub listing: Spanned<toml::Table>,
-    pub expect: Expectation,
+    pub expect: Spanned<Expectation>,
     #[serde(default)]
     pub spans: Option<Vec<String>>,
     #[serde(default)]
@@ -283,6 +289,12 @@ pub enum Expectation {
     TodoHit,
     /// A miss that is not reached yet: reported, never a failure.
     TodoMiss,
+}
+
+/// The day of a date as TOML writes it; `None` where there is no such day.
+pub(super) fn day(written: &Datetime) -> Option<Date> {
+    let date = written.date?;
+    Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok()
 }
 
 fn yes() -> bool {

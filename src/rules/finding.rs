@@ -12,9 +12,10 @@ use crate::{
 use super::{
     atoms::Atoms,
     evaluate::{Match, Outcome, channels},
-    file::RuleKind,
+    file::Bilingual,
     limits::MAX_MATCHES,
     rule::{Exception, Fit, Rule},
+    statutes::{Article, Verified},
 };
 
 /// How much of the doubt is left when a word was hidden: nobody hides an innocent word.
@@ -99,6 +100,7 @@ impl Place<'_> {
         }
         explanation.extend(self.exception_steps(exception));
         explanation.push(self.guidance_step());
+        explanation.extend(self.law_step());
         Finding {
             kind: FindingKind::Rule,
             reference: rule.id.clone(),
@@ -161,12 +163,32 @@ impl Place<'_> {
         })
     }
 
+    /// What the reviewer should look at; a gate's question with what would answer it.
     fn guidance_step(self) -> Step {
-        let code = match self.rule.kind {
-            RuleKind::ProductGate => "rule.question",
-            RuleKind::Phrase | RuleKind::Context => "rule.guidance",
-        };
-        step(code, ("", ""), self.rule.guidance.zh.clone(), self.rule.guidance.en.clone())
+        let Bilingual { zh, en } = &self.rule.guidance;
+        let Some(gate) = &self.rule.gate else { return step("rule.guidance", ("", ""), zh.clone(), en.clone()) };
+        step(
+            "rule.question",
+            ("", ""),
+            format!("{}可由此回答：{}", gate.question.zh, gate.answer.zh),
+            format!("{} What would answer it: {}", gate.question.en, gate.answer.en),
+        )
+    }
+
+    /// Says which of the articles were not read, so that nobody relies on them unread.
+    fn law_step(self) -> Option<Step> {
+        let unread: Vec<&Article> =
+            self.rule.articles(self.day).filter(|article| article.verified != Verified::Text).collect();
+        let places: Vec<String> = unread.iter().map(|article| article.citation()).collect();
+        (!unread.is_empty()).then(|| {
+            let places = places.join("；");
+            step(
+                "rule.law-unread",
+                ("", ""),
+                format!("引用前须核对原文：{places}"),
+                format!("read the text before you cite: {places}"),
+            )
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Main type: [`RuleSource`]. This is the only part of the room that reads the disk.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -17,11 +18,14 @@ use super::{
     set::RuleSet,
 };
 
+/// What records the version and the logic of each rule, in a rule folder.
+pub const LOCK_FILE: &str = "versions.lock";
+
 #[derive(RustEmbed)]
 #[folder = "rules/"]
 struct Builtin;
 
-/// A file of a rule folder: a rule, a word list or the sectors.
+/// A file of a rule folder: a rule, a word list, the sectors, a statute or the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSource {
     /// Its path, as shown in diagnostics.
@@ -45,6 +49,99 @@ impl RuleSource {
     pub(super) fn is_toml(&self) -> bool {
         self.path.ends_with(".toml")
     }
+
+    /// Whether it is a rule, and no list, statute or lock beside the rules.
+    pub fn is_rule(&self) -> bool {
+        !self.is_list() && !self.is_statute() && !self.is_lock()
+    }
+
+    /// Whether it stands in `statutes/`.
+    pub fn is_statute(&self) -> bool {
+        self.path.rsplit(['/', '\\']).nth(1) == Some("statutes")
+    }
+
+    fn is_lock(&self) -> bool {
+        self.path.ends_with(LOCK_FILE)
+    }
+
+    /// Reads rule files and folders together; a file brings `lists/`, `statutes/` and the lock beside it.
+    ///
+    /// # Errors
+    /// What cannot be read, or is larger than a bound.
+    pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>, Vec<Diagnostic>> {
+        let mut sources = Vec::new();
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for path in paths {
+            let folder = if path.is_dir() {
+                let mut files = listed(path, "toml")?;
+                files.sort();
+                for file in files {
+                    sources.push(read(&file, MAX_RULE_BYTES)?);
+                }
+                path.clone()
+            } else {
+                sources.push(read(path, MAX_RULE_BYTES)?);
+                path.parent().unwrap_or(Path::new("")).to_owned()
+            };
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        for folder in folders {
+            for (shelf, ending) in [("lists", "txt"), ("lists", "toml"), ("statutes", "toml")] {
+                let shelf = folder.join(shelf);
+                let mut files = if shelf.is_dir() { listed(&shelf, ending)? } else { Vec::new() };
+                files.sort();
+                for file in files {
+                    sources.push(read(&file, MAX_LIST_BYTES)?);
+                }
+            }
+            let lock = folder.join(LOCK_FILE);
+            if lock.is_file() {
+                sources.push(read(&lock, MAX_LIST_BYTES)?);
+            }
+        }
+        Ok(sources)
+    }
+}
+
+/// Files of a folder by what they are, the built-in lists and statutes behind those that it has itself.
+#[derive(Debug, Default)]
+pub(super) struct Shelves {
+    pub rules: Vec<RuleSource>,
+    pub lists: Vec<RuleSource>,
+    pub statutes: Vec<RuleSource>,
+    pub lock: Option<RuleSource>,
+}
+
+impl Shelves {
+    pub fn sort(files: Vec<RuleSource>) -> Self {
+        let mut shelves = Self::default();
+        let (mut lists, mut statutes) = (builtin_files("lists/"), builtin_files("statutes/"));
+        for file in files {
+            if file.is_list() {
+                lists.push(file);
+            } else if file.is_statute() {
+                statutes.push(file);
+            } else if file.is_lock() {
+                shelves.lock = Some(file);
+            } else {
+                shelves.rules.push(file);
+            }
+        }
+        shelves.lists = last_of_each(lists);
+        shelves.statutes = last_of_each(statutes);
+        shelves
+    }
+}
+
+/// Of files with one name the last.
+fn last_of_each(files: Vec<RuleSource>) -> Vec<RuleSource> {
+    let mut named: BTreeMap<(String, bool), RuleSource> = BTreeMap::new();
+    for file in files {
+        named.insert((file.stem().to_owned(), file.is_toml()), file);
+    }
+    named.into_values().collect()
 }
 
 impl RuleSet {
@@ -53,7 +150,10 @@ impl RuleSet {
     /// # Errors
     /// Never, unless a broken rule was built in; the tests of the project see to that.
     pub fn builtin() -> Result<Self, Vec<Diagnostic>> {
-        Self::parse(builtin_files(|name| name.ends_with(".toml") && !name.contains('/')))
+        let mut files = builtin_files("");
+        files.retain(RuleSource::is_rule);
+        files.extend(builtin_files(LOCK_FILE));
+        Self::parse(files)
     }
 
     /// Reads the rules of a folder, with its `lists/`.
@@ -64,47 +164,18 @@ impl RuleSet {
         Self::read(&[folder.to_owned()])
     }
 
-    /// Reads rule files and folders together; a file brings the `lists/` beside it.
+    /// Reads rule files and folders together; a file brings `lists/`, `statutes/` and the lock beside it.
     ///
     /// # Errors
     /// Every mistake in the files, and what cannot be read.
     pub fn read(paths: &[PathBuf]) -> Result<Self, Vec<Diagnostic>> {
-        let mut sources = Vec::new();
-        let mut shelves: Vec<PathBuf> = Vec::new();
-        for path in paths {
-            let shelf = if path.is_dir() {
-                let mut files = listed(path, "toml")?;
-                files.sort();
-                for file in files {
-                    sources.push(read(&file, MAX_RULE_BYTES)?);
-                }
-                path.join("lists")
-            } else {
-                sources.push(read(path, MAX_RULE_BYTES)?);
-                path.parent().unwrap_or(Path::new("")).join("lists")
-            };
-            if shelf.is_dir() && !shelves.contains(&shelf) {
-                shelves.push(shelf);
-            }
-        }
-        for shelf in shelves {
-            for ending in ["txt", "toml"] {
-                for file in listed(&shelf, ending)? {
-                    sources.push(read(&file, MAX_LIST_BYTES)?);
-                }
-            }
-        }
-        Self::parse(sources)
+        RuleSource::read_all(paths).and_then(Self::parse)
     }
 }
 
-/// The built-in word lists and sectors.
-pub(super) fn builtin_lists() -> Vec<RuleSource> {
-    builtin_files(|name| name.starts_with("lists/"))
-}
-
-fn builtin_files(wanted: impl Fn(&str) -> bool) -> Vec<RuleSource> {
-    let mut names: Vec<_> = Builtin::iter().filter(|name| wanted(name)).collect();
+/// The built-in files whose name in the folder begins with `start`, papers left out.
+fn builtin_files(start: &str) -> Vec<RuleSource> {
+    let mut names: Vec<_> = Builtin::iter().filter(|name| name.starts_with(start) && !name.ends_with(".md")).collect();
     names.sort_unstable();
     names
         .into_iter()

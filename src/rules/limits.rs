@@ -32,3 +32,11 @@ pub const MAX_MATCHES: usize = 256;
 pub const MAX_COVERS: usize = 2_048;
 /// Fewest tests of each sort a rule must carry.
 pub const MIN_TESTS: usize = 5;
+/// Articles of one statute.
+pub const MAX_ARTICLES: usize = 1_000;
+/// Laws one rule may cite.
+pub const MAX_CITES: usize = 32;
+/// Lists that one list may take in, and those again.
+pub const MAX_TAKEN_IN: usize = 64;
+/// Clauses of a condition whose every combination is tried, to find what never matters.
+pub const MAX_TRIED_CLAUSES: usize = 12;

@@ -1,4 +1,11 @@
-//! Lints over a whole set: sizes before anything is read, what only the set shows, and the calendar.
+//! Lints: sizes before anything is read, one file (`words`, `condition`, `sentences`, `kind`), what only the
+//! set shows, recorded versions (`version`), and the calendar.
+
+mod condition;
+mod kind;
+mod sentences;
+mod version;
+mod words;
 
 use std::collections::HashMap;
 
@@ -7,11 +14,14 @@ use jiff::{ToSpan, civil::Date};
 use crate::model::Diagnostic;
 
 use super::{
-    file::{Expectation, Status},
+    file::{Expectation, RuleFile, Status},
     folder::{RuleSource, too_large},
     limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
     rule::Rule,
 };
+
+pub use version::lock;
+pub(super) use version::versions;
 
 /// Days before an article lapses at which its rule's owner is warned.
 const LAPSE_WARNING_DAYS: i32 = 90;
@@ -25,10 +35,19 @@ pub(super) fn sizes(files: &[RuleSource]) -> Vec<Diagnostic> {
     files
         .iter()
         .filter_map(|file| {
-            let limit = if file.is_list() { MAX_LIST_BYTES } else { MAX_RULE_BYTES };
+            let limit = if file.is_rule() { MAX_RULE_BYTES } else { MAX_LIST_BYTES };
             (file.text.len() as u64 > limit).then(|| too_large(&file.path, limit))
         })
         .collect()
+}
+
+/// What one file shows by itself, once its parts could be read.
+pub(super) fn file(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
+    let mut problems = words::all(file, source);
+    problems.extend(condition::all(file, source));
+    problems.extend(sentences::all(file, source));
+    problems.extend(kind::all(file, source));
+    problems
 }
 
 /// What is wrong between rules, and with the tests of each.
@@ -67,15 +86,37 @@ pub(super) fn calendar(rules: &[Rule], sources: &[RuleSource], day: Date) -> Vec
             let message = format!("the exception `{}` has ended", exception.name);
             problems.push(at(exception.place.clone(), "rule.expired-exception", message, "remove or renew it"));
         }
-        if rule.citation(day).is_empty() {
-            let message = format!("no article this rule rests on is in force on {day}");
-            problems.push(at_key(source, "id", "rule.law-not-in-force", message, "add the article now in force"));
-        } else if rule.citation(soon).is_empty()
-            && let Some(law) = rule.laws.iter().find(|law| law.in_force(day))
-        {
-            let message = format!("this article lapses within {LAPSE_WARNING_DAYS} days and none follows");
-            let help = "add the article that takes its place, with valid_from";
-            problems.push(at(law.place.clone(), "rule.law-lapses", message, help).as_warning());
+        problems.extend(law(rule, source, (day, soon)));
+    }
+    problems
+}
+
+/// What the calendar says of the articles a rule rests on: today, and soon.
+fn law(rule: &Rule, source: &RuleSource, (day, soon): (Date, Date)) -> Vec<Diagnostic> {
+    if rule.articles(day).next().is_none() {
+        let message = format!("no article this rule rests on is in force on {day}");
+        return vec![at_key(source, "id", "rule.law-not-in-force", message, "cite the article now in force")];
+    }
+    let mut problems = Vec::new();
+    for cite in &rule.cites {
+        let at = |code, message, help: &str| {
+            Diagnostic::error(&source.path, &source.text, cite.place.clone(), code, message, help).as_warning()
+        };
+        let followed = |end: Date| cite.articles.iter().any(|article| article.in_force(end));
+        match cite.on(day) {
+            Some(article) => {
+                if let Some(end) = article.valid_to.filter(|end| *end <= soon && !followed(*end)) {
+                    let message = format!("{} lapses on {end} and nothing follows", article.citation());
+                    let help = "add the article that takes its place to statutes/, under the same topic";
+                    problems.push(at("rule.law-lapses", message, help));
+                }
+            }
+            // What only begins later has not been lost.
+            None if cite.articles.iter().any(|article| article.valid_from.is_some_and(|from| from > day)) => {}
+            None => {
+                let message = format!("`{}` has no article in force on {day}", cite.name);
+                problems.push(at("rule.law-lapsed", message, "cite what took its place, or add it to statutes/"));
+            }
         }
     }
     problems

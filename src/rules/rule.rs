@@ -2,7 +2,7 @@
 //!
 //! Main type: [`Rule`]. It is made by `compile` and never changes afterwards.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use jiff::civil::Date;
 use regex::Regex;
@@ -12,8 +12,9 @@ use crate::model::{Channel, Listing, Severity, SurfaceKind};
 use super::{
     category::SectorSet,
     expression::Expression,
-    file::{Bilingual, Edges, Expectation, Order, RegexText, RuleKind, Status, Stop},
+    file::{Bilingual, Edges, Expectation, GateFile, Order, RegexText, RuleKind, Status, Stop},
     guard::Guard,
+    statutes::{self, Article},
 };
 
 /// One rule, ready to run.
@@ -41,13 +42,15 @@ pub struct Rule {
     pub note: Bilingual,
     /// The reason code a reviewer is offered.
     pub reason: String,
-    /// What a reviewer should look at; a gate's question.
+    /// What a reviewer should look at; empty for a gate, which has its question.
     pub guidance: Bilingual,
     /// The tests inside its file.
     pub tests: Vec<Test>,
     /// Path of its file.
     pub path: String,
-    pub(super) laws: Vec<Law>,
+    /// What a gate asks; only a gate has one.
+    pub gate: Option<Gate>,
+    pub(super) cites: Vec<Cite>,
     pub(super) sectors: SectorGate,
     pub(super) fields: Vec<SurfaceKind>,
     pub(super) skip_attributes: Vec<String>,
@@ -58,10 +61,24 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The law it rests on, as in force on `day`.
+    /// The articles it rests on that are in force on `day`, as they are cited.
     pub fn citation(&self, day: Date) -> String {
-        let laws: Vec<&str> = self.laws.iter().filter(|law| law.in_force(day)).map(|law| law.text.as_str()).collect();
-        laws.join("；")
+        statutes::citation(self.articles(day))
+    }
+
+    /// The articles it rests on that are in force on `day`.
+    pub fn articles(&self, day: Date) -> impl Iterator<Item = &Article> {
+        self.cites.iter().filter_map(move |cite| cite.on(day))
+    }
+
+    /// The topics and articles it cites, as its file names them.
+    pub fn cites(&self) -> impl Iterator<Item = &str> {
+        self.cites.iter().map(|cite| cite.name.as_str())
+    }
+
+    /// Whether it cites `article`, by its topic or by its id.
+    pub fn rests_on(&self, article: &Article) -> bool {
+        self.cites.iter().flat_map(|cite| &cite.articles).any(|cited| cited.id == article.id)
     }
 
     /// Names of its exceptions, in file order.
@@ -90,20 +107,37 @@ pub struct Test {
     pub on: Option<Date>,
     /// Line in the rule's file, from 1.
     pub line: usize,
+    /// Where its expectation stands in the file.
+    pub(super) place: Range<usize>,
 }
 
-/// An article a rule rests on.
+/// What a rule cites: a topic with the articles that had or have its place, or one article.
 #[derive(Debug)]
-pub(super) struct Law {
-    pub text: String,
-    pub valid_from: Option<Date>,
-    pub valid_to: Option<Date>,
+pub(super) struct Cite {
+    pub name: String,
+    /// The earliest first.
+    pub articles: Vec<Arc<Article>>,
     pub place: Range<usize>,
 }
 
-impl Law {
-    pub fn in_force(&self, day: Date) -> bool {
-        self.valid_from.is_none_or(|first| first <= day) && self.valid_to.is_none_or(|last| day <= last)
+impl Cite {
+    pub fn on(&self, day: Date) -> Option<&Article> {
+        self.articles.iter().find(|article| article.in_force(day)).map(AsRef::as_ref)
+    }
+}
+
+/// What a gate asks the reviewer, and what would answer it.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    /// The question; never an accusation.
+    pub question: Bilingual,
+    /// What would answer it: a number, a certificate, a label.
+    pub answer: Bilingual,
+}
+
+impl From<&GateFile> for Gate {
+    fn from(file: &GateFile) -> Self {
+        Self { question: file.question.as_ref().clone(), answer: file.answer.as_ref().clone() }
     }
 }
 

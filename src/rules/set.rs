@@ -19,9 +19,11 @@ use super::{
     evaluate::{self, Facts, Hit, Outcome},
     file::Status,
     finding::Place,
-    folder::{RuleSource, builtin_lists},
+    folder::{RuleSource, Shelves},
     lint,
+    lists::Lists,
     rule::{Fit, Rule},
+    statutes::Statutes,
 };
 
 /// Compiled rules. Matching is pure: the same listing, day and set give the same findings.
@@ -30,6 +32,7 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     atoms: Option<Atoms>,
     sectors: Sectors,
+    statutes: Statutes,
     sources: Vec<RuleSource>,
     warnings: Vec<Diagnostic>,
     hash: String,
@@ -40,13 +43,15 @@ pub(super) struct Work<'a> {
     pub rule: &'a Rule,
     pub surface: &'a FoldedSurface<'a>,
     pub fit: Fit,
+    pub facts: Facts<'a>,
+    pub hits: &'a [Hit],
     pub outcome: Outcome,
 }
 
 impl RuleSet {
-    /// Compiles rule files, word lists (`lists/NAME.txt`) and the sectors (`lists/sectors.toml`).
+    /// Compiles rule files, word lists (`lists/NAME.txt`), sectors (`lists/sectors.toml`) and `statutes/`.
     ///
-    /// Lists and sectors that are not among `files` are the built-in ones.
+    /// Lists, sectors and statutes that are not among `files` are the built-in ones.
     ///
     /// # Errors
     /// Every mistake, each with file, line and column.
@@ -55,11 +60,13 @@ impl RuleSet {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let (lists, rules): (Vec<_>, Vec<_>) = files.into_iter().partition(RuleSource::is_list);
-        let shelf: Vec<RuleSource> = builtin_lists().into_iter().chain(lists).collect();
-        let sectors = read_sectors(&shelf, &mut problems);
-        let words = word_lists(&shelf);
-        let mut compiler = Compiler { lists: &words, sectors: &sectors, atoms: AtomsBuilder::default(), problems };
+        let Shelves { rules, lists, statutes, lock } = Shelves::sort(files);
+        let sectors = read_sectors(&lists, &mut problems);
+        let words = Lists::read(&lists, &mut problems);
+        let (law, mistakes) = Statutes::read(&statutes);
+        problems.extend(mistakes);
+        let atoms = AtomsBuilder::default();
+        let mut compiler = Compiler { lists: &words, statutes: &law, sectors: &sectors, atoms, problems };
         let mut compiled: Vec<Rule> = Vec::new();
         for source in &rules {
             // A rule that failed leaves its number to the next; its words then do no harm, for the set is refused.
@@ -67,13 +74,22 @@ impl RuleSet {
         }
         let Compiler { atoms, mut problems, .. } = compiler;
         problems.extend(lint::set(&compiled, &rules));
-        let (warnings, errors): (Vec<_>, Vec<_>) = problems.into_iter().partition(|problem| problem.warning);
-        if !errors.is_empty() {
-            return Err(errors);
+        problems.extend(lock.iter().flat_map(|lock| lint::versions(&rules, lock)));
+        if problems.iter().any(|problem| !problem.warning) {
+            problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
+            return Err(problems);
         }
         let atoms = atoms.build().map_err(|error| vec![too_many_words(&error)])?;
-        let hash = hash(&shelf, &rules);
-        Ok(Self { rules: compiled, atoms: Some(atoms), sectors, sources: rules, warnings, hash })
+        let hash = hash(&[&lists, &rules, &statutes]);
+        Ok(Self {
+            rules: compiled,
+            atoms: Some(atoms),
+            sectors,
+            statutes: law,
+            sources: rules,
+            warnings: problems,
+            hash,
+        })
     }
 
     /// A set without rules, which finds nothing.
@@ -82,6 +98,7 @@ impl RuleSet {
             rules: Vec::new(),
             atoms: None,
             sectors: Sectors::default(),
+            statutes: Statutes::default(),
             sources: Vec::new(),
             warnings: Vec::new(),
             hash: String::new(),
@@ -101,6 +118,15 @@ impl RuleSet {
     /// SHA-256 (hex) of everything that decides what the set finds.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    pub(super) fn source(&self, path: &str) -> Option<&RuleSource> {
+        self.sources.iter().find(|source| source.path == path)
+    }
+
+    /// The statutes its rules cite.
+    pub fn statutes(&self) -> &Statutes {
+        &self.statutes
     }
 
     /// What the lints warn of; mistakes would have refused the set.
@@ -135,7 +161,7 @@ impl RuleSet {
         let mut findings = Vec::new();
         let Some(atoms) = &self.atoms else { return findings };
         self.each(listing, surfaces, day, wanted, |work| {
-            let Work { rule, surface, fit, outcome } = work;
+            let Work { rule, surface, fit, outcome, .. } = work;
             findings.extend(Place { rule, surface, atoms, fit, day }.findings(&outcome));
         });
         findings
@@ -168,7 +194,7 @@ impl RuleSet {
                 let anywhere = seen.entry(number).or_insert_with(|| anywhere(rule, number, surfaces, &hits));
                 let facts = Facts { listing, sectors: &sectors, day, anywhere };
                 let outcome = evaluate::run(rule, surface, of_rule, facts);
-                act(Work { rule, surface, fit, outcome });
+                act(Work { rule, surface, fit, facts, hits: of_rule, outcome });
             }
         }
     }
@@ -215,31 +241,22 @@ fn read_sectors(shelf: &[RuleSource], problems: &mut Vec<Diagnostic>) -> Sectors
     })
 }
 
-/// Word lists by name: one word a line, `#` begins a comment. The folder's own list wins.
-fn word_lists(shelf: &[RuleSource]) -> BTreeMap<String, Vec<String>> {
-    let lists = shelf.iter().filter(|source| !source.is_toml());
-    lists
-        .map(|source| {
-            let lines = source.text.lines().map(|line| line.split('#').next().unwrap_or("").trim());
-            (source.stem().to_owned(), lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
-        })
-        .collect()
-}
-
 fn too_many_words(error: &aho_corasick::BuildError) -> Diagnostic {
     let message = format!("the words of the rules fit into no automaton: {error}");
     Diagnostic::error("rules", "", 0..0, "rule.words", message, "use fewer words")
 }
 
-/// Files by name, line ends alike, so that the hash changes only with what the set finds.
-fn hash(shelf: &[RuleSource], rules: &[RuleSource]) -> String {
-    let mut parts: BTreeMap<(bool, &str), String> = BTreeMap::new();
-    for source in shelf.iter().chain(rules) {
-        parts.insert((source.is_list(), source.stem()), source.text.replace("\r\n", "\n"));
+/// Files by shelf and name, line ends alike, so that the hash changes only with what the set finds.
+fn hash(shelves: &[&[RuleSource]]) -> String {
+    let mut parts: BTreeMap<(usize, &str), String> = BTreeMap::new();
+    for (shelf, sources) in shelves.iter().enumerate() {
+        for source in *sources {
+            parts.insert((shelf, source.stem()), source.text.replace("\r\n", "\n"));
+        }
     }
     let mut hasher = Sha256::new();
-    for ((is_list, name), text) in parts {
-        hasher.update(format!("{is_list} {name} {}\n", text.len()));
+    for ((shelf, name), text) in parts {
+        hasher.update(format!("{shelf} {name} {}\n", text.len()));
         hasher.update(text);
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

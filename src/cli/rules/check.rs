@@ -24,6 +24,7 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         Ok(set) => {
             let mut problems = set.warnings().to_vec();
             problems.extend(set.calendar(today));
+            problems.extend(set.todos(today));
             (problems, set.rules().len())
         }
         Err(problems) => (problems, 0),

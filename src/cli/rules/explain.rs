@@ -38,13 +38,21 @@ fn explain(set: &RuleSet, id: &str, text: &str, today: Date, context: &Context) 
     } else {
         Listing { title: text.to_owned(), ..Listing::default() }
     };
-    let lines = set.explain(rule, &listing, today);
+    let explained = set.explain(rule, &listing, today);
     if context.json() {
-        context.data(&json!({ "rule": id, "lines": lines }).to_string())?;
-    } else {
-        for line in lines {
-            context.data(&line)?;
-        }
+        context.data(&json!({ "rule": id, "hits": explained.hits, "lines": explained.lines }).to_string())?;
+        return Ok(Done::Fine);
+    }
+    let chinese = speaks_chinese();
+    for line in explained.lines {
+        context.data(if chinese { &line.zh } else { &line.en })?;
     }
     Ok(Done::Fine)
+}
+
+/// Whether the person's terminal is set to Chinese.
+pub(super) fn speaks_chinese() -> bool {
+    let set =
+        ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
+    set.is_some_and(|value| value.to_string_lossy().starts_with("zh"))
 }

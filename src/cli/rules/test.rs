@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use jiff::civil::Date;
 
-use super::{Context, Done, with_set};
+use super::{Context, Done, explain::speaks_chinese, with_set};
 use crate::rules::{RuleSet, Trial};
 
 /// Arguments of `rules test`.
@@ -27,6 +27,7 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
 fn test(set: &RuleSet, today: Date, context: &Context) -> Result<Done> {
     let trials = set.trials(today);
     let failed: Vec<&Trial> = trials.iter().filter(|trial| trial.failed()).collect();
+    let chinese = speaks_chinese();
     let shown = trials.iter().filter(|trial| !trial.passed);
     if context.json() {
         for trial in &trials {
@@ -42,7 +43,7 @@ fn test(set: &RuleSet, today: Date, context: &Context) -> Result<Done> {
                 trial.path, trial.line, trial.rule, trial.name
             ))?;
             for line in &trial.why {
-                context.data(&format!("    {line}"))?;
+                context.data(&format!("    {}", if chinese { &line.zh } else { &line.en }))?;
             }
         }
         let line = format!("{} rules, {} tests, {} failed", set.rules().len(), trials.len(), failed.len());
