@@ -4,6 +4,7 @@
 //! Marks, scores across findings and queues are left to the rooms below; a reviewer decides.
 
 mod atoms;
+mod backtest;
 mod category;
 mod codes;
 mod compile;
@@ -25,6 +26,7 @@ mod set;
 mod statutes;
 mod trial;
 
+pub use backtest::{Backtest, Comparison, Judged, RuleChange, RuleReport, RuleSample, Side, wilson};
 pub use codes::{CODES, Code};
 pub use explain::Explanation;
 pub use file::{Bilingual, Expectation, RuleKind, Status};

@@ -1,12 +1,16 @@
 //! `markwarden rules`: the commands of those who write rules, one file each.
 
+mod archive;
+mod backtest;
 mod check;
+mod diff;
 mod explain;
 mod files;
 mod fix;
 mod law;
 mod list;
 mod lock;
+mod stats;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +20,10 @@ use jiff::Zoned;
 use serde_json::json;
 
 use super::{Context, Done};
-use crate::{model::Diagnostic, rules::RuleSet};
+use crate::{
+    model::Diagnostic,
+    rules::{RuleSample, RuleSet, Status},
+};
 
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]
@@ -41,6 +48,12 @@ enum What {
     Law(law::Args),
     /// Make the changes that mend a mistake and nothing else.
     Fix(fix::Args),
+    /// Try rules on listings that are known already: hits, samples, how often they were right, hours of review.
+    Backtest(backtest::Args),
+    /// Compare two sets of rules on the same listings: what the newer finds more and less.
+    Diff(diff::Args),
+    /// What rules in shadow have found, and what reviewers say of active ones.
+    Stats(stats::Args),
     /// Record each rule's version, so that a change without a new one is seen.
     Lock(lock::Args),
 }
@@ -58,8 +71,27 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         What::Explain(args) => explain::run(args, today, context),
         What::Law(args) => law::run(args, context),
         What::Fix(args) => fix::run(args, today, context),
+        What::Backtest(args) => backtest::run(args, today, context),
+        What::Diff(args) => diff::run(args, today, context),
+        What::Stats(args) => stats::run(args, today, context),
         What::Lock(args) => lock::run(args, context),
     }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Draft => "draft",
+        Status::Shadow => "shadow",
+        Status::Active => "active",
+        Status::Retired => "retired",
+    }
+}
+
+/// A line for a listing in which a rule finds something.
+fn shown(sample: &RuleSample) -> String {
+    let visible = crate::cli::context::visible;
+    let (text, title) = (visible(&sample.text), visible(&sample.title));
+    format!("   {:.2} {} “{text}” in {title} [{}]", sample.score, visible(&sample.surface), visible(&sample.listing))
 }
 
 fn read(paths: &[PathBuf]) -> Result<RuleSet, Vec<Diagnostic>> {

@@ -1,0 +1,100 @@
+//! `markwarden rules diff`: what a change of rules finds more and less.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use jiff::civil::Date;
+
+use super::{
+    Context, Done,
+    archive::{self, Look, Source, Verdicts},
+    with_set,
+};
+use crate::{
+    model::Listing,
+    rules::{Comparison, RuleChange, Side},
+};
+
+/// Arguments of `rules diff`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Compares what active rules find. Exit code 1 means that something is found more or less.\n\n\
+    Examples:\n  \
+    markwarden rules diff rules-as-released rules\n  \
+    markwarden rules diff old.toml new.toml --listings listings.jsonl --format json")]
+pub struct Args {
+    /// The rules before: a folder or a file.
+    #[arg(value_name = "OLD")]
+    before: PathBuf,
+    /// The rules after.
+    #[arg(value_name = "NEW")]
+    after: PathBuf,
+    #[command(flatten)]
+    source: Source,
+    /// Listings shown of each side of each rule.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    samples: usize,
+}
+
+impl Look for Comparison<'_> {
+    fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
+        Comparison::see(self, listing, on, |rule| verdicts.get(&(listing.id.clone(), rule.to_owned())).copied());
+    }
+
+    fn merge(&mut self, other: Self) {
+        Comparison::merge(self, other);
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When listings cannot be read.
+pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
+    with_set(std::slice::from_ref(&args.before), context, |before| {
+        with_set(std::slice::from_ref(&args.after), context, |after| {
+            let make = || Comparison::new(before, after, args.samples);
+            let compared = archive::look(&args.source, context, today, make)?;
+            let listings = compared.listings();
+            let changes = compared.finish();
+            let mut changed = false;
+            for change in &changes {
+                changed |= change.gained.listings + change.lost.listings > 0;
+                show(change, context)?;
+            }
+            context.say(&format!("{listings} listings, {} rules that found something or changed", changes.len()));
+            Ok(if changed { Done::Findings } else { Done::Fine })
+        })
+    })
+}
+
+fn show(change: &RuleChange, context: &Context) -> Result<()> {
+    if context.json() {
+        return context.data(&serde_json::to_string(change)?);
+    }
+    let version = |version: Option<u32>| version.map_or_else(|| "absent".to_owned(), |version| format!("v{version}"));
+    context.data(&format!(
+        "{:28} {} → {}: {} kept, {} gained, {} lost",
+        change.rule,
+        version(change.before),
+        version(change.after),
+        change.kept,
+        change.gained.listings,
+        change.lost.listings
+    ))?;
+    side("+", &change.gained, context)?;
+    side("-", &change.lost, context)
+}
+
+fn side(sign: &str, side: &Side, context: &Context) -> Result<()> {
+    if let Some((share, low, high)) = side.judged.precision() {
+        let (confirmed, dismissed) = (side.judged.confirmed, side.judged.dismissed);
+        let (share, low, high) = (100.0 * share, 100.0 * low, 100.0 * high);
+        context.data(&format!(
+            "{sign} reviewers confirmed {confirmed} and dismissed {dismissed} of these: {share:.0} % [{low:.0}, {high:.0}]"
+        ))?;
+    }
+    for sample in &side.samples {
+        context.data(&format!("{sign}{}", super::shown(sample)))?;
+    }
+    Ok(())
+}
