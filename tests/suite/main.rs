@@ -23,6 +23,7 @@ mod real_pages;
 mod registered;
 mod robots;
 mod rules;
+mod rules_archive;
 mod rules_diagnostics;
 mod rules_language;
 mod rules_statutes;
