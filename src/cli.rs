@@ -25,7 +25,7 @@ mod trim;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use context::{Context, Done, Format};
 
@@ -98,6 +98,11 @@ enum Command {
 /// Runs the program with the process's arguments.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    let sarif = matches!(&arguments.command, Command::Rules(args) if args.takes_sarif());
+    if arguments.format == Format::Sarif && !sarif {
+        let message = "only `rules check` speaks SARIF; use --format json";
+        Arguments::command().error(clap::error::ErrorKind::InvalidValue, message).exit();
+    }
     let context = Context::new(arguments.config, arguments.format, arguments.verbose);
     let result = match arguments.command {
         Command::Demo(args) => demo::run(args, &context),

@@ -19,6 +19,8 @@ pub enum Format {
     Human,
     /// For programs: one JSON value, or one a line.
     Json,
+    /// SARIF 2.1.0, for code scanners; only `rules check`.
+    Sarif,
 }
 
 /// How a command that did its work ended.

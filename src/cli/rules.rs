@@ -7,9 +7,12 @@ mod diff;
 mod explain;
 mod files;
 mod fix;
+mod fmt;
 mod law;
 mod list;
 mod lock;
+mod new;
+mod schema;
 mod stats;
 mod test;
 
@@ -19,10 +22,10 @@ use anyhow::Result;
 use jiff::Zoned;
 use serde_json::json;
 
-use super::{Context, Done};
+use super::{Context, Done, Format};
 use crate::{
     model::Diagnostic,
-    rules::{RuleSample, RuleSet, Status},
+    rules::{RuleSample, RuleSet, Status, sarif},
 };
 
 /// Arguments of `rules`.
@@ -36,6 +39,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Write a draft from a few words, and say which tests it still needs.
+    New(new::Args),
     /// Look for mistakes; each is shown with file, line, column and how to mend it.
     Check(check::Args),
     /// Run every sentence of every rule and say which do not hold, and why.
@@ -54,8 +59,19 @@ enum What {
     Diff(diff::Args),
     /// What rules in shadow have found, and what reviewers say of active ones.
     Stats(stats::Args),
+    /// Put the files into their one form; comments stay.
+    Fmt(fmt::Args),
+    /// Print the JSON schema of rule files, for editors.
+    Schema(schema::Args),
     /// Record each rule's version, so that a change without a new one is seen.
     Lock(lock::Args),
+}
+
+impl Args {
+    /// Whether the command can say what it has to say in SARIF.
+    pub fn takes_sarif(&self) -> bool {
+        matches!(self.what, What::Check(_))
+    }
 }
 
 /// Runs the command.
@@ -65,6 +81,7 @@ enum What {
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     let today = Zoned::now().date();
     match args.what {
+        What::New(args) => new::run(args, today, context),
         What::Check(args) => check::run(args, today, context),
         What::Test(args) => test::run(args, today, context),
         What::List(args) => list::run(args, today, context),
@@ -74,6 +91,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         What::Backtest(args) => backtest::run(args, today, context),
         What::Diff(args) => diff::run(args, today, context),
         What::Stats(args) => stats::run(args, today, context),
+        What::Fmt(args) => fmt::run(args, context),
+        What::Schema(args) => schema::run(args, context),
         What::Lock(args) => lock::run(args, context),
     }
 }
@@ -115,6 +134,9 @@ fn with_set(paths: &[PathBuf], context: &Context, act: impl FnOnce(&RuleSet) -> 
 }
 
 fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
+    if context.format == Format::Sarif {
+        return context.data(&serde_json::to_string_pretty(&sarif(problems))?);
+    }
     for problem in problems {
         if context.json() {
             let (line, column) = problem.line_column();
@@ -122,6 +144,9 @@ fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
                 "file": problem.file, "line": line, "column": column, "code": problem.code,
                 "message": problem.message, "help": problem.help,
                 "level": if problem.warning { "warning" } else { "error" },
+                "fix": problem.fix.as_ref().map(|fix| fix.edits.iter().map(|(span, text)| json!({
+                    "from": problem.place(span.start), "to": problem.place(span.end), "text": text,
+                })).collect::<Vec<_>>()),
             });
             context.data(&value.to_string())?;
         } else {
