@@ -83,7 +83,10 @@ impl Judged {
 /// The 95 % score interval of a share (Wilson 1927).
 pub fn wilson(of_them: u64, of: u64) -> (f64, f64) {
     const Z: f64 = 1.959_964;
-    let n = of.max(1) as f64;
+    if of == 0 {
+        return (0.0, 1.0);
+    }
+    let n = of as f64;
     let share = of_them as f64 / n;
     let middle = (share + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt() / (1.0 + Z * Z / n);
