@@ -23,9 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     marks::{Occurrence, Register, registry::View},
-    model::{Finding, Findings, Listing},
+    model::{Finding, FindingKind, Findings, Listing},
     rules::{RuleSet, Status},
-    text::{Assembled, FoldedSurface, assembled, fold_surfaces},
+    text::{Assembled, FoldedSurface, assembled},
 };
 
 pub use preview::{Preview, Previewer, Sample};
@@ -61,6 +61,14 @@ pub struct Matcher {
     version: String,
 }
 
+/// Which rules are asked.
+type RuleFindings = fn(&RuleSet, &Listing, &[FoldedSurface<'_>], Date) -> Vec<Finding>;
+
+/// The chance that any of them is right.
+fn risk(findings: &[Finding]) -> f64 {
+    score::rounded(1.0 - findings.iter().map(|finding| 1.0 - finding.score).product::<f64>())
+}
+
 impl Matcher {
     /// Joins a register and, unless none is wanted, a rule set.
     pub fn new(register: Arc<Register>, rules: Option<Arc<RuleSet>>, settings: Settings) -> Self {
@@ -81,7 +89,17 @@ impl Matcher {
     /// The same with other rules.
     #[must_use]
     pub fn with_rules(&self, rules: Option<Arc<RuleSet>>) -> Self {
-        let other = Self::new(Arc::clone(&self.register), rules, self.settings);
+        self.rebuilt(Arc::clone(&self.register), rules)
+    }
+
+    /// The same with another register.
+    #[must_use]
+    pub fn with_register(&self, register: Arc<Register>) -> Self {
+        self.rebuilt(register, self.rules.clone())
+    }
+
+    fn rebuilt(&self, register: Arc<Register>, rules: Option<Arc<RuleSet>>) -> Self {
+        let other = Self::new(register, rules, self.settings);
         match &self.registry {
             Some(registry) => other.with_registry(Arc::clone(registry)),
             None => other,
@@ -93,13 +111,6 @@ impl Matcher {
         self.rules.as_ref()
     }
 
-    /// What rules in shadow find in `listing`: to be counted, never queued.
-    pub fn shadow(&self, listing: &Listing, on: Date) -> Vec<Finding> {
-        let shadow = |rules: &&Arc<RuleSet>| rules.rules().iter().any(|rule| rule.status == Status::Shadow);
-        let Some(rules) = self.rules.as_ref().filter(shadow) else { return Vec::new() };
-        rules.shadow_findings(listing, &fold_surfaces(listing), on)
-    }
-
     /// What findings are made with: hashes of the register and the rule set.
     pub fn version(&self) -> &str {
         &self.version
@@ -107,13 +118,30 @@ impl Matcher {
 
     /// Matches `listing` under the law of `on`, the day its facts were captured.
     pub fn check(&self, listing: &Listing, on: Date) -> Findings {
+        self.run(listing, on, RuleSet::findings)
+    }
+
+    /// The same, and what rules in shadow find: to be counted, never queued.
+    pub fn check_with_shadow(&self, listing: &Listing, on: Date) -> (Findings, Vec<Finding>) {
+        let mut findings = self.run(listing, on, RuleSet::all_findings);
+        let in_shadow = |finding: &Finding| {
+            let rule = self.rules.as_ref().and_then(|rules| rules.rule(&finding.reference));
+            finding.kind == FindingKind::Rule && rule.is_some_and(|rule| rule.status == Status::Shadow)
+        };
+        let mut shadow: Vec<Finding> = findings.findings.extract_if(.., |finding| in_shadow(finding)).collect();
+        shadow.extend(findings.suppressed.extract_if(.., |finding| in_shadow(finding)));
+        findings.risk = risk(&findings.findings);
+        (findings, shadow)
+    }
+
+    fn run(&self, listing: &Listing, on: Date, of_rules: RuleFindings) -> Findings {
         let plain = listing.surfaces();
         let assembled = assembled(listing, &plain);
         let surfaces: Vec<FoldedSurface<'_>> =
             plain.iter().cloned().chain(assembled.iter().map(Assembled::surface)).map(FoldedSurface::new).collect();
         let mut all = self.mark_findings(listing, &surfaces, on);
         if let Some(rules) = &self.rules {
-            all.extend(rules.findings(listing, &surfaces, on));
+            all.extend(of_rules(rules, listing, &surfaces, on));
         }
         if !assembled.is_empty() {
             all = all.into_iter().filter_map(|finding| apart::bring_back(finding, &assembled, &plain)).collect();
@@ -127,8 +155,8 @@ impl Matcher {
             all.into_iter().partition(|finding| finding.suppressed.is_some());
         findings.sort_by(|a, b| b.score.total_cmp(&a.score));
         suppressed.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let risk = 1.0 - findings.iter().map(|finding| 1.0 - finding.score).product::<f64>();
-        Findings { id: listing.id.clone(), findings, suppressed, risk: score::rounded(risk) }
+        let risk = risk(&findings);
+        Findings { id: listing.id.clone(), findings, suppressed, risk }
     }
 
     fn mark_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {

@@ -41,7 +41,6 @@ use crate::{
 pub struct Monitor {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
-    settings: matcher::Settings,
     /// The folder of the rules, when they may change.
     rulebook: Option<Rulebook>,
     /// What rules in shadow find, and the file that keeps it.
@@ -82,7 +81,7 @@ impl Monitor {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules, settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
         let (rulebook, shadow, registry) = (None, None, None);
-        let monitor = Self { store, clock, settings, rulebook, shadow, registry, current, learnt: RwLock::default() };
+        let monitor = Self { store, clock, rulebook, shadow, registry, current, learnt: RwLock::default() };
         monitor.refresh().await?;
         Ok(monitor)
     }
@@ -183,19 +182,11 @@ impl Monitor {
         let replaced: BTreeSet<&MarkId> = delta.removed.iter().chain(delta.put.iter().map(|mark| &mark.id)).collect();
         marks.retain(|mark| !replaced.contains(&mark.id));
         marks.extend(delta.put.iter().cloned());
-        // Rules and registry are those in use when the new register is ready.
         let register = Arc::new(Register::new(marks.clone()));
-        let matcher = Matcher::new(register, self.matcher().rules().cloned(), self.settings);
-        let view = self
-            .registry
-            .as_ref()
-            .and_then(|(_, reader)| Some(reader.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.view()));
-        let matcher = match view {
-            Some(view) => matcher.with_registry(view),
-            None => matcher,
-        };
-        let current = Current { generation: delta.generation, marks, matcher: Arc::new(matcher) };
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = current;
+        // Rules and registry may have changed meanwhile: they are those in use now.
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let matcher = Arc::new(current.matcher.with_register(register));
+        *current = Current { generation: delta.generation, marks, matcher };
         Ok(())
     }
 
@@ -242,8 +233,7 @@ impl Monitor {
         if let Some((id, listing)) = identified(page.listing_id, page.listing) {
             let now = self.clock.now();
             let matcher = self.matcher();
-            seen.findings = match_listing(&matcher, &listing, now);
-            self.count_shadow(&matcher, &listing, now);
+            seen.findings = self.look(&matcher, &listing, now);
             let learnt = self.learnt();
             let hits = hits(&id, &listing, &seen.findings, (matcher.version(), &learnt), now);
             writes.extend(hits.into_iter().map(|mut hit| {
@@ -261,15 +251,17 @@ impl Monitor {
 }
 
 impl Monitor {
-    fn count_shadow(&self, matcher: &Matcher, listing: &Listing, now: Timestamp) {
-        let Some((_, shadow)) = &self.shadow else { return };
-        let findings = matcher.shadow(listing, day_of(listing, now));
+    /// Matches `listing`, and counts what rules in shadow find where that is kept.
+    fn look(&self, matcher: &Matcher, listing: &Listing, now: Timestamp) -> Findings {
+        let Some((_, shadow)) = &self.shadow else { return match_listing(matcher, listing, now) };
+        let (standing, findings) = matcher.check_with_shadow(listing, day_of(listing, now));
         if !findings.is_empty() {
             let version =
                 |rule: &str| matcher.rules().and_then(|rules| rules.rule(rule)).map_or(0, |rule| rule.version);
             let day = now.to_zoned(TimeZone::UTC).date();
             shadow.lock().unwrap_or_else(PoisonError::into_inner).count(day, listing, &findings, version);
         }
+        standing
     }
 }
 

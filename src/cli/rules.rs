@@ -25,7 +25,7 @@ use serde_json::json;
 use super::{Context, Done, Format};
 use crate::{
     model::Diagnostic,
-    rules::{RuleSample, RuleSet, Status, sarif},
+    rules::{Judged, RuleSample, RuleSet, Status, sarif},
 };
 
 /// Arguments of `rules`.
@@ -104,6 +104,14 @@ fn status(status: Status) -> &'static str {
         Status::Active => "active",
         Status::Retired => "retired",
     }
+}
+
+/// How often reviewers found a rule right; none where they decided nothing.
+fn judged(judged: Judged) -> Option<String> {
+    let (share, low, high) = judged.precision()?;
+    let (share, low, high) = (100.0 * share, 100.0 * low, 100.0 * high);
+    let Judged { confirmed, dismissed } = judged;
+    Some(format!("{confirmed} confirmed, {dismissed} dismissed: right {share:.0} % [{low:.0}, {high:.0}]"))
 }
 
 /// A line for a listing in which a rule finds something.

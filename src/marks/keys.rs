@@ -61,7 +61,7 @@ impl Keys {
 
     /// Whether `key` may lead to anybody.
     #[inline]
-    pub(super) fn may_have(&self, key: u64) -> bool {
+    fn may_have(&self, key: u64) -> bool {
         let filter = self.known.len().wrapping_sub(1);
         self.known.get((key >> WORD_SHIFT) as usize & filter).is_some_and(|word| !word & print(key) == 0)
     }

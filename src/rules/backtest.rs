@@ -64,12 +64,18 @@ pub struct RuleSample {
 }
 
 impl Judged {
-    fn add(&mut self, verdict: Option<bool>) {
+    /// Counts one verdict.
+    pub fn add(&mut self, verdict: Option<bool>) {
         match verdict {
             Some(true) => self.confirmed += 1,
             Some(false) => self.dismissed += 1,
             None => {}
         }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.confirmed += other.confirmed;
+        self.dismissed += other.dismissed;
     }
 
     /// The share that was confirmed with its 95 % interval: share, low, high; none where nothing was judged.
@@ -138,8 +144,7 @@ impl<'a> Backtest<'a> {
                     known.listings += report.listings;
                     known.findings += report.findings;
                     known.set_aside += report.set_aside;
-                    known.judged.confirmed += report.judged.confirmed;
-                    known.judged.dismissed += report.judged.dismissed;
+                    known.judged.merge(report.judged);
                     known.samples.extend(report.samples);
                     known.samples.truncate(self.samples);
                 }
@@ -268,8 +273,7 @@ impl Side {
 
     fn merge(&mut self, other: Self, samples: usize) {
         self.listings += other.listings;
-        self.judged.confirmed += other.judged.confirmed;
-        self.judged.dismissed += other.judged.dismissed;
+        self.judged.merge(other.judged);
         self.samples.extend(other.samples);
         self.samples.truncate(samples);
     }

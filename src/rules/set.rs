@@ -146,6 +146,11 @@ impl RuleSet {
         self.findings_of(listing, surfaces, on, |rule| rule.status == Status::Active)
     }
 
+    /// What the active rules and those in shadow find, together.
+    pub fn all_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
+        self.findings_of(listing, surfaces, on, |rule| matches!(rule.status, Status::Active | Status::Shadow))
+    }
+
     /// What the rules in shadow would find: to be counted, never queued.
     pub fn shadow_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
         self.findings_of(listing, surfaces, on, |rule| rule.status == Status::Shadow)

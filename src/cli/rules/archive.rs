@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    panic::resume_unwind,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -44,7 +45,15 @@ impl Source {
 }
 
 /// What reviewers said of the hits of a listing, by listing and rule.
-pub type Verdicts = HashMap<(String, String), bool>;
+#[derive(Debug, Default)]
+pub struct Verdicts(HashMap<String, HashMap<String, bool>>);
+
+impl Verdicts {
+    /// Whether reviewers confirmed the hit of a listing by a rule.
+    pub fn of(&self, listing: &str, rule: &str) -> Option<bool> {
+        self.0.get(listing)?.get(rule).copied()
+    }
+}
 
 /// Something that looks at listings, in parts that are put together.
 pub trait Look: Send {
@@ -81,14 +90,14 @@ pub fn look<L: Look>(source: &Source, context: &Context, today: Date, make: impl
                     })
                 })
                 .collect();
-            workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|wrong| resume_unwind(wrong))).collect()
         });
         done.into_iter().for_each(|part| all.merge(part));
         bar.inc(waiting.len() as u64);
         waiting.clear();
     };
     if let Some(path) = &source.listings {
-        let none = Verdicts::new();
+        let none = Verdicts::default();
         check::each_listing(path, &mut |listing| {
             waiting.push(listing.clone());
             if waiting.len() == CHUNK {
@@ -124,17 +133,16 @@ pub fn judged(folder: &Path, settings: &Settings) -> Result<BTreeMap<String, Jud
     }
     let store = SledStore::open(folder, settings, Arc::new(SystemClock))?;
     each_decided(&store, folder, &mut |_, rule, confirmed| {
-        let judged = judged.entry(rule.to_owned()).or_default();
-        *(if confirmed { &mut judged.confirmed } else { &mut judged.dismissed }) += 1;
+        judged.entry(rule.to_owned()).or_default().add(Some(confirmed));
     })?;
     Ok(judged)
 }
 
 /// What reviewers said, of every decided hit.
 fn verdicts(store: &SledStore, folder: &Path) -> Result<Verdicts> {
-    let mut verdicts = Verdicts::new();
+    let mut verdicts = Verdicts::default();
     each_decided(store, folder, &mut |listing, rule, confirmed| {
-        verdicts.insert((listing.to_owned(), rule.to_owned()), confirmed);
+        verdicts.0.entry(listing.to_owned()).or_default().insert(rule.to_owned(), confirmed);
     })?;
     Ok(verdicts)
 }

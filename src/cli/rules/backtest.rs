@@ -54,7 +54,7 @@ pub struct Args {
 
 impl Look for Backtest<'_> {
     fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Backtest::see(self, listing, on, |rule| verdicts.get(&(listing.id.clone(), rule.to_owned())).copied());
+        Backtest::see(self, listing, on, |rule| verdicts.of(&listing.id, rule));
     }
 
     fn merge(&mut self, other: Self) {
@@ -101,19 +101,7 @@ fn show(report: &RuleReport, listings: u64, seconds: f64, context: &Context) -> 
         }
         return context.data(&value.to_string());
     }
-    let judged = precision.map_or_else(
-        || "none of them decided".to_owned(),
-        |(share, low, high)| {
-            format!(
-                "{} confirmed, {} dismissed: right {:.0} % [{:.0}, {:.0}]",
-                report.judged.confirmed,
-                report.judged.dismissed,
-                100.0 * share,
-                100.0 * low,
-                100.0 * high
-            )
-        },
-    );
+    let judged = super::judged(report.judged).unwrap_or_else(|| "none of them decided".to_owned());
     context.data(&format!(
         "{:28} v{} {:8} {:>7} listings ({:.2} %), {} findings, {} set aside; {judged}; {hours:.1} h of review",
         report.rule,

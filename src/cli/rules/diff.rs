@@ -37,7 +37,7 @@ pub struct Args {
 
 impl Look for Comparison<'_> {
     fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Comparison::see(self, listing, on, |rule| verdicts.get(&(listing.id.clone(), rule.to_owned())).copied());
+        Comparison::see(self, listing, on, |rule| verdicts.of(&listing.id, rule));
     }
 
     fn merge(&mut self, other: Self) {

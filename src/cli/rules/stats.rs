@@ -82,11 +82,7 @@ fn show(stats: &Stats<'_>, context: &Context) -> Result<()> {
     if context.json() {
         return context.data(&serde_json::to_string(stats)?);
     }
-    let judged = stats.precision.map_or_else(String::new, |(share, low, high)| {
-        let Judged { confirmed, dismissed } = stats.judged;
-        let (share, low, high) = (100.0 * share, 100.0 * low, 100.0 * high);
-        format!("; {confirmed} confirmed, {dismissed} dismissed: right {share:.0} % [{low:.0}, {high:.0}]")
-    });
+    let judged = super::judged(stats.judged).map_or_else(String::new, |judged| format!("; {judged}"));
     context.data(&format!(
         "{:28} v{} {:8} in shadow {} listings on {} days{judged}",
         stats.rule,
