@@ -21,6 +21,9 @@ use markwarden::{
     text::Folded,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const WORDS: &str = include_str!("../../tables/words.tsv");
 const LISTINGS: usize = 10_000;
 const LISTING_CHARS: usize = 600;

@@ -110,6 +110,7 @@ fn set(words: &mut [u64], word: usize, bits: u64) {
 
 /// How far the three bits turn from class to class. Those of class 0, which no spelling of three units has, stand for all.
 const TURN: u32 = 4;
+const EVERY_CLASS: u64 = 0x1111_1111_1111_1111;
 /// How far they turn in the filter of pairs for what is longer than two.
 const LONGER_TURN: u32 = 32;
 
@@ -162,12 +163,14 @@ impl Filters<'_> {
         self.beginnings.get(beginning(first)).map_or(0, |classes| u32::from(u16::from_le_bytes(*classes)))
     }
 
-    /// What is known of three characters, for [`Triple::has`].
+    /// The classes of spellings that may begin with these three characters.
     #[inline]
-    pub fn triple(&self, first: u32, second: u32, third: u32) -> Triple {
+    pub fn triple(&self, first: u32, second: u32, third: u32) -> Classes {
         let hash = hash::triple(first, second, third);
         let word = self.triples.get(place(hash, self.triples.len())).map_or(0, |word| u64::from_le_bytes(*word));
-        Triple { missing: !word, print: print(hash) }
+        // The three bits turn by as many places from class to class: turned back, those of a class stand one on another.
+        let turned = |shift: u64| word.rotate_right((hash >> shift & 63) as u32);
+        Classes(turned(0) & turned(6) & turned(12) & EVERY_CLASS)
     }
 }
 
@@ -192,24 +195,27 @@ impl Pair {
     }
 }
 
-/// What a file knows of three characters.
+/// Length classes that may begin with three characters: a bit in every four for each.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Triple {
-    missing: u64,
-    print: u64,
-}
+pub(super) struct Classes(u64);
 
-impl Triple {
-    /// Whether any spelling may begin with them.
+impl Classes {
+    /// Whether a spelling of any class may.
     #[inline]
     pub fn any(self) -> bool {
-        self.missing & self.print == 0
+        self.0 & 1 == 1
     }
 
-    /// Whether a spelling of `class` may begin with them.
+    /// Those of them that are also in `beginning`.
     #[inline]
-    pub fn has(self, class: u32) -> bool {
-        self.missing & self.print.rotate_left(class * TURN) == 0
+    pub fn each(self, beginning: u32) -> impl Iterator<Item = u32> {
+        let mut left = self.0 & !1;
+        std::iter::from_fn(move || {
+            let class = (left != 0).then(|| left.trailing_zeros() / TURN)?;
+            left &= left - 1;
+            Some(class)
+        })
+        .filter(move |class| beginning >> class & 1 == 1)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{cell::RefCell, ops::Range};
 
 use super::{
     base::{Base, SPELLING_HEAD, SpellingPlace},
-    filter::{Pair, Triple, lengths_of},
+    filter::{Classes, Pair, lengths_of},
     hash::{self, SpellingHash},
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
@@ -34,7 +34,7 @@ struct Scratch {
     known: Vec<Pair>,
     pairs: Vec<Probe>,
     longer: Vec<u32>,
-    triples: Vec<Triple>,
+    triples: Vec<Classes>,
     starts: Vec<Start>,
     probes: Vec<Probe>,
     lookups: Vec<Lookup>,
@@ -46,7 +46,7 @@ struct Scratch {
 #[derive(Debug, Clone, Copy, Default)]
 struct Start {
     at: u32,
-    triple: Triple,
+    classes: Classes,
 }
 
 /// A stretch of text that may be a spelling.
@@ -124,16 +124,13 @@ impl Scratch {
         }
         let starts = room(&mut self.starts, filled);
         let mut started = 0;
-        for (&at, &triple) in longer.iter().zip(&*read) {
-            put(starts, &mut started, Start { at, triple }, triple.any());
+        for (&at, &classes) in longer.iter().zip(&*read) {
+            put(starts, &mut started, Start { at, classes }, classes.any());
         }
-        for &Start { at, triple } in starts.get(..started).unwrap_or_default() {
+        for &Start { at, classes } in starts.get(..started).unwrap_or_default() {
             let first = self.codes.get(at as usize).copied().unwrap_or(0);
-            let mut classes = filters.beginning(first);
-            while classes != 0 {
-                let class = classes.trailing_zeros();
-                classes &= classes - 1;
-                let mut lengths = if triple.has(class) { lengths_of(class) & base.lengths() } else { 0 };
+            for class in classes.each(filters.beginning(first)) {
+                let mut lengths = lengths_of(class) & base.lengths();
                 while lengths != 0 {
                     self.probes.push(Probe { at, units: lengths.trailing_zeros() as u8 });
                     lengths &= lengths - 1;
