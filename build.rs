@@ -105,12 +105,12 @@ fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
 /// first two characters, how many characters such words have: bit 1 for two, up to bit 7 for eight and more.
 fn words() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
     let mut entries = Vec::new();
-    let mut lengths = vec![0_u8; 0x1_0000];
+    let mut lengths = vec![0_u8; 1 << mix::LENGTHS_BITS];
     let mut hash_of = |word: &str| {
         let hash = |length: usize| mix::spread(word.chars().take(length).fold(0, |hash, c| mix::mix(hash, c as u32)));
         let length = word.chars().count();
         if length > 1 {
-            lengths[(hash(2) >> 48) as usize] |= 1 << (length - 1).min(7);
+            lengths[(hash(2) >> (64 - mix::LENGTHS_BITS)) as usize] |= 1 << (length - 1).min(7);
         }
         hash(length)
     };

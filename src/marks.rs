@@ -6,6 +6,7 @@
 //!
 //! [`registry`] is the other tier: all registered words of a jurisdiction, tens of millions, exact on folded text, in a file.
 
+mod ahead;
 mod align;
 mod gates;
 mod import;

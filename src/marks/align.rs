@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::watch::Pattern;
+use super::watch::{Character, Pattern};
 use crate::{
     model::Channel,
     text::{
@@ -81,15 +81,45 @@ type Step = (Reading, How);
 
 /// The likeliest way in which `pattern` is written from the token `start`, and where it ends; none when it is not, or as it
 /// stands.
-pub(super) fn align(lattice: &Lattice, start: usize, pattern: &Pattern, classes: u64) -> Option<(usize, Alignment)> {
-    let limit = MAX_BITS_A_CHARACTER * pattern.codes.len() as f32;
-    let (mut best, mut now) = (None, Vec::with_capacity(pattern.codes.len()));
-    search(lattice, start, pattern, classes, &mut now, 0.0, limit, &mut best);
+pub(super) fn align(lattice: &Lattice, start: usize, pattern: &Pattern<'_>, classes: u64) -> Option<(usize, Alignment)> {
+    let most_alike = most_alike(pattern.characters.len());
+    if is_hopeless(lattice, start, pattern, most_alike) {
+        return None;
+    }
+    let limit = MAX_BITS_A_CHARACTER * pattern.characters.len() as f32;
+    let (mut best, mut now) = (None, Vec::with_capacity(pattern.characters.len()));
+    search(lattice, start, pattern, classes, &mut now, 0.0, limit, most_alike, &mut best);
     let (bits, steps) = best?;
     let end = last_token(lattice, &steps.last()?.0);
     let units = |(reading, _): &Step| lattice.units(reading.start as usize..last_token(lattice, reading));
     let pieces = steps.iter().map(units).collect();
     Some((end, Alignment { changes: changes(lattice, &steps, pattern), bits, pieces }))
+}
+
+/// How many characters of a spelling may be replaced by such as only look alike.
+fn most_alike(length: usize) -> usize {
+    (length / 3).max(1)
+}
+
+/// Whether the text goes on in one way alone, and more of its characters are others, with other sounds, than may be.
+///
+/// Most candidates end here, and without a look at what looks alike.
+fn is_hopeless(lattice: &Lattice, start: usize, pattern: &Pattern<'_>, most_alike: usize) -> bool {
+    let mut other = 0;
+    for (token, character) in (start..).zip(pattern.characters) {
+        match lattice.readings(token) {
+            [] => return true,
+            [one] if one.end as usize == token + 1 => {
+                let same = one.code == character.code || sound_alike(one.sounds, character.sounds).is_some();
+                other += usize::from(!same);
+                if other > most_alike {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 /// A reading ends before the signs that were passed over behind it.
@@ -102,35 +132,37 @@ fn last_token(lattice: &Lattice, reading: &Reading) -> usize {
 fn search(
     lattice: &Lattice,
     token: usize,
-    pattern: &Pattern,
+    pattern: &Pattern<'_>,
     classes: u64,
     now: &mut Vec<Step>,
     bits: f32,
     limit: f32,
+    alike_left: usize,
     best: &mut Option<(f32, Vec<Step>)>,
 ) {
     let at = now.len();
-    if at == pattern.codes.len() {
+    if at == pattern.characters.len() {
         if best.as_ref().is_none_or(|(known, _)| bits < *known) && believable(now, pattern, classes) {
             *best = Some((bits, now.clone()));
         }
         return;
     }
     for reading in lattice.readings(token) {
-        let Some((how, more)) = compare(reading, pattern, at) else { continue };
+        let Some((how, more)) = compare(reading, pattern, at, alike_left > 0) else { continue };
         let bits = bits + more;
+        let alike_left = alike_left - usize::from(matches!(how, How::Near | How::Far));
         if bits > limit || best.as_ref().is_some_and(|(known, _)| bits >= *known) {
             continue;
         }
         now.push((*reading, how));
-        search(lattice, reading.end as usize, pattern, classes, now, bits, limit, best);
+        search(lattice, reading.end as usize, pattern, classes, now, bits, limit, alike_left, best);
         now.pop();
     }
 }
 
-/// How `reading` can stand for the spelling's character `at`, and the bits of that.
-fn compare(reading: &Reading, pattern: &Pattern, at: usize) -> Option<(How, f32)> {
-    let code = pattern.codes.get(at).copied()?;
+/// How `reading` can stand for the spelling's character `at`, and the bits of that; `or_alike` when it may look alike alone.
+fn compare(reading: &Reading, pattern: &Pattern<'_>, at: usize, or_alike: bool) -> Option<(How, f32)> {
+    let Character { code, sounds } = pattern.characters.get(at).copied()?;
     let plain = |how: How| Some((how, how.bits()));
     if reading.code == code {
         return plain(match reading.via {
@@ -139,20 +171,21 @@ fn compare(reading: &Reading, pattern: &Pattern, at: usize) -> Option<(How, f32)
             Via::Plain | Via::Pinyin => How::Same,
         });
     }
-    let alike = if reading.via == Via::Plain { likeness(reading.code, code) } else { None };
-    if let Some(sound) = sound_alike(reading.sounds, pattern.sounds.get(at).copied()?) {
+    let alike = || if reading.via == Via::Plain { likeness(reading.code, code) } else { None };
+    if let Some(sound) = sound_alike(reading.sounds, sounds) {
         return match reading.via {
             Via::Pinyin => plain(How::Pinyin(sound)),
-            Via::Plain if alike == Some(Likeness::Near) => Some((How::Homophone(sound), How::Near.bits() - 1.0)),
+            Via::Plain if alike() == Some(Likeness::Near) => Some((How::Homophone(sound), How::Near.bits() - 1.0)),
             Via::Plain => plain(How::Homophone(sound)),
             Via::Split | Via::Digit => Some((How::Homophone(sound), How::Homophone(sound).bits() + TWICE_BITS)),
         };
     }
+    let alike = if or_alike { alike() } else { None };
     alike.and_then(|alike| plain(if alike == Likeness::Near { How::Near } else { How::Far }))
 }
 
 /// Whether so much of the spelling is left that a reader would recognise it.
-fn believable(steps: &[Step], pattern: &Pattern, classes: u64) -> bool {
+fn believable(steps: &[Step], pattern: &Pattern<'_>, classes: u64) -> bool {
     let count = |wanted: fn(How) -> bool| steps.iter().filter(|(_, how)| wanted(*how)).count();
     let same = count(|how| how == How::Same);
     let sounds = count(|how| matches!(how, How::Homophone(_)));
@@ -168,7 +201,7 @@ fn believable(steps: &[Step], pattern: &Pattern, classes: u64) -> bool {
 }
 
 /// The word after each disguise is undone, in an order a person can follow.
-fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern) -> Vec<Change> {
+fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern<'_>) -> Vec<Change> {
     let text = |codes: &mut dyn Iterator<Item = u32>| codes.filter_map(char::from_u32).collect::<String>();
     let mut pieces: Vec<String> = steps
         .iter()
@@ -182,11 +215,11 @@ fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern) -> Vec<Change> 
     for channel in order {
         let before = pieces.concat();
         let mut details = Vec::new();
-        for (((_, how), piece), code) in steps.iter().zip(&mut pieces).zip(&pattern.codes) {
+        for (((_, how), piece), code) in steps.iter().zip(&mut pieces).zip(pattern.characters.iter().map(|one| one.code)) {
             if how.channel() != Some(channel) {
                 continue;
             }
-            let character = text(&mut std::iter::once(*code));
+            let character = text(&mut std::iter::once(code));
             details.push(match how {
                 How::Pinyin(sound) | How::Homophone(sound) => {
                     format!("{piece} ~ {character} ({})", syllable_name(*sound))

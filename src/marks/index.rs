@@ -5,106 +5,173 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use crate::text::mix::Mixed;
+use super::{
+    ahead::put,
+    keys::{Asked, Keys},
+};
+use crate::text::mix::{Mixed, spread};
 
 /// Longest spelling, in units.
 pub const MAX_UNITS: usize = 63;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// Powers of the base, as many as a spelling has units.
+static POWERS: [u64; MAX_UNITS + 1] = {
+    let mut powers = [1_u64; MAX_UNITS + 1];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1].wrapping_mul(BASE);
+        at += 1;
+    }
+    powers
+};
+
 /// Bits of a hash of first characters: 128 KiB.
 const BEGUN_BITS: u32 = 20;
 
-type Map<V> = HashMap<u64, V, Mixed>;
+/// Spellings while they are gathered.
+#[derive(Debug, Default)]
+pub(super) struct IndexBuilder {
+    index: Index,
+    /// Hash of a whole spelling → those that have it.
+    numbers: HashMap<u64, Vec<u32>, Mixed>,
+}
 
 /// Which spellings begin where.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    spellings: Vec<Box<[char]>>,
+    /// The characters of all spellings, and where each begins; one more at the end.
+    characters: Vec<char>,
+    bounds: Vec<u32>,
     /// A bit for each first two characters, and each single one, by a hash: where nothing begins is known near the processor.
     begun: Vec<u64>,
-    /// First two characters → bit `n` set when a spelling of `n` units begins so.
-    lengths: Map<u64>,
-    /// Hash of a whole spelling → its number, or the first of a chain.
-    numbers: Map<Vec<u32>>,
+    /// By the same hash, in fewer bits: bit `n` set when a spelling of `n` units begins so.
+    lengths: Vec<u64>,
+    /// Hash of a whole spelling → its number.
+    numbers: Keys,
 }
 
-impl Index {
+impl IndexBuilder {
     /// Adds a spelling and gives its number; one that is known keeps its number.
     ///
     /// None when it is empty or longer than [`MAX_UNITS`].
     pub(super) fn add(&mut self, folded: &str) -> Option<u32> {
-        let chars: Box<[char]> = folded.chars().collect();
+        let chars: Vec<char> = folded.chars().take(MAX_UNITS + 1).collect();
         if chars.is_empty() || chars.len() > MAX_UNITS {
             return None;
         }
-        let hash = hash(&chars);
-        let chain = self.numbers.entry(hash).or_default();
-        let known = chain.iter().copied().find(|&number| self.spellings.get(number as usize) == Some(&chars));
+        let chain = self.numbers.entry(hash(&chars)).or_default();
+        let known = chain.iter().copied().find(|&number| self.index.spelling(number) == chars);
         if known.is_some() {
             return known;
         }
-        let number = u32::try_from(self.spellings.len()).ok()?;
-        chain.push(number);
-        let start = start(&chars);
-        self.begun.resize(1 << (BEGUN_BITS - 6), 0);
-        if let Some(word) = self.begun.get_mut(begun(start) >> 6) {
-            *word |= 1 << (begun(start) & 63);
+        if self.index.bounds.is_empty() {
+            self.index.bounds.push(0);
         }
-        *self.lengths.entry(start).or_default() |= 1 << chars.len();
-        self.spellings.push(chars);
+        let number = u32::try_from(self.index.bounds.len() - 1).ok()?;
+        chain.push(number);
+        self.index.characters.extend(chars);
+        self.index.bounds.push(u32::try_from(self.index.characters.len()).ok()?);
         Some(number)
     }
 
     /// The folded spelling of a number; empty when there is none.
     pub(super) fn spelling(&self, number: u32) -> String {
-        self.spellings.get(number as usize).into_iter().flatten().collect()
+        self.index.spelling(number).iter().collect()
     }
 
-    /// Every spelling in `text`, by its units and number; overlapping ones too.
-    pub(super) fn scan(&self, text: &[char], mut found: impl FnMut(Range<usize>, u32)) {
-        let mut prefix = Vec::with_capacity(text.len() + 1);
-        let mut powers = Vec::with_capacity(MAX_UNITS + 1);
-        let (mut sum, mut power) = (0_u64, 1_u64);
-        prefix.push(sum);
-        for &c in text {
-            sum = sum.wrapping_mul(BASE).wrapping_add(c as u64 + 1);
-            prefix.push(sum);
-        }
-        for _ in 0..=MAX_UNITS {
-            powers.push(power);
-            power = power.wrapping_mul(BASE);
-        }
-        for begin in 0..text.len() {
-            let rest = text.get(begin..).unwrap_or(&[]);
-            let may_begin =
-                |start: u64| self.begun.get(begun(start) >> 6).is_some_and(|word| word >> (begun(start) & 63) & 1 == 1);
-            let lengths_of = |start: u64| {
-                if may_begin(start) { self.lengths.get(&start).copied().unwrap_or(0) } else { 0 }
-            };
-            let single = lengths_of(start(rest.get(..1).unwrap_or(&[]))) & 0b10;
-            let mut lengths = lengths_of(start(rest)) | single;
-            while lengths != 0 {
-                let length = lengths.trailing_zeros() as usize;
-                lengths &= lengths - 1;
-                let end = begin + length;
-                let (Some(&to), Some(&from), Some(&power)) = (prefix.get(end), prefix.get(begin), powers.get(length))
-                else {
-                    break;
-                };
-                let Some(chain) = self.numbers.get(&to.wrapping_sub(from.wrapping_mul(power))) else { continue };
-                for &number in chain {
-                    if self.spellings.get(number as usize).is_some_and(|spelling| rest.starts_with(spelling)) {
-                        found(begin..end, number);
-                    }
-                }
+    /// Lays out what was added.
+    pub(super) fn finish(self) -> Index {
+        let Self { mut index, numbers } = self;
+        let spellings = (index.bounds.len().max(1) - 1) as u32;
+        let lengths = (spellings as usize * 2).next_power_of_two().clamp(64, 1 << BEGUN_BITS);
+        (index.begun, index.lengths) = (vec![0; 1 << (BEGUN_BITS - 6)], vec![0; lengths]);
+        for number in 0..spellings {
+            let chars = index.spelling(number);
+            let (start, length) = (start(chars), chars.len());
+            if let Some(word) = index.begun.get_mut(begun(start) >> 6) {
+                *word |= 1 << (begun(start) & 63);
+            }
+            let at = index.lengths_at(start);
+            if let Some(word) = index.lengths.get_mut(at) {
+                *word |= 1 << length;
             }
         }
+        let pairs = numbers.into_iter().flat_map(|(hash, chain)| chain.into_iter().map(move |number| (hash, number)));
+        let mut pairs: Vec<(u64, u32)> = pairs.map(|(hash, number)| (spread(hash), number)).collect();
+        pairs.sort_unstable_by_key(|(_, number)| *number);
+        index.numbers = Keys::new(&pairs);
+        index
     }
 }
 
+impl Index {
+    fn spelling(&self, number: u32) -> &[char] {
+        let bound = |at: u32| self.bounds.get(at as usize).map_or(0, |bound| *bound as usize);
+        self.characters.get(bound(number)..bound(number.saturating_add(1))).unwrap_or(&[])
+    }
+
+    fn lengths_at(&self, start: u64) -> usize {
+        begun(start) & (self.lengths.len().wrapping_sub(1))
+    }
+
+    /// Every spelling in `text`, by its units and number, in the order of where they begin; overlapping ones too.
+    pub(super) fn scan(&self, text: &[char], mut found: impl FnMut(Range<usize>, u32)) {
+        if self.bounds.is_empty() {
+            return;
+        }
+        // In steps over the whole text, for what is read lies far from the processor.
+        let (mut begins, mut filled) = (vec![(0_u32, 0_u64); text.len() * 2], 0);
+        for at in 0..text.len() {
+            let rest = text.get(at..).unwrap_or(&[]);
+            let (single, pair) = (start(rest.get(..1).unwrap_or(&[])), start(rest));
+            put(&mut begins, &mut filled, (at as u32, single), self.may_begin(single));
+            put(&mut begins, &mut filled, (at as u32, pair), self.may_begin(pair) & (rest.len() > 1));
+        }
+        let mut sums = Vec::with_capacity(text.len() + 1);
+        let mut sum = 0_u64;
+        sums.push(sum);
+        sums.extend(text.iter().map(|&c| {
+            sum = next(sum, c);
+            sum
+        }));
+        let mut asked: Vec<Asked> = Vec::with_capacity(filled);
+        for &(at, start) in begins.get(..filled).unwrap_or(&[]) {
+            let (at, single) = (at as usize, start as u32 == 0);
+            let mut lengths = self.lengths.get(self.lengths_at(start)).copied().unwrap_or(0);
+            lengths &= if single { 0b10 } else { !0b10 };
+            while lengths != 0 {
+                let length = lengths.trailing_zeros() as usize;
+                lengths &= lengths - 1;
+                let (Some(&to), Some(&from), Some(&power)) = (sums.get(at + length), sums.get(at), POWERS.get(length))
+                else {
+                    break;
+                };
+                asked.push(Asked { key: spread(to.wrapping_sub(from.wrapping_mul(power))), tag: at as u32 });
+            }
+        }
+        self.numbers.each_answer(&asked, |at, number| {
+            let (at, spelling) = (at as usize, self.spelling(number));
+            if text.get(at..).is_some_and(|rest| rest.starts_with(spelling)) {
+                found(at..at + spelling.len(), number);
+            }
+        });
+    }
+
+    #[inline]
+    fn may_begin(&self, start: u64) -> bool {
+        self.begun.get(begun(start) >> 6).is_some_and(|word| word >> (begun(start) & 63) & 1 == 1)
+    }
+}
+
+#[inline]
+fn next(sum: u64, c: char) -> u64 {
+    sum.wrapping_mul(BASE).wrapping_add(c as u64 + 1)
+}
+
 fn hash(chars: &[char]) -> u64 {
-    chars.iter().fold(0, |sum, &c| sum.wrapping_mul(BASE).wrapping_add(c as u64 + 1))
+    chars.iter().fold(0, |sum, &c| next(sum, c))
 }
 
 /// The bit of a key of first characters.
@@ -125,10 +192,11 @@ mod tests {
     use super::*;
 
     fn scan(spellings: &[&str], text: &str) -> Vec<String> {
-        let mut index = Index::default();
+        let mut index = IndexBuilder::default();
         for spelling in spellings {
             index.add(spelling);
         }
+        let index = index.finish();
         let chars: Vec<char> = text.chars().collect();
         let mut out = Vec::new();
         index.scan(&chars, |units, _| out.push(chars[units].iter().collect()));

@@ -1,5 +1,9 @@
 //! Keys of spellings: a hash table that is built once and keeps no keys.
 
+use std::ops::Range;
+
+use super::ahead::{put, touch};
+
 /// Spellings that one key may lead to; a key that is more common says nothing.
 const MAX_ANSWERS: usize = 64;
 
@@ -11,6 +15,13 @@ const WORD_SHIFT: u32 = 12;
 #[inline]
 fn print(key: u64) -> u64 {
     1 << (key & 63) | 1 << (key >> 6 & 63)
+}
+
+/// A key that is asked for, and what with: a place in a text.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asked {
+    pub key: u64,
+    pub tag: u32,
 }
 
 /// Hashed keys and who they lead to, without the keys themselves: buckets in a row, each with the rest of the hash.
@@ -59,6 +70,22 @@ impl Keys {
         Self { known, buckets, answers, bits }
     }
 
+    /// Whom each of many keys leads to, in their order, with the tag it was asked with.
+    pub(super) fn each_answer(&self, asked: &[Asked], mut answer: impl FnMut(u32, u32)) {
+        let (mut known, mut filled) = (vec![Asked::default(); asked.len()], 0);
+        for &ask in asked {
+            put(&mut known, &mut filled, ask, self.may_have(ask.key));
+        }
+        known.truncate(filled);
+        let places: Vec<Range<usize>> = known.iter().map(|ask| self.bucket(ask.key)).collect();
+        touch(places.iter().map(|place| self.answers.get(place.start).map_or(0, |(rest, _)| *rest)));
+        for (ask, place) in known.iter().zip(places) {
+            for who in self.who(ask.key, place) {
+                answer(ask.tag, who);
+            }
+        }
+    }
+
     /// Whether `key` may lead to anybody.
     #[inline]
     fn may_have(&self, key: u64) -> bool {
@@ -66,13 +93,20 @@ impl Keys {
         self.known.get((key >> WORD_SHIFT) as usize & filter).is_some_and(|word| !word & print(key) == 0)
     }
 
+    fn bucket(&self, key: u64) -> Range<usize> {
+        let bucket = (key >> (64 - self.bits)) as usize;
+        let bound = |bucket: usize| self.buckets.get(bucket).map_or(0, |bound| *bound as usize);
+        bound(bucket)..bound(bucket + 1)
+    }
+
+    fn who(&self, key: u64, place: Range<usize>) -> impl Iterator<Item = u32> {
+        let answers = self.answers.get(place).unwrap_or(&[]).iter();
+        answers.filter(move |(rest, _)| *rest == key as u32).take(MAX_ANSWERS).map(|(_, pattern)| *pattern)
+    }
+
     /// Whom `key` leads to; now and then someone who shares the rest of a hash.
     #[inline]
     pub(super) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
-        let bucket = (key >> (64 - self.bits)) as usize;
-        let bound = |bucket: usize| self.buckets.get(bucket).map_or(0, |bound| *bound as usize);
-        let range = if self.may_have(key) { bound(bucket)..bound(bucket + 1) } else { 0..0 };
-        let answers = self.answers.get(range).unwrap_or(&[]).iter();
-        answers.filter(move |(rest, _)| *rest == key as u32).take(MAX_ANSWERS).map(|(_, pattern)| *pattern)
+        self.who(key, if self.may_have(key) { self.bucket(key) } else { 0..0 })
     }
 }

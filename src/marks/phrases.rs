@@ -4,7 +4,7 @@ use std::{collections::HashMap, ops::Range};
 
 use super::{
     align::{Alignment, Change},
-    index::Index,
+    index::IndexBuilder,
     register::Spelling,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub(super) struct Phrases {
 
 impl Phrases {
     /// Takes a spelling in when it has several words that are long enough to be looked for alone.
-    pub(super) fn add(&mut self, index: &mut Index, spelling: Spelling) {
+    pub(super) fn add(&mut self, index: &mut IndexBuilder, spelling: Spelling) {
         let words: Vec<String> = spelling.text.split_whitespace().map(fold).collect();
         let long = |word: &String| {
             let least = if word.is_ascii() { MIN_LATIN } else { MIN_HAN };

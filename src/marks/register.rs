@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     align::{Alignment, Change},
-    index::Index,
+    index::{Index, IndexBuilder},
     latin::Latin,
     phrases::Phrases,
     watch::{Watch, is_han},
@@ -67,16 +67,17 @@ impl Register {
     /// Indexes `marks`; those whose spelling folds to nothing or is too long are kept but never found.
     pub fn new(marks: Vec<Mark>) -> Self {
         let mut register = Self { marks, ..Self::default() };
+        let mut index = IndexBuilder::default();
         let mut hasher = Sha256::new();
         for (number, mark) in register.marks.iter().enumerate() {
             hasher.update(serde_json::to_vec(mark).unwrap_or_default());
             hasher.update(b"\n");
             let spellings = std::iter::once((&mark.text, false)).chain(mark.aliases.iter().map(|alias| (alias, true)));
             for (text, alias) in spellings {
-                register.phrases.add(&mut register.index, Spelling::new(number, text, alias, &Folded::new(text), None));
+                register.phrases.add(&mut index, Spelling::new(number, text, alias, &Folded::new(text), None));
                 for (written, via) in ways_of(text) {
                     let folded = Folded::new(&written);
-                    let Some(posting) = register.index.add(folded.text()) else { continue };
+                    let Some(posting) = index.add(folded.text()) else { continue };
                     let posting = posting as usize;
                     register.postings.resize_with(register.postings.len().max(posting + 1), Vec::new);
                     if let Some(list) = register.postings.get_mut(posting)
@@ -87,7 +88,8 @@ impl Register {
                 }
             }
         }
-        register.watch_for_disguises();
+        register.watch_for_disguises(&index);
+        register.index = index.finish();
         register.hash = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         register
     }
@@ -112,7 +114,7 @@ impl Register {
         &self.hash
     }
 
-    fn watch_for_disguises(&mut self) {
+    fn watch_for_disguises(&mut self, index: &IndexBuilder) {
         let plain: Vec<(String, u32, u64)> = self
             .postings
             .iter()
@@ -123,7 +125,7 @@ impl Register {
                     .iter()
                     .filter_map(|spelling| self.marks.get(spelling.mark))
                     .fold(0, |all, mark| all | class_bits(&mark.nice_classes));
-                (!own.is_empty()).then(|| (self.index.spelling(number), number, classes))
+                (!own.is_empty()).then(|| (index.spelling(number), number, classes))
             })
             .collect();
         self.watch = Watch::new(plain.iter().map(|(text, number, classes)| (text.as_str(), *number, *classes)));

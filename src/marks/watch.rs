@@ -8,9 +8,10 @@
 use std::ops::Range;
 
 use super::{
+    ahead::touch,
     align::{Alignment, align},
     gates::{Gate, scattered},
-    keys::Keys,
+    keys::{Asked, Keys},
 };
 use crate::text::{
     Lattice, Reading, Via,
@@ -24,21 +25,37 @@ const MAX_CHARACTERS: usize = 24;
 /// Ways through the readings that are tried from one place.
 const MAX_WAYS: usize = 48;
 
+/// A character of a spelling, and what it sounds like.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Character {
+    pub code: u32,
+    pub sounds: Sounds,
+}
+
 /// A spelling as the watch compares it.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub(super) codes: Box<[u32]>,
-    pub(super) sounds: Box<[Sounds]>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pattern<'a> {
+    pub characters: &'a [Character],
     /// The register's number of the spelling.
-    pub(super) number: u32,
+    pub number: u32,
     /// A bit for each Nice class of a mark that is spelled so.
-    pub(super) classes: u64,
+    pub classes: u64,
+}
+
+/// Where a spelling's characters are among those of all.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    first: u32,
+    length: u32,
+    number: u32,
+    classes: u64,
 }
 
 /// Keys of spellings, and the spellings.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    patterns: Vec<Pattern>,
+    rows: Vec<Row>,
+    characters: Vec<Character>,
     keys: Keys,
     gates: [Gate; SHAPES],
     /// By place of a spelling: the ASCII characters that stand there as they are. No other may stand for anything.
@@ -109,27 +126,35 @@ impl Watch {
     /// Watches for spellings: folded text, number and classes. Those without a Han character, of one character or too
     /// long are left out.
     pub(super) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
-        let (mut patterns, mut pairs, mut gates) = (Vec::new(), Vec::new(), <[Gate; SHAPES]>::default());
-        let mut ascii = [0; 4];
+        let (mut watch, mut pairs) = (Self::default(), Vec::new());
         for (text, number, classes) in spellings {
-            let codes: Box<[u32]> = text.chars().map(|c| c as u32).collect();
-            if codes.len() < 2 || codes.len() > MAX_CHARACTERS || !codes.iter().any(|code| is_han(*code)) {
+            let characters: Vec<Character> =
+                text.chars().map(|c| c as u32).map(|code| Character { code, sounds: sounds(code) }).collect();
+            let length = characters.len();
+            if !(2..=MAX_CHARACTERS).contains(&length) || !characters.iter().any(|one| is_han(one.code)) {
                 continue;
             }
-            let sounds = codes.iter().map(|code| sounds(*code)).collect();
-            let pattern = Pattern { codes, sounds, number, classes };
-            for (ascii, code) in ascii.iter_mut().zip(&pattern.codes).filter(|(_, code)| **code < 128) {
-                *ascii |= 1 << *code;
+            let pattern = Pattern { characters: &characters, number, classes };
+            for (ascii, code) in watch.ascii.iter_mut().zip(characters.iter().map(|one| one.code)) {
+                *ascii |= if code < 128 { 1 << code } else { 0 };
             }
-            let own = patterns.len() as u32;
+            let own = watch.rows.len() as u32;
             pattern.keys(&mut |shape, parts| {
                 pairs.push((key(shape, parts), own));
                 let [first, second, last] = gated(shape, parts);
-                gates[shape as usize].open(first, second, last);
+                watch.gates[shape as usize].open(first, second, last);
             });
-            patterns.push(pattern);
+            watch.rows.push(Row { first: watch.characters.len() as u32, length: length as u32, number, classes });
+            watch.characters.extend(characters);
         }
-        Self { patterns, keys: Keys::new(&pairs), gates, ascii }
+        watch.keys = Keys::new(&pairs);
+        watch
+    }
+
+    fn pattern(&self, row: Row) -> Pattern<'_> {
+        let first = row.first as usize;
+        let characters = self.characters.get(first..first + row.length as usize).unwrap_or(&[]);
+        Pattern { characters, number: row.number, classes: row.classes }
     }
 
     /// Every spelling that can be read somewhere in `lattice` other than as it stands, with the tokens and the alignment.
@@ -139,15 +164,14 @@ impl Watch {
         &self,
         lattice: &Lattice,
         classes: u64,
-        mut found: impl FnMut(&Pattern, Range<usize>, Alignment),
+        mut found: impl FnMut(&Pattern<'_>, Range<usize>, Alignment),
     ) {
-        if self.patterns.is_empty() {
+        if self.rows.is_empty() {
             return;
         }
-        let mut asked: Vec<u32> = Vec::new();
+        let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(lattice.tokens().len() * 2) };
         for start in 0..lattice.tokens().len() {
-            asked.clear();
-            let mut ask = Ask { watch: self, answers: &mut asked };
+            ask.start = start as u32;
             match plain(lattice, start) {
                 Some(all @ [a, b, c, d]) => {
                     let fitting = (0..).zip(all).take_while(|(place, reading)| ask.fits(*place, reading)).count();
@@ -163,17 +187,23 @@ impl Watch {
                 }
                 None => walk(lattice, start, 0, &mut [Reading::NONE; 4], &mut { MAX_WAYS }, &mut ask),
             }
-            asked.sort_unstable();
-            asked.dedup();
+        }
+        let mut answers: Vec<(u32, u32)> = Vec::new();
+        self.keys.each_answer(&ask.asked, |start, row| answers.push((start, row)));
+        answers.sort_unstable();
+        answers.dedup();
+        let rows = |(start, row): (u32, u32)| self.rows.get(row as usize).map(|row| (start as usize, *row));
+        let asked: Vec<(usize, Row)> = answers.into_iter().filter_map(rows).collect();
+        touch(asked.iter().map(|(_, row)| self.characters.get(row.first as usize).map_or(0, |one| one.code)));
+        for (start, row) in asked {
+            let pattern = self.pattern(row);
             // Where two characters can only be read as they stand, one of two may be replaced in marks of the class alone.
-            let plain = lattice.readings(start).len() == 1 && lattice.readings(start + 1).len() == 1;
-            for pattern in asked.iter().filter_map(|pattern| self.patterns.get(*pattern as usize)) {
-                if plain && pattern.codes.len() == 2 && pattern.classes & classes == 0 {
-                    continue;
-                }
-                if let Some((end, alignment)) = align(lattice, start, pattern, classes) {
-                    found(pattern, start..end, alignment);
-                }
+            let plain = || lattice.readings(start).len() == 1 && lattice.readings(start + 1).len() == 1;
+            if pattern.characters.len() == 2 && pattern.classes & classes == 0 && plain() {
+                continue;
+            }
+            if let Some((end, alignment)) = align(lattice, start, &pattern, classes) {
+                found(&pattern, start..end, alignment);
             }
         }
     }
@@ -218,7 +248,9 @@ fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Reading; 4], w
 /// Asks for the keys of readings that stand in a row.
 struct Ask<'a> {
     watch: &'a Watch,
-    answers: &'a mut Vec<u32>,
+    /// The token they begin at.
+    start: u32,
+    asked: Vec<Asked>,
 }
 
 impl Ask<'_> {
@@ -236,8 +268,9 @@ impl Ask<'_> {
         }
     }
 
+    #[inline]
     fn open(&mut self, shape: Shape, parts: [u32; 3]) {
-        self.answers.extend(self.watch.keys.answers(key(shape, parts)));
+        self.asked.push(Asked { key: key(shape, parts), tag: self.start });
     }
 
     fn two(&mut self, a: &Reading, b: &Reading) {
@@ -287,24 +320,24 @@ impl Ask<'_> {
     }
 }
 
-impl Pattern {
+impl Pattern<'_> {
     /// What the character at `place` sounds like.
     fn sounds_at(&self, place: usize) -> impl Iterator<Item = u32> + Clone + use<> {
-        let (code, sounds) = (self.codes.get(place).copied(), self.sounds.get(place).copied());
-        every_sound(code.unwrap_or(0), sounds.unwrap_or([0; 4]))
+        let one = self.characters.get(place).copied().unwrap_or(Character { code: 0, sounds: [0; 4] });
+        every_sound(one.code, one.sounds)
     }
 
     /// The keys it is found by.
     fn keys(&self, add: &mut impl FnMut(Shape, [u32; 3])) {
-        let code = |place: usize| self.codes.get(place).copied().unwrap_or(0);
+        let code = |place: usize| self.characters.get(place).map_or(0, |one| one.code);
         let (a, b, c, d) = (self.sounds_at(0), self.sounds_at(1), self.sounds_at(2), self.sounds_at(3));
-        if self.codes.len() <= 3 {
+        if self.characters.len() <= 3 {
             // Of three, the third may look alike, one of the first two sound alike.
             a.clone().for_each(|one| add(Shape::SoundThenCharacter, [one, code(1), 0]));
             b.clone().for_each(|other| add(Shape::CharacterThenSound, [code(0), other, 0]));
             self.alike(&mut |one, other| add(Shape::TwoCharacters, [one, other, 0]));
         }
-        match self.codes.len() {
+        match self.characters.len() {
             2 => a.for_each(|one| b.clone().for_each(|other| add(Shape::TwoSounds, [one, other, 0]))),
             3 => {
                 for (shape, one, other) in [(Shape::FirstTwo, 0, 1), (Shape::LastTwo, 1, 2), (Shape::OuterTwo, 0, 2)] {
@@ -325,7 +358,7 @@ impl Pattern {
 
     /// Its first two characters, and those of two with one replaced by what is taken for it at a glance.
     fn alike(&self, add: &mut impl FnMut(u32, u32)) {
-        let [a, b, rest @ ..] = &*self.codes else { return };
+        let [Character { code: a, .. }, Character { code: b, .. }, rest @ ..] = self.characters else { return };
         if is_han(*a) && is_han(*b) {
             add(*a, *b);
         }

@@ -3,13 +3,13 @@
 use std::{ops::Range, sync::LazyLock};
 
 use super::{
-    mix::{mix, spread},
-    slots::chain,
+    mix::{LENGTHS_BITS, mix, spread},
+    slots::{chain, touch},
 };
 
 static WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words.bin"));
 
-/// By 16 bits of the hash of two characters: how long the words are that begin with them, bit 1 for two characters.
+/// By [`LENGTHS_BITS`] of the hash of two characters: how long the words are that begin with them, bit 1 for two characters.
 static LENGTHS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words_lengths.bin"));
 
 /// Longest word that is looked for, in characters.
@@ -61,18 +61,27 @@ impl Cuts {
     pub fn new(characters: &[u32], parted: impl Fn(usize) -> bool) -> Self {
         let mut before = vec![f32::INFINITY; characters.len() + 1];
         let mut behind = before.clone();
-        // Words by where they begin, in order.
-        let mut words: Vec<(u32, u32, f32)> = Vec::with_capacity(characters.len() * 2);
-        set(&mut before, 0, 0.0);
+        // Words by where they begin, in order: gathered first, looked up together, for the table is large.
+        let mut words: Vec<Piece> = Vec::with_capacity(characters.len() * 2);
         for start in 0..characters.len() {
-            let so_far = bits_at(&before, start);
-            each_word(characters, &parted, start, |length, bits| {
-                words.push((start as u32, length as u32, bits));
-                set(&mut before, start + length, so_far + bits);
-            });
+            pieces(characters, &parted, start, &mut words);
+        }
+        touch(WORDS, words.iter().map(|piece| spread(piece.hash)));
+        words.retain_mut(|piece| {
+            if piece.hash != 0
+                && let Some(word) = known(piece.hash)
+            {
+                piece.bits = bits(word);
+            }
+            piece.bits.is_finite()
+        });
+        set(&mut before, 0, 0.0);
+        for &Piece { start, length, bits, .. } in &words {
+            let so_far = bits_at(&before, start as usize);
+            set(&mut before, (start + length) as usize, so_far + bits);
         }
         set(&mut behind, characters.len(), 0.0);
-        for (start, length, bits) in words.into_iter().rev() {
+        for Piece { start, length, bits, .. } in words.into_iter().rev() {
             let rest = bits_at(&behind, (start + length) as usize);
             set(&mut behind, start as usize, rest + bits);
         }
@@ -106,17 +115,32 @@ fn set(best: &mut [f32], place: usize, bits: f32) {
     }
 }
 
-/// Every word that begins at `start`: its length and its bits.
-fn each_word(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, mut each: impl FnMut(usize, f32)) {
+/// What may be a word.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    start: u32,
+    length: u32,
+    /// What it costs; infinite when only the table can tell.
+    bits: f32,
+    /// What the table has it under; 0 when it need not be asked.
+    hash: u64,
+}
+
+/// Everything that begins at `start` and may be a word.
+fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pieces: &mut Vec<Piece>) {
+    let mut piece = |length: usize, bits: f32, hash: u64| {
+        pieces.push(Piece { start: start as u32, length: length as u32, bits, hash });
+    };
     let rest = characters.get(start..).unwrap_or(&[]);
     let run = rest.iter().take(LONGEST_RUN).take_while(|&&code| is_letter(code)).count();
     let whole = start == 0 || !characters.get(start - 1).is_some_and(|&code| is_letter(code)) || parted(start);
     if run > 0 {
         let run = (1..run).find(|&at| parted(start + at)).unwrap_or(run);
-        let known = if whole { word(rest.iter().take(run).copied()) } else { None };
-        let digits = rest.iter().take(run).all(|code| (0x30..0x3A).contains(code));
+        let letters = rest.get(..run).unwrap_or(rest);
+        let digits = letters.iter().all(|code| (0x30..0x3A).contains(code));
         let (begin, more) = if digits { (NUMBER_BITS, DIGIT_BITS) } else { (RUN_BITS, LETTER_BITS) };
-        each(run, known.map_or(begin + more * run as f32, bits));
+        let hash = if whole { letters.iter().copied().fold(0, mix) } else { 0 };
+        piece(run, begin + more * run as f32, hash);
     }
     let (mut hash, mut lengths) = (0, 1_u8);
     for (at, &code) in rest.iter().take(MAX_CHARACTERS).enumerate() {
@@ -125,7 +149,7 @@ fn each_word(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, 
         }
         hash = mix(hash, code);
         if at == 1 {
-            lengths = LENGTHS.get((spread(hash) >> 48) as usize).copied().unwrap_or(0);
+            lengths = LENGTHS.get((spread(hash) >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0);
         }
         if lengths >> at == 0 {
             break;
@@ -139,19 +163,21 @@ fn each_word(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, 
         if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
             continue;
         }
-        match if at == 0 { single(code, hash) } else { known(hash) } {
-            Some(word) => each(length, bits(word)),
-            None if at == 0 && run == 0 => each(1, UNKNOWN_BITS),
-            None => {}
+        match (at, single(code)) {
+            (0, Some(known)) => piece(1, known, 0),
+            (0, None) if run == 0 => piece(1, UNKNOWN_BITS, if code > 0xFFFF { hash } else { 0 }),
+            (0, None) => {}
+            _ => piece(length, f32::INFINITY, hash),
         }
     }
 }
 
-/// What is known of a character alone: every place of a text asks.
-fn single(code: u32, hash: u64) -> Option<Word> {
-    static SINGLE: LazyLock<Vec<Option<Word>>> =
-        LazyLock::new(|| (0..0x1_0000).map(|code| known(mix(0, code))).collect());
-    SINGLE.get(code as usize).copied().unwrap_or_else(|| known(hash))
+/// The bits of a character alone up to U+FFFF, if it is a word: every place of a text asks.
+#[inline]
+fn single(code: u32) -> Option<f32> {
+    static SINGLE: LazyLock<Vec<f32>> =
+        LazyLock::new(|| (0..0x1_0000).map(|code| known(mix(0, code)).map_or(f32::INFINITY, bits)).collect());
+    SINGLE.get(code as usize).copied().filter(|bits| bits.is_finite())
 }
 
 fn known(hash: u64) -> Option<Word> {

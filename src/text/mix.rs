@@ -2,6 +2,9 @@
 
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// Bits of the hash of two characters by which the lexicon files how long the words are that begin so.
+pub(crate) const LENGTHS_BITS: u32 = 18;
+
 /// `hash` with one more character.
 #[inline]
 pub(crate) fn mix(hash: u64, code: u32) -> u64 {

@@ -1,8 +1,7 @@
 //! Finding every spelling in a folded text.
 //!
 //! A large registry is larger than the processor's caches, so what costs is waiting for memory. A text is therefore taken
-//! in steps over many positions at once, each a loop without a branch that depends on what was read: the processor goes on
-//! to the next position while it waits, and the waits overlap. What passes one step is packed for the next.
+//! in steps over many positions at once ([`ahead`](crate::marks::ahead)). What passes one step is packed for the next.
 
 use std::{cell::RefCell, ops::Range};
 
@@ -12,7 +11,10 @@ use super::{
     hash::{self, SpellingHash},
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
-use crate::text::Folded;
+use crate::{
+    marks::ahead::{put, room},
+    text::Folded,
+};
 
 /// Positions taken together: what is kept of them stays in the nearest cache.
 const BLOCK: usize = 512;
@@ -217,23 +219,6 @@ fn equal(left: &[u8], right: &[u8]) -> bool {
         (None, None, ..) => left.iter().zip(right).all(|(a, b)| a == b),
         _ => left == right,
     }
-}
-
-/// A list's first `most` elements, whatever they are: filling it anew each time would cost more than using it.
-fn room<T: Clone + Default>(list: &mut Vec<T>, most: usize) -> &mut [T] {
-    if list.len() < most {
-        list.resize(most, T::default());
-    }
-    list
-}
-
-/// Fills a list without a branch: the item is always written, and kept or not.
-#[inline(always)]
-fn put<T>(list: &mut [T], filled: &mut usize, item: T, keep: bool) {
-    if let Some(place) = list.get_mut(*filled) {
-        *place = item;
-    }
-    *filled += usize::from(keep);
 }
 
 /// A line's prints and places.
