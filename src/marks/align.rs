@@ -81,7 +81,12 @@ type Step = (Reading, How);
 
 /// The likeliest way in which `pattern` is written from the token `start`, and where it ends; none when it is not, or as it
 /// stands.
-pub(super) fn align(lattice: &Lattice, start: usize, pattern: &Pattern<'_>, classes: u64) -> Option<(usize, Alignment)> {
+pub(super) fn align(
+    lattice: &Lattice,
+    start: usize,
+    pattern: &Pattern<'_>,
+    classes: u64,
+) -> Option<(usize, Alignment)> {
     let most_alike = most_alike(pattern.characters.len());
     if is_hopeless(lattice, start, pattern, most_alike) {
         return None;
@@ -215,7 +220,9 @@ fn changes(lattice: &Lattice, steps: &[Step], pattern: &Pattern<'_>) -> Vec<Chan
     for channel in order {
         let before = pieces.concat();
         let mut details = Vec::new();
-        for (((_, how), piece), code) in steps.iter().zip(&mut pieces).zip(pattern.characters.iter().map(|one| one.code)) {
+        for (((_, how), piece), code) in
+            steps.iter().zip(&mut pieces).zip(pattern.characters.iter().map(|one| one.code))
+        {
             if how.channel() != Some(channel) {
                 continue;
             }

@@ -109,17 +109,30 @@ fn every_sound(code: u32, sounds: Sounds) -> impl Iterator<Item = u32> + Clone {
     sounds.into_iter().filter(|sound| *sound != 0).map(u32::from).chain(own)
 }
 
-/// What a reading of a text is heard as: its two usual sounds; 0 for one that it lacks. A spelling is known by all of its own.
-#[inline]
-fn heard(reading: &Reading) -> [u32; 2] {
-    match reading.sounds {
-        [0, ..] => [own_sound(reading.code), 0],
-        [one, other, ..] => [one.into(), other.into()],
-    }
+/// What a reading of a text is asked by.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    /// The character; 0 for a syllable.
+    code: u32,
+    /// Its two usual sounds; 0 for one that it lacks. A spelling is known by all of its own.
+    sounds: [u32; 2],
+    pinyin: bool,
 }
 
-fn each(heard: [u32; 2]) -> impl Iterator<Item = u32> + Clone {
-    heard.into_iter().filter(|sound| *sound != 0)
+impl Heard {
+    #[inline]
+    fn new(reading: &Reading) -> Self {
+        let sounds = match reading.sounds {
+            [0, ..] => [own_sound(reading.code), 0],
+            [one, other, ..] => [one.into(), other.into()],
+        };
+        Self { code: reading.code, sounds, pinyin: reading.via == Via::Pinyin }
+    }
+
+    #[inline]
+    fn each(self) -> impl Iterator<Item = u32> + Clone {
+        self.sounds.into_iter().filter(|sound| *sound != 0)
+    }
 }
 
 impl Watch {
@@ -169,25 +182,35 @@ impl Watch {
         if self.rows.is_empty() {
             return;
         }
-        let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(lattice.tokens().len() * 2) };
-        for start in 0..lattice.tokens().len() {
-            ask.start = start as u32;
-            match plain(lattice, start) {
-                Some(all @ [a, b, c, d]) => {
-                    let fitting = (0..).zip(all).take_while(|(place, reading)| ask.fits(*place, reading)).count();
-                    if fitting >= 2 {
-                        ask.two(a, b);
-                    }
-                    if fitting >= 3 {
-                        ask.three(a, b, c);
-                    }
-                    if fitting == 4 {
-                        ask.four(a, b, c, d);
-                    }
+        let count = lattice.tokens().len();
+        let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(count * 2) };
+        // What can be read in one way alone, which is nearly everything, is asked shape by shape: a gate stays near so.
+        let only: Vec<Option<Heard>> = (0..count).map(|token| only(lattice, token)).collect();
+        let mut rows: Vec<(u32, usize, [Heard; 4])> = Vec::with_capacity(count);
+        for start in 0..count {
+            match only.get(start..start + 4) {
+                Some(&[Some(a), Some(b), Some(c), Some(d)]) => {
+                    let fitting = (0..).zip([a, b, c, d]).take_while(|(place, heard)| ask.fits(*place, heard.code));
+                    rows.push((start as u32, fitting.count(), [a, b, c, d]));
                 }
-                None => walk(lattice, start, 0, &mut [Reading::NONE; 4], &mut { MAX_WAYS }, &mut ask),
+                _ => {
+                    ask.start = start as u32;
+                    walk(lattice, start, 0, &mut [Heard::default(); 4], &mut { MAX_WAYS }, &mut ask);
+                }
             }
         }
+        let mut each = |fitting: usize, act: fn(&mut Ask<'_>, &[Heard; 4])| {
+            for (start, _, heard) in rows.iter().filter(|(_, fits, _)| *fits >= fitting) {
+                ask.start = *start;
+                act(&mut ask, heard);
+            }
+        };
+        each(2, |ask, [a, b, ..]| ask.two(a, b));
+        each(3, |ask, [a, b, c, _]| ask.characters(a, b, c));
+        each(3, |ask, [a, b, c, _]| ask.sounds(Shape::ThreeSounds, [a, b, c]));
+        each(4, |ask, [a, b, _, d]| ask.sounds(Shape::AllButThird, [a, b, d]));
+        each(4, |ask, [a, _, c, d]| ask.sounds(Shape::AllButSecond, [a, c, d]));
+        each(4, |ask, [_, b, c, d]| ask.sounds(Shape::AllButFirst, [b, c, d]));
         let mut answers: Vec<(u32, u32)> = Vec::new();
         self.keys.each_answer(&ask.asked, |start, row| answers.push((start, row)));
         answers.sort_unstable();
@@ -209,32 +232,38 @@ impl Watch {
     }
 }
 
-/// The four readings from `token`, where there is only one of each.
+/// What is heard at `token`, where there is only one reading and it takes no other token.
 #[inline]
-fn plain(lattice: &Lattice, token: usize) -> Option<[&Reading; 4]> {
-    let only = |at: usize| match lattice.readings(token + at) {
-        [reading] if reading.end as usize == token + at + 1 => Some(reading),
+fn only(lattice: &Lattice, token: usize) -> Option<Heard> {
+    match lattice.readings(token) {
+        [reading] if reading.end as usize == token + 1 => Some(Heard::new(reading)),
         _ => None,
-    };
-    Some([only(0)?, only(1)?, only(2)?, only(3)?])
+    }
 }
 
 /// Tries every way of up to four readings from `token`, and asks for the keys of each.
-fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Reading; 4], ways: &mut usize, ask: &mut Ask<'_>) {
+fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Heard; 4], ways: &mut usize, ask: &mut Ask<'_>) {
     for reading in lattice.readings(token) {
         if *ways == 0 {
             return;
         }
-        if !ask.fits(depth, reading) {
+        if !ask.fits(depth, reading.code) {
             continue;
         }
         if let Some(place) = way.get_mut(depth) {
-            *place = *reading;
+            *place = Heard::new(reading);
         }
         match (depth, &*way) {
             (1, [a, b, ..]) => ask.two(a, b),
-            (2, [a, b, c, _]) => ask.three(a, b, c),
-            (3, [a, b, c, d]) => ask.four(a, b, c, d),
+            (2, [a, b, c, _]) => {
+                ask.characters(a, b, c);
+                ask.sounds(Shape::ThreeSounds, [a, b, c]);
+            }
+            (3, [a, b, c, d]) => {
+                ask.sounds(Shape::AllButThird, [a, b, d]);
+                ask.sounds(Shape::AllButSecond, [a, c, d]);
+                ask.sounds(Shape::AllButFirst, [b, c, d]);
+            }
             _ => {}
         }
         if depth < 3 {
@@ -256,8 +285,8 @@ struct Ask<'a> {
 impl Ask<'_> {
     /// Whether a spelling may have what is read at `place`.
     #[inline]
-    fn fits(&self, place: usize, reading: &Reading) -> bool {
-        reading.code == 0 || reading.code >= 128 || self.watch.ascii[place & 3] >> reading.code & 1 == 1
+    fn fits(&self, place: usize, code: u32) -> bool {
+        code == 0 || code >= 128 || self.watch.ascii[place & 3] >> code & 1 == 1
     }
 
     #[inline]
@@ -273,23 +302,23 @@ impl Ask<'_> {
         self.asked.push(Asked { key: key(shape, parts), tag: self.start });
     }
 
-    fn two(&mut self, a: &Reading, b: &Reading) {
-        let (first, second) = (heard(a), heard(b));
+    fn two(&mut self, a: &Heard, b: &Heard) {
         if b.code != 0 {
-            each(first).for_each(|one| self.key(Shape::SoundThenCharacter, [one, b.code, 0]));
+            a.each().for_each(|one| self.key(Shape::SoundThenCharacter, [one, b.code, 0]));
         }
         if a.code != 0 {
-            each(second).for_each(|other| self.key(Shape::CharacterThenSound, [a.code, other, 0]));
+            b.each().for_each(|other| self.key(Shape::CharacterThenSound, [a.code, other, 0]));
         }
         if is_han(a.code) && is_han(b.code) {
             self.key(Shape::TwoCharacters, [a.code, b.code, 0]);
         }
-        if a.via == Via::Pinyin && b.via == Via::Pinyin {
-            each(first).for_each(|one| each(second).for_each(|other| self.key(Shape::TwoSounds, [one, other, 0])));
+        if a.pinyin && b.pinyin {
+            a.each().for_each(|one| b.each().for_each(|other| self.key(Shape::TwoSounds, [one, other, 0])));
         }
     }
 
-    fn three(&mut self, a: &Reading, b: &Reading, c: &Reading) {
+    /// Two of three characters.
+    fn characters(&mut self, a: &Heard, b: &Heard, c: &Heard) {
         let characters =
             [(Shape::FirstTwo, a.code, b.code), (Shape::LastTwo, b.code, c.code), (Shape::OuterTwo, a.code, c.code)];
         for (shape, one, other) in characters {
@@ -297,22 +326,14 @@ impl Ask<'_> {
                 self.key(shape, [one, other, 0]);
             }
         }
-        self.sounds(Shape::ThreeSounds, [heard(a), heard(b), heard(c)]);
-    }
-
-    fn four(&mut self, a: &Reading, b: &Reading, c: &Reading, d: &Reading) {
-        let [a, b, c, d] = [heard(a), heard(b), heard(c), heard(d)];
-        self.sounds(Shape::AllButThird, [a, b, d]);
-        self.sounds(Shape::AllButSecond, [a, c, d]);
-        self.sounds(Shape::AllButFirst, [b, c, d]);
     }
 
     #[inline]
-    fn sounds(&mut self, shape: Shape, [a, b, c]: [[u32; 2]; 3]) {
-        for first in each(a) {
-            for second in each(b) {
+    fn sounds(&mut self, shape: Shape, [a, b, c]: [&Heard; 3]) {
+        for first in a.each() {
+            for second in b.each() {
                 let ajar = self.watch.gates[shape as usize].at(first, second);
-                for third in each(c).filter(|third| ajar.has(*third)) {
+                for third in c.each().filter(|third| ajar.has(*third)) {
                     self.open(shape, [first, second, third]);
                 }
             }

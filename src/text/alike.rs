@@ -18,6 +18,25 @@ pub enum Likeness {
     Far,
 }
 
+/// Bits of a hash of a pair: 256 KiB, near the processor where the table is not; most pairs that are asked for are none.
+const FILTER_BITS: u32 = 21;
+
+static FILTER: LazyLock<Vec<u64>> = LazyLock::new(|| {
+    let mut filter = vec![0; 1 << (FILTER_BITS - 6)];
+    for slot in all(PAIRS) {
+        let at = filter_at(spread(slot >> 8));
+        if let Some(word) = filter.get_mut(at >> 6) {
+            *word |= 1_u64 << (at & 63);
+        }
+    }
+    filter
+});
+
+#[inline]
+fn filter_at(hash: u64) -> usize {
+    (hash >> (64 - FILTER_BITS)) as usize
+}
+
 /// How much two folded characters look alike; none when they do not, or are the same.
 pub fn likeness(one: u32, other: u32) -> Option<Likeness> {
     let (low, high) = (one.min(other), one.max(other));
@@ -25,7 +44,12 @@ pub fn likeness(one: u32, other: u32) -> Option<Likeness> {
         return None;
     }
     let pair = u64::from(low) << 16 | u64::from(high);
-    let grade = chain(PAIRS, spread(pair)).find(|slot| slot >> 8 == pair)? & 0xFF;
+    let hash = spread(pair);
+    let at = filter_at(hash);
+    if FILTER.get(at >> 6).is_none_or(|word| word >> (at & 63) & 1 == 0) {
+        return None;
+    }
+    let grade = chain(PAIRS, hash).find(|slot| slot >> 8 == pair)? & 0xFF;
     Some(if grade == 1 { Likeness::Near } else { Likeness::Far })
 }
 

@@ -38,11 +38,6 @@ pub struct Reading {
     pub via: Via,
 }
 
-impl Reading {
-    /// No reading at all.
-    pub(crate) const NONE: Self = Self { start: 0, end: 0, code: 0, sounds: [0; 4], via: Via::Plain };
-}
-
 /// A unit of the fold, or a sign the fold has dropped that may stand for something.
 #[derive(Debug, Clone, Copy)]
 pub struct Token {
@@ -139,7 +134,8 @@ impl Lattice {
                 self.push(at, at + 1, read, sounds(read), Via::Digit);
             }
         }
-        if looks::begins_split(code) && !token.sign {
+        let next = self.tokens.get(at + 1).filter(|next| !next.sign && !token.sign);
+        if next.is_some_and(|next| looks::begins_split(code, next.code)) {
             self.join(at, folded);
         }
     }

@@ -63,8 +63,9 @@ impl Cuts {
         let mut behind = before.clone();
         // Words by where they begin, in order: gathered first, looked up together, for the table is large.
         let mut words: Vec<Piece> = Vec::with_capacity(characters.len() * 2);
-        for start in 0..characters.len() {
-            pieces(characters, &parted, start, &mut words);
+        let lengths: Vec<u8> = characters.windows(2).map(lengths_of).chain([0]).collect();
+        for (start, lengths) in lengths.into_iter().take(characters.len()).enumerate() {
+            pieces(characters, &parted, (start, lengths), &mut words);
         }
         touch(WORDS, words.iter().map(|piece| spread(piece.hash)));
         words.retain_mut(|piece| {
@@ -126,8 +127,15 @@ struct Piece {
     hash: u64,
 }
 
-/// Everything that begins at `start` and may be a word.
-fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pieces: &mut Vec<Piece>) {
+/// How long the words may be that begin with two characters.
+#[inline]
+fn lengths_of(two: &[u32]) -> u8 {
+    let hash = spread(two.iter().copied().fold(0, mix));
+    LENGTHS.get((hash >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0)
+}
+
+/// Everything that begins at `start` and may be a word, of `lengths` when it is longer than a character.
+fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, (start, lengths): (usize, u8), pieces: &mut Vec<Piece>) {
     let mut piece = |length: usize, bits: f32, hash: u64| {
         pieces.push(Piece { start: start as u32, length: length as u32, bits, hash });
     };
@@ -142,16 +150,13 @@ fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pie
         let hash = if whole { letters.iter().copied().fold(0, mix) } else { 0 };
         piece(run, begin + more * run as f32, hash);
     }
-    let (mut hash, mut lengths) = (0, 1_u8);
+    let mut hash = 0;
     for (at, &code) in rest.iter().take(MAX_CHARACTERS).enumerate() {
         if at > 0 && parted(start + at) {
             break;
         }
         hash = mix(hash, code);
-        if at == 1 {
-            lengths = LENGTHS.get((spread(hash) >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0);
-        }
-        if lengths >> at == 0 {
+        if at > 0 && lengths >> at == 0 {
             break;
         }
         if at > 0 && lengths >> at & 1 == 0 {

@@ -6,7 +6,7 @@ use std::{
     sync::LazyLock,
 };
 
-use super::mix::{Mixed, mix};
+use super::mix::{Mixed, mix, spread};
 
 static LEET: &str = include_str!("../../tables/leet.tsv");
 static DIGITS: &str = include_str!("../../tables/digits.tsv");
@@ -144,32 +144,42 @@ pub fn is_look(code: u32) -> bool {
 struct Splits {
     /// By the parts, mixed.
     whole: HashMap<u64, Vec<(Codes, u32)>, Mixed>,
-    /// A bit for each character below U+10000 that begins a split one.
-    first: Vec<u64>,
+    /// A bit for each first two parts, by a hash: hardly any two characters in a row are such.
+    begun: Vec<u64>,
 }
 
 static SPLIT: LazyLock<Splits> = LazyLock::new(|| {
     let mut whole: HashMap<u64, Vec<(Codes, u32)>, Mixed> = HashMap::default();
-    let mut first = vec![0_u64; 0x1_0000 / 64];
+    let mut begun = vec![0_u64; 1 << (BEGUN_BITS - 6)];
     for row in rows(SPLITS) {
         let Some(character) = row.first().and_then(|text| text.chars().next()) else { continue };
         for parts in row.get(1).copied().unwrap_or_default().split(' ') {
             let parts = codes(parts);
-            if let Some(begin) = parts.first().copied()
-                && let Some(word) = first.get_mut(begin as usize / 64)
+            if let [one, other, ..] = *parts
+                && let Some(word) = begun.get_mut(begun_at(one, other) >> 6)
             {
-                *word |= 1 << (begin % 64);
+                *word |= 1 << (begun_at(one, other) & 63);
                 let key = parts.iter().fold(0, |hash, part| mix(hash, *part));
                 whole.entry(key).or_default().push((parts, character as u32));
             }
         }
     }
-    Splits { whole, first }
+    Splits { whole, begun }
 });
 
-/// Whether `code` is the first part of any split character.
-pub fn begins_split(code: u32) -> bool {
-    SPLIT.first.get(code as usize / 64).is_some_and(|word| word >> (code % 64) & 1 == 1)
+/// Bits of a hash of two parts: 16 KiB.
+const BEGUN_BITS: u32 = 17;
+
+#[inline]
+fn begun_at(one: u32, other: u32) -> usize {
+    (spread(mix(mix(0, one), other)) >> (64 - BEGUN_BITS)) as usize
+}
+
+/// Whether a split character may begin with these two parts.
+#[inline]
+pub fn begins_split(one: u32, other: u32) -> bool {
+    let at = begun_at(one, other);
+    SPLIT.begun.get(at >> 6).is_some_and(|word| word >> (at & 63) & 1 == 1)
 }
 
 /// The characters that are written as `parts`, one after the other: 女马 as 妈.
@@ -198,7 +208,7 @@ mod tests {
     fn digits_are_read_aloud_and_parts_are_joined() {
         assert!(read_as('3' as u32).contains(&('三' as u32)));
         assert!(spoken_words().contains(&("1314", "一生一世")));
-        assert!(begins_split('女' as u32) && joined(&codes("女马")).any(|whole| whole == '妈' as u32));
+        assert!(begins_split('女' as u32, '马' as u32) && joined(&codes("女马")).any(|whole| whole == '妈' as u32));
         assert_eq!(joined(&codes("马女")).count(), 0);
     }
 }

@@ -5,12 +5,15 @@
 //! unless told otherwise: at 10,000,000 it takes five minutes and 5 GB to build. Rates are of one thread's CPU time.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+#[path = "timing.rs"]
+mod timing;
+
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use daachorse::CharwiseDoubleArrayAhoCorasick;
@@ -20,6 +23,7 @@ use markwarden::{
     model::MarkStatus,
     text::Folded,
 };
+use timing::{middle, timed};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -323,30 +327,11 @@ fn listings(words: &Words) -> Vec<String> {
     (0..LISTINGS).map(listing).collect()
 }
 
-/// What `act` gives, its CPU time and the time that went by.
-fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration, Duration) {
-    let (cpu, begin) = (cpu_time(), Instant::now());
-    let given = act();
-    (given, cpu_time() - cpu, begin.elapsed())
-}
-
-/// This thread's CPU time.
-fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
-}
-
 /// Bytes of mapped files in this process's memory.
 fn resident() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssFile:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
-}
-
-fn middle(times: impl Iterator<Item = Duration>) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 fn rate(time: Duration) -> f64 {
