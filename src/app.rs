@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    crawl::{Fetcher, Hosts, Services},
+    crawl::{Coverage, Fetcher, Hosts, Services},
     evidence::{Options, WarcWriter},
     model::{Clock, Diagnostic, SystemClock},
     monitor::Monitor,
@@ -30,6 +30,8 @@ pub const SHADOW: &str = "shadow.json";
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
 pub const ACCOUNTS: &str = "accounts.json";
+/// Folder of what became of every address, below the data folder.
+pub const COVERAGE: &str = "coverage";
 
 /// The rooms over one data folder, and the runtime they wait on.
 pub struct App {
@@ -140,6 +142,7 @@ impl App {
             fetcher: Arc::new(Fetcher::new(settings, self.clock())?),
             store: Arc::clone(&self.store),
             warc,
+            coverage: Some(Arc::new(Coverage::open(&self.config.data.join(COVERAGE))?)),
             clock: self.clock(),
             hosts: Arc::new(Hosts::default()),
             frontier: self.config.data.join("frontier"),

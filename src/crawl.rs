@@ -5,6 +5,7 @@
 mod address;
 mod canonical;
 mod charset;
+mod coverage;
 mod engine;
 mod facts;
 mod fetch;
@@ -20,7 +21,8 @@ mod sitemap;
 pub use address::{Guard, PrivateAddress};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
-pub use engine::{CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, run};
+pub use coverage::{Coverage, CoverageError, Ended, Estimate, Known, Outcome, Validators, estimate};
+pub use engine::{CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, part_of, run};
 pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
 pub use fetch::{Answer, Exchange, FetchError, Fetcher, Gate, Refusal};
 pub use frontier::FrontierError;

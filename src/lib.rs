@@ -10,6 +10,7 @@ pub mod config;
 pub mod crawl;
 pub mod demo;
 pub mod evidence;
+mod files;
 pub mod marks;
 pub mod matcher;
 pub mod model;

@@ -285,4 +285,8 @@ impl Sink for Monitor {
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
         self.see(page).await.map(drop).map_err(|error| SinkError(Box::new(error)))
     }
+
+    fn looks_with(&self) -> String {
+        self.matcher().version().to_owned()
+    }
 }

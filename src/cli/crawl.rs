@@ -1,4 +1,8 @@
-//! `markwarden crawl`: crawl one or more profiles now.
+//! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
+
+mod plan;
+mod status;
+mod why;
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +18,8 @@ use tokio::sync::watch;
 use super::{Context, Done, context::visible};
 use crate::{
     app::{self, App},
-    crawl::{self, Fetched, Profile, RunReport, Sink, SinkError},
+    config::Config,
+    crawl::{self, Coverage, Fetched, Profile, RunReport, Sink, SinkError},
     monitor::Monitor,
     store::{Batch, Write},
 };
@@ -25,15 +30,21 @@ const SHOWN_FATES: usize = 10;
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "A profile says how to read a site; CONTRIBUTING.md shows one. Give its id (a file in the folder\n\
     that [crawl] sites names), or the path of a .toml file. All are crawled at the same time, each host at its\n\
     own pace; robots.txt is obeyed. A crawl that was stopped or killed goes on where it was.\n\n\
     Examples:\n  \
     markwarden crawl xinghe\n  \
-    markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n\n\
+    markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n  \
+    markwarden crawl plan                         what runs when, and why\n  \
+    markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
+    markwarden crawl why https://xinghe.example/p/7\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
 )]
 pub struct Args {
+    #[command(subcommand)]
+    question: Option<Question>,
     /// Profile ids or files; every profile of the sites folder when absent.
     #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
@@ -51,11 +62,28 @@ pub struct Args {
     no_evidence: bool,
 }
 
+/// What can be asked about crawls.
+#[derive(Debug, clap::Subcommand)]
+enum Question {
+    /// Show what runs when, and why
+    Plan(plan::Args),
+    /// Show what the runs of a profile did, and how much of its site is known
+    Status(status::Args),
+    /// Say what became of an address, in every profile
+    Why(why::Args),
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
+    match args.question {
+        Some(Question::Plan(args)) => return plan::run(args, context),
+        Some(Question::Status(args)) => return status::run(args, context),
+        Some(Question::Why(args)) => return why::run(args, context),
+        None => {}
+    }
     let settings = context.settings()?;
     let profiles = profiles(&args.profiles, &settings.crawl.sites)?;
     let rules = app::rules_or_builtin(&settings.rules)?;
@@ -128,6 +156,12 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
         .collect()
 }
 
+/// What became of addresses in the data folder `data`, else the settings'; none before the first crawl.
+fn coverage(settings: &Config, data: Option<&Path>) -> Result<Option<Coverage>> {
+    let folder = data.unwrap_or(&settings.data).join(app::COVERAGE);
+    Ok(if folder.is_dir() { Some(Coverage::open(&folder)?) } else { None })
+}
+
 /// Hands pages to the monitor, and counts.
 struct Counting<'a> {
     monitor: &'a Monitor,
@@ -149,6 +183,10 @@ impl Sink for Counting<'_> {
         self.bar.inc(1);
         Ok(())
     }
+
+    fn looks_with(&self) -> String {
+        self.monitor.looks_with()
+    }
 }
 
 fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Result<()> {
@@ -162,10 +200,11 @@ fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Res
         return context.data(&value.to_string());
     }
     context.data(&format!(
-        "{}: {} pages, {} listings, {new_hits} new hits in {:.1} s{}",
+        "{}: {} pages, {} listings, {} unchanged, {new_hits} new hits in {:.1} s{}",
         report.profile,
         report.pages,
         report.listings,
+        report.unchanged,
         report.duration_ms as f64 / 1000.0,
         if report.interrupted { " (stopped early; the next run goes on)" } else { "" }
     ))?;

@@ -4,6 +4,7 @@
 //! done only after the sink accepted what it yielded, so a run that is killed goes on with it.
 //! What a listing means, and where it is kept, is the sink's business.
 
+mod cover;
 mod gate;
 mod lane;
 mod lease;
@@ -28,7 +29,7 @@ use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
 };
@@ -55,6 +56,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Keeps the pages; none where they are not kept.
     pub warc: Option<Arc<WarcWriter>>,
+    /// What became of every address in earlier runs; none where that is not kept.
+    pub coverage: Option<Arc<Coverage>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// When each host may be asked next: one for the whole process.
@@ -72,6 +75,11 @@ pub struct Services {
 pub trait Sink: Send + Sync {
     /// Takes one page; when this returns, nothing of it may be lost. The same page may come again after a crash.
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError>;
+
+    /// What listings are looked at with now. While it stays the same, a listing that did not change need not come again.
+    fn looks_with(&self) -> String {
+        String::new()
+    }
 }
 
 /// A page that was fetched.
@@ -135,6 +143,9 @@ pub enum CrawlError {
     /// The sink refused.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What became of addresses cannot be kept.
+    #[error(transparent)]
+    Coverage(#[from] CoverageError),
     /// No request can be made at all.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -149,7 +160,7 @@ pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result
     let run = Run::new(profile, crawl, sink)?;
     let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
     let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
-        return Ok(run.into_report(begun.elapsed(), true)?);
+        return run.into_report(begun.elapsed(), true);
     };
     for (lane, rest) in run.lanes.iter().zip(leases.rests(crawl.clock.now())) {
         // A run that was killed could not say when it asked last.
@@ -171,7 +182,7 @@ pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result
         return Err(error);
     }
     let stopped = run.stopping();
-    Ok(run.into_report(begun.elapsed(), stopped)?)
+    run.into_report(begun.elapsed(), stopped)
 }
 
 /// A run in progress.
@@ -180,6 +191,9 @@ struct Run<'a> {
     crawl: &'a Services,
     sink: &'a dyn Sink,
     compiled: Arc<CompiledProfile>,
+    /// What the sink looks with, and this run's number.
+    looks_with: String,
+    number: u64,
     guard: Guard,
     lanes: Vec<Lane>,
     by_host: HashMap<String, usize>,
@@ -211,12 +225,15 @@ impl<'a> Run<'a> {
             let url = Url::parse(url).ok()?;
             Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
         })?;
+        let number = crawl.coverage.as_ref().map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
         Ok(Self {
             profile,
             crawl,
             sink,
             compiled: Arc::new(CompiledProfile::new(profile)),
+            looks_with: sink.looks_with(),
+            number,
             guard: Guard { allow_loopback: profile.allow_loopback },
             lanes,
             by_host,
@@ -306,11 +323,11 @@ impl<'a> Run<'a> {
     /// Queues `url` if it is of the profile's hosts and new; says whether it was.
     fn add(&self, url: &Url, depth: u16, purpose: Purpose) -> bool {
         let Some(&lane) = self.by_host.get(&host_of(url)) else {
-            self.tally().dropped("scope", url);
+            self.dropped("scope", url, depth);
             return false;
         };
         if url.as_str().len() > MAX_URL_BYTES {
-            self.tally().dropped("too_long", url);
+            self.dropped("too_long", url, depth);
             return false;
         }
         let mut plain = url.clone();
@@ -349,7 +366,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the run's books: removes the frontier when nothing is left, keeps it otherwise.
-    fn into_report(self, duration: Duration, interrupted: bool) -> Result<RunReport, FrontierError> {
+    fn into_report(self, duration: Duration, interrupted: bool) -> Result<RunReport, CrawlError> {
         let frontier = self.frontier.into_inner().unwrap_or_else(PoisonError::into_inner);
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let left = (0..self.lanes.len()).map(|lane| frontier.waiting(lane)).sum();
@@ -359,8 +376,21 @@ impl<'a> Run<'a> {
         } else {
             frontier.finish()?;
         }
-        Ok(tally.finish(duration, interrupted, spent, left))
+        let report = tally.finish(duration, interrupted, spent, left);
+        if let Some(coverage) = &self.crawl.coverage {
+            coverage.ended(self.number, self.crawl.clock.now(), &report)?;
+        }
+        Ok(report)
     }
+}
+
+/// What a run of `profile` makes of `url`, in a word: `scope` when its host is none of the profile's, else `listing`, `list`
+/// or `unmatched`.
+pub fn part_of(profile: &Profile, url: &Url) -> &'static str {
+    if !hosts_of(profile).contains(&host_of(url)) {
+        return "scope";
+    }
+    read::kind_of(&CompiledProfile::new(profile), url).word(true)
 }
 
 /// The hosts a profile may visit: those it names, else those it begins at.

@@ -15,13 +15,16 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response,
-    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
+    header::{
+        ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
+        USER_AGENT,
+    },
 };
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Pace, Settings,
+    Pace, Settings, Validators,
     address::{Guard, GuardedResolver},
 };
 use crate::model::Clock;
@@ -106,12 +109,21 @@ impl Fetcher {
 
     /// Fetches `url` within `limits`, through `gate`; any status is an answer.
     ///
+    /// With `known` the host need not send the page when it is still the one these came with: it answers 304.
+    ///
     /// # Errors
     /// When a hop is refused, or no answer came within the limits after all retries.
-    pub async fn fetch<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+    pub async fn fetch<G: Gate>(
+        &self,
+        url: &Url,
+        known: &Validators,
+        limits: &Pace,
+        guard: Guard,
+        gate: &G,
+    ) -> Result<Answer, FetchError> {
         let mut attempt = 0;
         loop {
-            let result = self.follow(url, limits, guard, gate).await;
+            let result = self.follow(url, known, limits, guard, gate).await;
             let Some(wait) = retry::wait(&result, limits, attempt, self.clock.now()) else { return result };
             // After redirects, it is the last host that answered.
             let asker = result.as_ref().map_or(url, |answer| &answer.last.url);
@@ -126,8 +138,16 @@ impl Fetcher {
     }
 
     /// One attempt, redirects included.
-    async fn follow<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+    async fn follow<G: Gate>(
+        &self,
+        url: &Url,
+        known: &Validators,
+        limits: &Pace,
+        guard: Guard,
+        gate: &G,
+    ) -> Result<Answer, FetchError> {
         let mut hops: Vec<Exchange> = Vec::new();
+        let mut headers = self.asking_with(known);
         let mut url = url.clone();
         let mut left = limits.timeout;
         loop {
@@ -135,7 +155,7 @@ impl Fetcher {
             gate.admit(&url).await?;
             let begun = Instant::now();
             let late = || FetchError::Timeout { url: url.to_string(), seconds: limits.timeout.as_secs_f64() };
-            let last = tokio::time::timeout(left, self.once(&url, limits.max_body_bytes, guard))
+            let last = tokio::time::timeout(left, self.once(&url, &headers, limits.max_body_bytes, guard))
                 .await
                 .map_err(|_| late())??;
             left = left.saturating_sub(begun.elapsed());
@@ -146,14 +166,21 @@ impl Fetcher {
             }
             hops.push(last);
             url = next;
+            headers = Arc::clone(&self.headers);
         }
     }
 
     /// One request and its answer.
-    async fn once(&self, url: &Url, max_body: u64, guard: Guard) -> Result<Exchange, FetchError> {
+    async fn once(
+        &self,
+        url: &Url,
+        headers: &Arc<HeaderMap>,
+        max_body: u64,
+        guard: Guard,
+    ) -> Result<Exchange, FetchError> {
         let _slot = self.connections.acquire().await.map_err(|_| FetchError::Stopped)?;
         let started = self.clock.now();
-        let request = self.client(guard)?.get(url.clone()).headers((*self.headers).clone());
+        let request = self.client(guard)?.get(url.clone()).headers((**headers).clone());
         let mut response = request.send().await.map_err(|error| FetchError::network(url, &error))?;
         let raw = read(&mut response, url, max_body).await?;
         let finished = self.clock.now();
@@ -165,12 +192,24 @@ impl Fetcher {
             version: response.version(),
             remote: response.remote_addr(),
             headers: std::mem::take(response.headers_mut()),
-            sent: Arc::clone(&self.headers),
+            sent: Arc::clone(headers),
             raw,
             body,
             started,
             finished,
         })
+    }
+
+    /// Our headers, and what a page is known by.
+    fn asking_with(&self, known: &Validators) -> Arc<HeaderMap> {
+        let value = |known: &Option<String>| known.as_deref().and_then(|known| HeaderValue::from_str(known).ok());
+        let with = [(IF_NONE_MATCH, value(&known.etag)), (IF_MODIFIED_SINCE, value(&known.last_modified))];
+        if with.iter().all(|(_, value)| value.is_none()) {
+            return Arc::clone(&self.headers);
+        }
+        let mut headers = (*self.headers).clone();
+        headers.extend(with.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        Arc::new(headers)
     }
 
     fn client(&self, guard: Guard) -> Result<&Client, FetchError> {

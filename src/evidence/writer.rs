@@ -16,7 +16,10 @@ use super::{
     record::{self, Http, hex},
     verify::verify_warc,
 };
-use crate::model::{Capture, CaptureId, Clock, Timestamp};
+use crate::{
+    files,
+    model::{Capture, CaptureId, Clock, Timestamp},
+};
 
 /// Files of one second and serial that may stand in the way of a new one.
 const MAX_NAME_TRIES: u32 = 1000;
@@ -258,11 +261,10 @@ fn lock(folder: &Path) -> Result<File, EvidenceError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(EvidenceError::io("opening", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(EvidenceError::InUse { path: folder.display().to_string() }),
-        Err(std::fs::TryLockError::Error(error)) => Err(EvidenceError::io("locking", &path)(error)),
+    if files::lock(&file).map_err(EvidenceError::io("locking", &path))? {
+        return Ok(file);
     }
+    Err(EvidenceError::InUse { path: folder.display().to_string() })
 }
 
 fn sync_folder(folder: &Path) -> Result<(), EvidenceError> {

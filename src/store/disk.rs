@@ -8,12 +8,13 @@
 pub(super) mod simulated;
 
 use std::{
-    fs::{self, TryLockError},
+    fs,
     io::{self, Read, Seek, SeekFrom, Write},
     path::Path,
-    thread,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
+
+use crate::files;
 
 /// Hands a question to this thread's simulated disk, if it has one.
 macro_rules! simulated {
@@ -171,11 +172,6 @@ pub(super) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// How often and how long a lock is waited for, 200 ms in all: a process that is just being started by this one holds
-/// everything that is open here for a moment, a lock that was let go of meanwhile too.
-const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: Duration = Duration::from_millis(10);
-
 /// A lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -188,20 +184,12 @@ pub(super) struct Lock {
 pub(super) fn lock(path: &Path) -> io::Result<Option<Lock>> {
     simulated!(|disk| Ok(disk.lock(path).map(|lock| Lock { _file: None, _simulated: Some(lock) })));
     let file = fs::File::options().create(true).truncate(false).write(true).open(path)?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => {
-                return Ok(Some(Lock {
-                    _file: Some(file),
-                    #[cfg(test)]
-                    _simulated: None,
-                }));
-            }
-            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_WAIT),
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    Ok(None)
+    let locked = files::lock(&file)?;
+    Ok(locked.then(|| Lock {
+        _file: Some(file),
+        #[cfg(test)]
+        _simulated: None,
+    }))
 }
 
 /// Makes a folder and those above it.

@@ -110,7 +110,8 @@ def table(candidates):
         first, second = sorted((candidates.characters[pairs.one[at]], candidates.characters[pairs.other[at]]))
         found.setdefault(first, ([], []))[int(pairs.glance[at] < NEAR)].append(second)
     return Table("lookalikes", ["character", "near", "far"],
-                 [(first, "".join(near), "".join(far)) for first, (near, far) in found.items()])
+                 [(first, "".join(near), "".join(far)) for first, (near, far) in found.items()],
+                 tolerance=0.005)
 
 
 class Pairs:

@@ -4,7 +4,9 @@
 class Table:
     """Rows of text under a name; `encode` refuses what a reader of the table would trip over."""
 
-    def __init__(self, name, columns, rows, format=1):
+    def __init__(self, name, columns, rows, format=1, tolerance=0):
+        # What share of its pairs may differ where it is made on another processor.
+        self.tolerance = tolerance
         self.file = f"{name}.tsv"
         self.header = [f"#{name}", str(format), *columns]
         self.rows = sorted(tuple(row) for row in rows)

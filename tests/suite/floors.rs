@@ -7,8 +7,8 @@ use std::{
 };
 
 /// From the ground up; a room may use those before it.
-const ROOMS: [&str; 13] = [
-    "model", "text", "rules", "marks", "matcher", "store", "evidence", "crawl", "live", "review", "takedown",
+const ROOMS: [&str; 14] = [
+    "files", "model", "text", "rules", "marks", "matcher", "store", "evidence", "crawl", "live", "review", "takedown",
     "monitor", "web",
 ];
 /// These assemble the house and may use every room.

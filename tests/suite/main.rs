@@ -3,6 +3,7 @@
 
 mod bundle_mutations;
 mod cli;
+mod crawl_coverage;
 mod crawl_guards;
 mod crawl_kill;
 mod crawl_run;

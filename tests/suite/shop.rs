@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, Response},
 };
 use markwarden::{
-    crawl::{Fetched, Fetcher, Hosts, Profile, RunReport, Services, Settings, Sink, SinkError},
+    crawl::{Coverage, Fetched, Fetcher, Hosts, Profile, RunReport, Services, Settings, Sink, SinkError},
     evidence::{Options, WarcWriter},
     model::SystemClock,
     store::MemoryStore,
@@ -153,6 +153,9 @@ async fn serve(State(counter): State<Arc<Counter>>, request: Request) -> Respons
     match (counter.answers)(&path, before) {
         Reply::Never => std::future::pending().await,
         Reply::Page(status, headers, body) => {
+            let asked_with = request.headers().get("if-none-match").and_then(|tag| tag.to_str().ok());
+            let unchanged = headers.iter().any(|(name, value)| *name == "etag" && asked_with == Some(value.as_ref()));
+            let (status, body) = if unchanged { (304, Vec::new()) } else { (status, body) };
             let response = Response::builder().status(status);
             let response = headers.into_iter().fold(response, |response, (name, value)| response.header(name, value));
             response.body(body.into()).unwrap()
@@ -176,6 +179,7 @@ impl Crawler {
             fetcher: Arc::new(Fetcher::new(Arc::new(settings), clock.clone()).unwrap()),
             store: Arc::new(MemoryStore::new(clock.clone())),
             warc: None,
+            coverage: None,
             clock,
             hosts: Arc::new(Hosts::default()),
             frontier: folder.path().join("frontier"),
@@ -191,6 +195,11 @@ impl Crawler {
         self
     }
 
+    pub fn keeping_coverage(mut self) -> Self {
+        self.services.coverage = Some(Arc::new(Coverage::open(&self.folder.path().join("coverage")).unwrap()));
+        self
+    }
+
     pub async fn run(&self, profile: &Profile, desk: &Desk) -> RunReport {
         markwarden::crawl::run(profile, &self.services, desk).await.unwrap()
     }
@@ -202,6 +211,8 @@ pub struct Desk {
     pub pages: Mutex<Vec<Fetched>>,
     /// Refuses every page after this many.
     pub most: Option<usize>,
+    /// What listings are looked at with.
+    pub looks_with: String,
     pub taken: Notify,
 }
 
@@ -230,5 +241,9 @@ impl Sink for Desk {
         pages.push(page);
         self.taken.notify_one();
         Ok(())
+    }
+
+    fn looks_with(&self) -> String {
+        self.looks_with.clone()
     }
 }

@@ -34,6 +34,19 @@ pub(super) enum Kind {
     Unmatched,
 }
 
+impl Kind {
+    /// What became of such a page, in a word.
+    pub(super) fn word(self, has_facts: bool) -> &'static str {
+        match self {
+            Self::Listing if has_facts => "listing",
+            Self::Listing => "no_facts",
+            Self::List => "list",
+            Self::Sitemap => "sitemap",
+            Self::Unmatched => "unmatched",
+        }
+    }
+}
+
 /// What the profile's patterns say of an address.
 pub(super) fn kind_of(profile: &CompiledProfile, url: &Url) -> Kind {
     let profile = profile.profile();

@@ -17,6 +17,9 @@ pub struct RunReport {
     pub pages: u64,
     /// Pages that are listings and had facts.
     pub listings: u64,
+    /// Listings that had not changed, as their host said: they were not sent, read or matched again.
+    #[serde(default)]
+    pub unchanged: u64,
     /// Pages that are lists.
     pub lists: u64,
     /// Sitemaps read.
@@ -99,6 +102,10 @@ impl Tally {
         if yielded.truncated {
             self.failed("truncated", url, "a part was left out: over a limit, or behind broken markup");
         }
+    }
+
+    pub(super) fn unchanged(&mut self) {
+        self.report.unchanged += 1;
     }
 
     /// An address that was not fetched, or yielded nothing.

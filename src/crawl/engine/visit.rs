@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use reqwest::StatusCode;
 use url::Url;
 
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     crawl::{
-        Answer, Exchange, FetchError, Refusal, canonical,
+        Answer, Exchange, FetchError, Known, Refusal, canonical,
         frontier::{Entry, Purpose},
     },
     evidence::{EvidenceError, Http, Written},
@@ -32,8 +33,10 @@ impl Run<'_> {
             self.frontier().put_back(lane, entry);
             return false;
         }
-        match self.crawl.fetcher.fetch(&url, &self.profile.pace, self.guard, self).await {
-            Ok(answer) => match self.accept(&entry, &url, answer).await {
+        let known = self.known(&url);
+        let validators = self.validators(&url, known.as_ref());
+        match self.crawl.fetcher.fetch(&url, &validators, &self.profile.pace, self.guard, self).await {
+            Ok(answer) => match self.accept(&entry, &url, known, answer).await {
                 Ok(added) => return added,
                 Err(error) => {
                     self.frontier().put_back(lane, entry);
@@ -64,7 +67,7 @@ impl Run<'_> {
             _ => false,
         };
         if !later {
-            self.tally().failed(error.kind(), url, &error.to_string());
+            self.missed(url, entry.depth, error.kind(), &error.to_string());
             self.frontier().done(entry.id);
             return;
         }
@@ -77,7 +80,13 @@ impl Run<'_> {
     }
 
     /// Keeps, reads and hands over what was fetched.
-    async fn accept(&self, entry: &Entry, asked: &Url, answer: Answer) -> Result<bool, CrawlError> {
+    async fn accept(
+        &self,
+        entry: &Entry,
+        asked: &Url,
+        known: Option<Known>,
+        answer: Answer,
+    ) -> Result<bool, CrawlError> {
         for hop in &answer.hops {
             self.tally().redirects += 1;
             if let Some(written) = record(self.crawl, hop).await? {
@@ -93,20 +102,36 @@ impl Run<'_> {
             // Where it leads is visited under its own address.
             self.hand_over(page, None, written).await?;
             self.tally().moved_to_known += 1;
+            self.note(asked, entry.depth, "moved", &format!("leads to {}, which is visited anyway", page.url));
+            self.frontier().done(entry.id);
+            return Ok(false);
+        }
+        if page.status == StatusCode::NOT_MODIFIED
+            && answer.hops.is_empty()
+            && let Some(known) = known.clone()
+        {
+            self.hand_over(page, None, written).await?;
+            self.tally().unchanged();
+            self.had(known, page, "unchanged", None);
             self.frontier().done(entry.id);
             return Ok(false);
         }
         if !page.status.is_success() {
             self.hand_over(page, None, written).await?;
             let status = page.status.as_u16();
-            self.tally().failed(&format!("status_{status}"), &page.url, &format!("answered {status}"));
+            self.missed(asked, entry.depth, &format!("status_{status}"), &format!("answered {status}"));
             self.frontier().done(entry.id);
             return Ok(false);
         }
         let yielded = read(&self.compiled, page, entry.purpose, self.profile.pace.max_body_bytes).await;
         self.tally().read(&yielded, &page.url);
-        let Yield { listing, pages, sitemaps, .. } = yielded;
+        let Yield { kind, listing, pages, sitemaps, .. } = yielded;
+        let facts = listing.clone();
         self.hand_over(page, listing, written).await?;
+        if self.crawl.coverage.is_some() {
+            let known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
+            self.had(known, page, kind.word(facts.is_some()), facts.as_ref());
+        }
         let added = self.queue(entry, &pages, &sitemaps);
         let mut frontier = self.frontier();
         if let Some(key) = moved {
@@ -148,14 +173,14 @@ impl Run<'_> {
             if depth < MAX_SITEMAP_DEPTH {
                 added |= self.add(url, depth, Purpose::Sitemap);
             } else {
-                self.tally().dropped("depth", url);
+                self.dropped("depth", url, depth);
             }
         }
         for url in pages {
             if u32::from(depth) > self.profile.pace.max_depth {
-                self.tally().dropped("depth", url);
+                self.dropped("depth", url, depth);
             } else if kind_of(&self.compiled, url) == Kind::Unmatched {
-                self.tally().dropped("unmatched", url);
+                self.dropped("unmatched", url, depth);
             } else {
                 added |= self.add(url, depth, Purpose::Page);
             }

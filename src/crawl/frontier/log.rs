@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{FrontierError, Purpose};
-use crate::crawl::fetch::MAX_URL_BYTES;
+use crate::{crawl::fetch::MAX_URL_BYTES, files};
 
 /// Names the format and its version.
 const MAGIC: &[u8; 8] = b"MWFRONT1";
@@ -77,12 +77,8 @@ impl Log {
         }
         let file = OpenOptions::new().read(true).append(true).create(true).open(path);
         let file = file.map_err(|source| fail("opening", source))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(FrontierError::InUse { path: path.display().to_string() });
-            }
-            Err(std::fs::TryLockError::Error(source)) => return Err(fail("locking", source)),
+        if !files::lock(&file).map_err(|source| fail("locking", source))? {
+            return Err(FrontierError::InUse { path: path.display().to_string() });
         }
         let length = file.metadata().map_err(|source| fail("reading", source))?.len();
         let mut log =

@@ -2,13 +2,13 @@
 //! checkpoint and stamp. Every file is there whole or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use super::{MAX_NOTE_BYTES, SigningKey, stamp::MAX_STAMP_BYTES};
-use crate::evidence::EvidenceError;
+use crate::{evidence::EvidenceError, files};
 
 /// The ledger's folder, locked for this process.
 #[derive(Debug)]
@@ -28,11 +28,10 @@ impl Files {
         let path = root.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path);
         let lock = lock.map_err(EvidenceError::io("opening", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { root, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(EvidenceError::InUse { path: root.display().to_string() }),
-            Err(TryLockError::Error(error)) => Err(EvidenceError::io("locking", &path)(error)),
+        if files::lock(&lock).map_err(EvidenceError::io("locking", &path))? {
+            return Ok(Self { root, _lock: lock });
         }
+        Err(EvidenceError::InUse { path: root.display().to_string() })
     }
 
     /// The private key; made when there is none and nothing was signed yet.

@@ -5,7 +5,7 @@
 //! is killed anywhere leaves a base and all logs that belong to it.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io::ErrorKind,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
@@ -20,6 +20,7 @@ use super::{
     log::Log,
     view::View,
 };
+use crate::files;
 
 /// A registry, open for changing by one process, and in it by one thread at a time; it may be read meanwhile.
 #[derive(Debug)]
@@ -324,24 +325,14 @@ fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(io(|| format!("removing {}", path.display())))
 }
 
-/// How often and how long a lock is waited for, 200 ms in all: a process that is just being started by this one holds
-/// everything that is open here for a moment, a lock that was let go of meanwhile too.
-const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(10);
-
 /// Keeps other processes from changing anything until the file is closed.
 fn lock(folder: &Path) -> Result<File> {
     let path = folder.join("LOCK");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(io(|| format!("opening {}", path.display())))?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_WAIT),
-            Err(TryLockError::Error(source)) => {
-                return Err(RegistryError::Io { what: format!("locking {}", path.display()), source });
-            }
-        }
+    let locking = io(|| format!("locking {}", path.display()));
+    if files::lock(&file).map_err(locking)? {
+        return Ok(file);
     }
     Err(RegistryError::InUse { path: folder.display().to_string() })
 }

@@ -1,0 +1,101 @@
+//! `markwarden crawl status`: what the runs of a profile did, and how much of its site is known.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use super::{Context, Done};
+use crate::crawl::{Ended, Estimate, estimate};
+
+/// Runs that are shown.
+const SHOWN_RUNS: usize = 10;
+
+/// Arguments of `crawl status`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "How many listings no run has seen is estimated from the last two whole runs by capture and recapture\n\
+    (Chapman). That assumes that none came or went between them and that being seen in one says nothing about\n\
+    the other; what no list of the site names is not counted.\n\n\
+    Examples:\n  \
+    markwarden crawl status xinghe\n  \
+    markwarden --format json crawl status xinghe"
+)]
+pub struct Args {
+    /// The profile's id.
+    profile: String,
+    /// The data folder; the settings' when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct Status {
+    profile: String,
+    runs: Vec<Ended>,
+    /// Addresses by what became of them the last time.
+    addresses: BTreeMap<String, u64>,
+    /// Visits, and visits after which the facts were others.
+    visits: u64,
+    changes: u64,
+    unseen: Option<Estimate>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When nothing is known of the profile, or coverage cannot be read.
+pub fn run(args: Args, context: &Context) -> Result<Done> {
+    let settings = context.settings()?;
+    let coverage = super::coverage(&settings, args.data.as_deref())?;
+    let profile = args.profile;
+    let Some(coverage) = coverage else { bail!("nothing was crawled yet: `markwarden crawl {profile}` begins") };
+    let runs = coverage.runs(&profile)?;
+    let (mut addresses, mut visits, mut changes) = (BTreeMap::<String, u64>::new(), 0, 0);
+    for known in coverage.addresses(&profile) {
+        let known = known?;
+        *addresses.entry(known.last.kind).or_default() += 1;
+        visits += u64::from(known.visits);
+        changes += u64::from(known.changes);
+    }
+    if runs.is_empty() && addresses.is_empty() {
+        bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
+    }
+    let unseen = estimate(&coverage, &profile)?;
+    let status = Status { profile, runs, addresses, visits, changes, unseen };
+    if context.json() {
+        context.data(&serde_json::to_string(&status)?)?;
+        return Ok(Done::Fine);
+    }
+    context.data(&format!(
+        "{:>5}  {:<22} {:>8} {:>9} {:>10} {:>7} {:>7}",
+        "run", "ended", "pages", "listings", "unchanged", "failed", "left"
+    ))?;
+    for run in status.runs.iter().rev().take(SHOWN_RUNS) {
+        let report = &run.report;
+        let failed: u64 = report.failed.values().sum();
+        context.data(&format!(
+            "{:>5}  {:<22} {:>8} {:>9} {:>10} {failed:>7} {:>7}{}",
+            run.run,
+            run.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            report.pages,
+            report.listings,
+            report.unchanged,
+            report.left,
+            if report.interrupted { "  stopped early" } else { "" }
+        ))?;
+    }
+    context.data("")?;
+    context.data("addresses by what became of them the last time:")?;
+    for (kind, count) in &status.addresses {
+        context.data(&format!("  {kind:<16} {count:>9}"))?;
+    }
+    context
+        .data(&format!("{} visits, after {} of them the product facts were others", status.visits, status.changes))?;
+    if let Some(Estimate { earlier, later, both, all, error }) = status.unseen {
+        context.data(&format!(
+            "the last two whole runs saw {earlier} and {later} listings, {both} in both: about {all:.0} in all (standard error {error:.0}), were none new or gone"
+        ))?;
+    }
+    Ok(Done::Fine)
+}

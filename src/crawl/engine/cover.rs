@@ -1,0 +1,92 @@
+//! Notes what became of every address, for the next run and for whoever asks.
+
+use url::Url;
+
+use super::{
+    Run,
+    read::{Kind, kind_of},
+};
+use crate::{
+    crawl::{Exchange, Known, Validators, coverage::facts_of},
+    model::Listing,
+};
+
+impl Run<'_> {
+    /// What is known of an address.
+    pub(super) fn known(&self, url: &Url) -> Option<Known> {
+        let known = self.crawl.coverage.as_ref()?.get(&self.profile.id, url);
+        known.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what is known of an address cannot be read");
+            None
+        })
+    }
+
+    /// What `url`'s host can be asked with: nothing where the page is needed whole. A list is, for what it names; and a
+    /// listing when it would be looked at otherwise than the last time.
+    pub(super) fn validators(&self, url: &Url, known: Option<&Known>) -> Validators {
+        let listing = || {
+            kind_of(&self.compiled, url) == Kind::Listing
+                && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
+        };
+        known
+            .filter(|known| known.facts.is_some() && known.looked_with == self.looks_with && listing())
+            .map(|known| known.validators.clone())
+            .unwrap_or_default()
+    }
+
+    /// Notes that a page was had: what it is, and its facts where it is a listing.
+    pub(super) fn had(&self, known: Known, page: &Exchange, kind: &str, listing: Option<&Listing>) {
+        let mut known = known;
+        known.had(self.number);
+        known.ended(page.finished, kind, "");
+        if let Some(listing) = listing {
+            known.facts_are(facts_of(listing), page.finished);
+            // What another address sent is no answer to whether this one has changed.
+            let own = page.url.as_str() == known.url;
+            known.validators = if own {
+                Validators::new(page.header("etag"), page.header("last-modified"))
+            } else {
+                Validators::default()
+            };
+            known.looked_with.clone_from(&self.looks_with);
+        }
+        self.cover(&known);
+    }
+
+    /// Counts and notes that an address yielded nothing.
+    pub(super) fn missed(&self, url: &Url, depth: u16, kind: &str, detail: &str) {
+        self.tally().failed(kind, url, detail);
+        self.note(url, depth, kind, detail);
+    }
+
+    /// Notes what became of an address that was not had.
+    pub(super) fn note(&self, url: &Url, depth: u16, kind: &str, detail: &str) {
+        if self.crawl.coverage.is_none() {
+            return;
+        }
+        let now = self.crawl.clock.now();
+        let mut known = self.known(url).unwrap_or_else(|| Known::new(url, depth, now));
+        known.ended(now, kind, detail);
+        self.cover(&known);
+    }
+
+    /// Counts an address that was named and not queued, and notes it when nothing better is known of it.
+    pub(super) fn dropped(&self, kind: &str, url: &Url, depth: u16) {
+        self.tally().dropped(kind, url);
+        if self.crawl.coverage.is_some() && self.known(url).is_none() {
+            let now = self.crawl.clock.now();
+            let mut known = Known::new(url, depth, now);
+            known.ended(now, kind, "named by a page and not queued");
+            self.cover(&known);
+        }
+    }
+
+    /// Coverage is derived: a run goes on without it.
+    fn cover(&self, known: &Known) {
+        let Some(coverage) = &self.crawl.coverage else { return };
+        let kept = Url::parse(&known.url).map(|url| coverage.put(&self.profile.id, &url, known));
+        if let Ok(Err(error)) = kept {
+            tracing::warn!(%error, "what became of an address cannot be noted");
+        }
+    }
+}
