@@ -10,6 +10,7 @@ pub mod config;
 pub mod crawl;
 pub mod demo;
 pub mod evidence;
+pub mod live;
 pub mod marks;
 pub mod matcher;
 pub mod model;

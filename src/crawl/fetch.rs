@@ -5,7 +5,9 @@
 mod body;
 mod error;
 mod exchange;
+mod extra;
 mod retry;
+mod stream;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -26,8 +28,9 @@ use super::{
 };
 use crate::model::Clock;
 pub use error::{FetchError, Refusal};
-pub use exchange::Exchange;
-pub(super) use exchange::host_of;
+pub use exchange::{Exchange, host_of};
+pub use extra::Extra;
+pub use stream::{Body, Upgraded};
 
 pub(super) use body::gunzipped;
 
@@ -65,8 +68,8 @@ pub struct Fetcher {
     clock: Arc<dyn Clock>,
     headers: Arc<HeaderMap>,
     connections: Semaphore,
-    outside: OnceLock<Client>,
-    with_loopback: OnceLock<Client>,
+    /// By whether this machine may be asked, and whether only HTTP/1.1 is spoken, which is what upgrades.
+    clients: [OnceLock<Client>; 4],
 }
 
 impl Fetcher {
@@ -89,14 +92,7 @@ impl Fetcher {
             (ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd")),
         ]);
         let connections = Semaphore::new(settings.connections.max(1));
-        Ok(Self {
-            settings,
-            clock,
-            headers: Arc::new(headers),
-            connections,
-            outside: OnceLock::new(),
-            with_loopback: OnceLock::new(),
-        })
+        Ok(Self { settings, clock, headers: Arc::new(headers), connections, clients: [const { OnceLock::new() }; 4] })
     }
 
     /// The settings it was made with.
@@ -109,9 +105,24 @@ impl Fetcher {
     /// # Errors
     /// When a hop is refused, or no answer came within the limits after all retries.
     pub async fn fetch<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+        self.fetch_with(url, &Extra::default(), limits, guard, gate).await
+    }
+
+    /// The same with headers of its own.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn fetch_with<G: Gate>(
+        &self,
+        url: &Url,
+        extra: &Extra,
+        limits: &Pace,
+        guard: Guard,
+        gate: &G,
+    ) -> Result<Answer, FetchError> {
         let mut attempt = 0;
         loop {
-            let result = self.follow(url, limits, guard, gate).await;
+            let result = self.follow(url, extra, limits, guard, gate).await;
             let Some(wait) = retry::wait(&result, limits, attempt, self.clock.now()) else { return result };
             // After redirects, it is the last host that answered.
             let asker = result.as_ref().map_or(url, |answer| &answer.last.url);
@@ -126,16 +137,25 @@ impl Fetcher {
     }
 
     /// One attempt, redirects included.
-    async fn follow<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+    async fn follow<G: Gate>(
+        &self,
+        first: &Url,
+        extra: &Extra,
+        limits: &Pace,
+        guard: Guard,
+        gate: &G,
+    ) -> Result<Answer, FetchError> {
         let mut hops: Vec<Exchange> = Vec::new();
-        let mut url = url.clone();
+        let mut url = first.clone();
         let mut left = limits.timeout;
         loop {
             refuse_early(&url, guard)?;
             gate.admit(&url).await?;
             let begun = Instant::now();
             let late = || FetchError::Timeout { url: url.to_string(), seconds: limits.timeout.as_secs_f64() };
-            let last = tokio::time::timeout(left, self.once(&url, limits.max_body_bytes, guard))
+            // What is secret is told to whom it was meant for, not to where that one sends us.
+            let headers = extra.for_origin(url.origin() == first.origin());
+            let last = tokio::time::timeout(left, self.once(&url, headers, limits.max_body_bytes, guard))
                 .await
                 .map_err(|_| late())??;
             left = left.saturating_sub(begun.elapsed());
@@ -150,10 +170,17 @@ impl Fetcher {
     }
 
     /// One request and its answer.
-    async fn once(&self, url: &Url, max_body: u64, guard: Guard) -> Result<Exchange, FetchError> {
+    async fn once(
+        &self,
+        url: &Url,
+        extra: extra::Headers<'_>,
+        max_body: u64,
+        guard: Guard,
+    ) -> Result<Exchange, FetchError> {
         let _slot = self.connections.acquire().await.map_err(|_| FetchError::Stopped)?;
         let started = self.clock.now();
-        let request = self.client(guard)?.get(url.clone()).headers((*self.headers).clone());
+        let sent = extra.joined(&self.headers);
+        let request = self.client(guard, Speaks::Any)?.get(url.clone()).headers(extra.all(&sent));
         let mut response = request.send().await.map_err(|error| FetchError::network(url, &error))?;
         let raw = read(&mut response, url, max_body).await?;
         let finished = self.clock.now();
@@ -165,7 +192,7 @@ impl Fetcher {
             version: response.version(),
             remote: response.remote_addr(),
             headers: std::mem::take(response.headers_mut()),
-            sent: Arc::clone(&self.headers),
+            sent,
             raw,
             body,
             started,
@@ -173,15 +200,16 @@ impl Fetcher {
         })
     }
 
-    fn client(&self, guard: Guard) -> Result<&Client, FetchError> {
-        let slot = if guard.allow_loopback { &self.with_loopback } else { &self.outside };
+    fn client(&self, guard: Guard, speaks: Speaks) -> Result<&Client, FetchError> {
+        let place = usize::from(guard.allow_loopback) + 2 * usize::from(speaks == Speaks::OldOnly);
+        let Some(slot) = self.clients.get(place) else { return Err(FetchError::Stopped) };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
         // Fails only when another part of the program has installed one, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
         let fixed = Arc::new(self.settings.addresses.clone());
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -189,11 +217,22 @@ impl Fetcher {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http1_max_headers(MAX_HEADERS)
-            .http2_max_header_list_size(64 * 1024)
-            .build()
-            .map_err(|error| FetchError::Client(error.to_string()))?;
+            .http2_max_header_list_size(64 * 1024);
+        if speaks == Speaks::OldOnly {
+            builder = builder.http1_only();
+        }
+        let client = builder.build().map_err(|error| FetchError::Client(error.to_string()))?;
         Ok(slot.get_or_init(|| client))
     }
+}
+
+/// Which HTTP a client may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// What both sides like best.
+    Any,
+    /// HTTP/1.1, which alone can become another protocol.
+    OldOnly,
 }
 
 /// What no gate needs to be asked about.

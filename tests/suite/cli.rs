@@ -308,6 +308,8 @@ fn help_teaches_and_completions_come_for_every_shell() {
         "marks import",
         "marks registry build",
         "crawl",
+        "live watch",
+        "live replay",
         "extract",
         "robots",
         "rules check",

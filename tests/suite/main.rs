@@ -14,6 +14,7 @@ mod disguises;
 mod facts;
 mod floors;
 mod ledger;
+mod live;
 mod market;
 mod market_facts;
 mod matcher;

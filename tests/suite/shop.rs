@@ -186,7 +186,12 @@ impl Crawler {
     }
 
     pub fn keeping_evidence(mut self) -> Self {
-        let options = Options { folder: self.folder.path().join("warc"), max_bytes: 1 << 20, software: "test".into() };
+        let options = Options {
+            folder: self.folder.path().join("warc"),
+            max_bytes: 1 << 20,
+            software: "test".into(),
+            name: markwarden::evidence::CRAWLED,
+        };
         self.services.warc = Some(Arc::new(WarcWriter::open(options, Arc::new(SystemClock)).unwrap()));
         self
     }

@@ -13,7 +13,7 @@ use crate::{
         Answer, Exchange, FetchError, Refusal, canonical,
         frontier::{Entry, Purpose},
     },
-    evidence::{EvidenceError, Http, Written},
+    evidence::{EvidenceError, Http, WarcWriter, Written},
     model::{Listing, ListingId},
 };
 
@@ -167,6 +167,14 @@ impl Run<'_> {
 /// Writes an exchange's records, where records are kept.
 pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Option<Written>, EvidenceError> {
     let Some(warc) = &crawl.warc else { return Ok(None) };
+    write_down(warc, exchange).await.map(Some)
+}
+
+/// Writes an exchange's records.
+///
+/// # Errors
+/// When they could not be written.
+pub async fn write_down(warc: &WarcWriter, exchange: &Exchange) -> Result<Written, EvidenceError> {
     let http = Http {
         url: exchange.url.as_str(),
         request_head: &exchange.request_head(),
@@ -176,5 +184,5 @@ pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Opti
         protocol: (exchange.version == http::Version::HTTP_2).then_some("h2"),
         at: exchange.started,
     };
-    warc.write(&http, exchange.status.as_u16(), exchange.finished).await.map(Some)
+    warc.write(&http, exchange.status.as_u16(), exchange.finished).await
 }
