@@ -168,7 +168,7 @@ fn watch_room(args: WatchArgs, context: &Context) -> Result<Done> {
             }
         };
         interrupt.abort();
-        anyhow::Ok((report.with_context(|| format!("listening to {}", room.id))?, found))
+        anyhow::Ok((report?, found))
     })?;
     found |= flush()?;
     for failure in &report.failures {

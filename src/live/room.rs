@@ -34,6 +34,10 @@ const WRITE_EVERY: Duration = Duration::from_secs(5);
 /// How far a message's own time may be from its arrival; further, its arrival counts.
 const MAX_SKEW_MS: i64 = 600_000;
 
+/// How far what is seen lies behind what is written, at the most: a room whose start is not known begins so long before the
+/// first message, so that nothing said lies before its start.
+const BEHIND_MS: i64 = 60_000;
+
 /// What rooms share.
 #[derive(Clone)]
 pub struct Services {
@@ -279,6 +283,7 @@ async fn consume(
     if let Some(at) = room.started_at {
         clock.start(at.as_millisecond());
     }
+    let with_video = room.sources.iter().any(|source| source.kind == SourceKind::Hls);
     let mut transcript = Transcript::new(room, services);
     let mut captures = Vec::new();
     let mut kept = Instant::now();
@@ -291,8 +296,10 @@ async fn consume(
                 transcript.add(raw, heard.arrived_ms);
             }
             report.unread += u64::from(heard.unread);
-            if let Some(begins_ms) = heard.begins_ms {
-                clock.start(begins_ms);
+            match heard.begins_ms {
+                Some(begins_ms) => clock.start(begins_ms),
+                None if with_video && !heard.told.is_empty() => clock.start(heard.arrived_ms - BEHIND_MS),
+                None => {}
             }
             let capture = heard.capture.as_ref().map(|capture| capture.id.clone());
             for told in heard.told {

@@ -28,8 +28,10 @@ const EXCERPT: usize = 16;
 /// Matches one live room, moment by moment.
 #[derive(Debug)]
 pub struct RoomMatcher {
-    /// The room's facts; its timeline holds the shelf.
+    /// The room's facts, without a timeline.
     room: Listing,
+    /// What became of the shelf, as the timeline of a listing without other facts.
+    shelf: Listing,
     recent: VecDeque<(u64, TimelineEntry)>,
     next: u64,
     said: Said,
@@ -50,17 +52,17 @@ impl RoomMatcher {
     /// A matcher of the room whose facts are `room`.
     pub fn new(mut room: Listing) -> Self {
         room.timeline.clear();
-        Self { room, recent: VecDeque::new(), next: 0, said: Said::default() }
+        Self { room, shelf: Listing::default(), recent: VecDeque::new(), next: 0, said: Said::default() }
     }
 
-    /// The room's facts, with the shelf as its timeline.
+    /// The room's facts, without a timeline.
     pub fn room(&self) -> &Listing {
         &self.room
     }
 
     /// The goods that are pinned now.
     pub fn pinned(&self) -> Option<Goods> {
-        self.room.moment(u64::MAX).goods
+        self.shelf.moment(u64::MAX).goods
     }
 
     /// Matches `entry` under the law of `on`; what was found before is not found again.
@@ -68,15 +70,19 @@ impl RoomMatcher {
         let tail = self.tail(&entry);
         let (numbers, mut timeline): (Vec<u64>, Vec<TimelineEntry>) = tail.into_iter().unzip();
         timeline.push(TimelineEntry { goods: None, ..entry.clone() });
-        let mut scene = Listing { timeline, ..self.facts(&entry) };
+        let scene = Listing { timeline, ..self.facts(&entry) };
         let mut found = matcher.check(&scene, on);
         let now = scene.timeline.len() - 1;
         let here = |finding: &Finding| touches(finding, now);
         found.findings.retain(here);
         found.suppressed.retain(here);
-        let at_ms = entry.at_ms;
+        let (at_ms, spoken) = (entry.at_ms, entry.kind == "caption");
         self.remember(entry);
-        let moment = self.room.moment(at_ms);
+        // Most of what comes is written by viewers and says nothing.
+        if !spoken && found.findings.is_empty() && found.suppressed.is_empty() {
+            return Heard::default();
+        }
+        let moment = self.shelf.moment(at_ms);
         for finding in found.findings.iter_mut().chain(&mut found.suppressed) {
             moment::tell(finding, moment.clone());
         }
@@ -84,15 +90,12 @@ impl RoomMatcher {
         let recent = Recent { timeline: &scene.timeline, moment: &moment, pinned_ms };
         let across = self.said.hear(&recent, matcher.rules().map(AsRef::as_ref), on);
         for finding in across {
-            match finding.suppressed.is_some() || finding.score < matcher.queue_from() {
-                true => found.suppressed.push(finding),
-                false => found.findings.push(finding),
-            }
+            let weak = finding.suppressed.is_some() || finding.score < matcher.queue_from();
+            if weak { found.suppressed.push(finding) } else { found.findings.push(finding) }
         }
         if found.findings.is_empty() && found.suppressed.is_empty() {
             return Heard::default();
         }
-        scene.timeline.clear();
         let mut heard = Heard { findings: found.findings, suppressed: found.suppressed, excerpt: self.room.clone() };
         self.excerpt(&numbers, &mut heard);
         heard.findings.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -128,7 +131,7 @@ impl RoomMatcher {
     /// The room as far as it says what words on its timeline mean; what is said of the goods is said of their kind.
     fn facts(&self, entry: &TimelineEntry) -> Listing {
         let spoken = entry.kind == "caption";
-        let goods = if spoken { self.room.moment(entry.at_ms).goods } else { None };
+        let goods = if spoken { self.shelf.moment(entry.at_ms).goods } else { None };
         Listing {
             platform: self.room.platform.clone(),
             seller: self.room.seller.clone(),
@@ -141,7 +144,7 @@ impl RoomMatcher {
     /// When the goods of `moment` were pinned last.
     fn pinned_since(&self, moment: &Moment) -> u64 {
         let Some(goods) = &moment.goods else { return moment.at_ms };
-        let pins = self.room.timeline.iter().filter(|entry| entry.at_ms <= moment.at_ms);
+        let pins = self.shelf.timeline.iter().filter(|entry| entry.at_ms <= moment.at_ms);
         let of_these = |entry: &&TimelineEntry| {
             entry.goods.as_ref().is_some_and(|known| known.id == goods.id && known.state == ShelfState::Pinned)
         };
@@ -150,11 +153,10 @@ impl RoomMatcher {
 
     fn remember(&mut self, entry: TimelineEntry) {
         if entry.goods.is_some() {
-            if self.room.timeline.len() >= SHELF {
-                let half = self.shelf_without_old();
-                self.room.timeline = half;
+            if self.shelf.timeline.len() >= SHELF {
+                self.shelf.timeline = self.shelf_without_old();
             }
-            self.room.timeline.push(entry.clone());
+            self.shelf.timeline.push(entry.clone());
         }
         if self.recent.len() >= REMEMBERED {
             self.recent.pop_front();
@@ -165,7 +167,7 @@ impl RoomMatcher {
 
     /// The newer half of the shelf's changes, and what was pinned before it.
     fn shelf_without_old(&self) -> Vec<TimelineEntry> {
-        let (old, new) = self.room.timeline.split_at(SHELF / 2);
+        let (old, new) = self.shelf.timeline.split_at(SHELF / 2);
         let before = Listing { timeline: old.to_vec(), ..Listing::default() };
         let pinned = before.moment(u64::MAX).goods.map(|goods| TimelineEntry {
             at_ms: old.last().map_or(0, |entry| entry.at_ms),
@@ -283,7 +285,7 @@ mod tests {
         }
         let heard = hear(&mut room, &matcher, entry(9_000_000, "caption", "正品云雀跑鞋"));
         assert!(!heard.findings.is_empty() && heard.excerpt.timeline.len() <= EXCERPT + 1);
-        assert!(room.recent.len() <= REMEMBERED && room.room.timeline.len() <= SHELF);
+        assert!(room.recent.len() <= REMEMBERED && room.shelf.timeline.len() <= SHELF);
         assert_eq!(room.pinned().unwrap().id, "2");
     }
 }

@@ -116,10 +116,11 @@ impl Shop {
         log.windows(2).map(|pair| pair[1].at - pair[0].at).min().unwrap()
     }
 
+    /// A header of the first request for `path`; empty where it had none.
     pub fn header(&self, path: &str, name: &str) -> String {
         let log = self.counter.log.lock().unwrap();
         let asked = log.iter().find(|asked| asked.path == path).unwrap();
-        asked.headers[name].to_str().unwrap().to_owned()
+        asked.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
     }
 
     /// A profile of this shop: lists under `/list`, listings under `/p/`; `more` are further lines of its file.
