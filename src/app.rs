@@ -14,7 +14,8 @@ use tokio::sync::watch;
 use crate::{
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Services},
-    evidence::{Options, WarcWriter},
+    evidence::{CRAWLED, LIVE, Options, WarcWriter},
+    live,
     model::{Clock, Diagnostic, SystemClock},
     monitor::Monitor,
     rules::RuleSet,
@@ -136,6 +137,7 @@ impl App {
             folder: self.config.data.join(EVIDENCE),
             max_bytes: settings.warc_max_bytes,
             software: settings.user_agent(),
+            name: CRAWLED,
         };
         let warc = if evidence { Some(Arc::new(WarcWriter::open(options, self.clock())?)) } else { None };
         Ok(Services {
@@ -147,6 +149,28 @@ impl App {
             hosts: Arc::new(Hosts::default()),
             frontier: self.config.data.join("frontier"),
             worker: "crawler".into(),
+            stop,
+        })
+    }
+
+    /// What live rooms share. `stop` becomes true when they are to be left; WARC files are written where `evidence` says so.
+    ///
+    /// # Errors
+    /// When the settings make no User-Agent, or the evidence folder cannot be written.
+    pub fn listener(&self, stop: watch::Receiver<bool>, evidence: bool) -> Result<live::Services> {
+        let settings = Arc::new(self.config.crawl.clone());
+        let options = Options {
+            folder: self.config.data.join(EVIDENCE),
+            max_bytes: self.config.live.warc_max_bytes,
+            software: settings.user_agent(),
+            name: LIVE,
+        };
+        let warc = if evidence { Some(Arc::new(WarcWriter::open(options, self.clock())?)) } else { None };
+        Ok(live::Services {
+            fetcher: Arc::new(Fetcher::new(settings, self.clock())?),
+            hosts: Arc::new(Hosts::default()),
+            warc,
+            clock: self.clock(),
             stop,
         })
     }

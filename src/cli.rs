@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod evidence;
 mod extract;
+mod live;
 mod marks;
 mod queue;
 mod registry;
@@ -61,6 +62,8 @@ enum Command {
     Serve(serve::Args),
     /// Crawl one or more profiles now.
     Crawl(crawl::Args),
+    /// Listen to a live room, or match a recording of one.
+    Live(live::Args),
     /// Match listings from a file or stdin; needs no store.
     Check(check::Args),
     /// Read the product facts of a saved page.
@@ -108,6 +111,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => demo::run(args, &context),
         Command::Serve(args) => serve::run(args, &context),
         Command::Crawl(args) => crawl::run(args, &context),
+        Command::Live(args) => live::run(args, &context),
         Command::Check(args) => check::run(args, &context),
         Command::Extract(args) => extract::run(args, &context),
         Command::Robots(args) => robots::run(args, &context),

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, evidence, matcher, model::Diagnostic, review, store, web};
+use crate::{crawl, evidence, live, matcher, model::Diagnostic, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -31,6 +31,8 @@ pub struct Config {
     pub evidence: evidence::Settings,
     /// How the crawler behaves.
     pub crawl: crawl::Settings,
+    /// Live rooms.
+    pub live: live::Settings,
     /// How hits are lent to reviewers.
     pub review: review::Settings,
     /// The desk.
@@ -46,6 +48,7 @@ impl Default for Config {
             store: store::Settings::default(),
             evidence: evidence::Settings::default(),
             crawl: crawl::Settings::default(),
+            live: live::Settings::default(),
             review: review::Settings::default(),
             desk: web::Settings::default(),
         }
@@ -108,6 +111,14 @@ mod tests {
             Some(table) => table.iter().flat_map(|(key, value)| keys(&format!("{prefix}.{key}"), value)).collect(),
             None => [prefix.to_owned()].into(),
         }
+    }
+
+    #[test]
+    fn the_example_of_a_live_room_in_the_shipped_file_can_be_used() {
+        let example = SHIPPED.lines().skip_while(|line| *line != "# [[live.room]]").take_while(|line| !line.is_empty());
+        let example: Vec<&str> = example.map(|line| line.trim_start_matches("# ")).collect();
+        let room = Config::parse("config.toml", &example.join("\n")).unwrap().live.rooms.remove(0);
+        assert_eq!((room.sources.len(), room.robots, room.allow_loopback), (2, true, false));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The fictional marketplace: three shops on loopback ports, the marks of invented holders, and the truth about
+//! The fictional marketplace: three shops and a live room on loopback ports, the marks of invented holders, and the truth about
 //! every listing, so that the whole path can be shown and measured without touching anything outside the machine.
 //!
 //! [`Market`] serves; [`score`] compares findings with [`Truth`]; [`pace_report`] reads the shops' own access log.
@@ -9,6 +9,7 @@ mod log;
 mod market;
 mod pace;
 mod page;
+mod room;
 mod score;
 mod shop;
 mod truth;
@@ -17,5 +18,6 @@ pub use data::Style;
 pub use log::Request;
 pub use market::{Market, MarketError};
 pub use pace::{SitePace, pace_report};
+pub use room::{LiveRoom, RoomExpectation, RoomScore, RoomTruth, room_score};
 pub use score::{FalseAlarm, Measure, Miss, Score, score};
 pub use truth::{Expectation, ExpectedListing, Truth, Writing};

@@ -7,6 +7,7 @@ mod bundle;
 mod ledger;
 mod proof;
 mod record;
+mod retention;
 mod settings;
 mod verify;
 mod writer;
@@ -17,9 +18,10 @@ pub use ledger::{
 };
 pub use proof::{verify_capture, verify_member};
 pub use record::{Http, Record};
+pub use retention::{Retired, is_retired, old_live_files, retire};
 pub use settings::Settings;
 pub use verify::{Problem, WarcReport, verify_warc};
-pub use writer::{Options, WarcWriter, Written};
+pub use writer::{CRAWLED, LIVE, Options, WarcWriter, Written};
 
 /// Why evidence was not written or read.
 #[derive(Debug, thiserror::Error)]

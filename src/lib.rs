@@ -11,6 +11,7 @@ pub mod crawl;
 pub mod demo;
 pub mod evidence;
 mod files;
+pub mod live;
 pub mod marks;
 pub mod matcher;
 pub mod model;

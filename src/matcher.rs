@@ -8,10 +8,13 @@
 mod apart;
 mod calibration;
 mod context;
+mod moment;
 mod nice;
 mod overlap;
 mod preview;
 mod registered;
+mod room;
+mod said;
 mod score;
 mod surprise;
 mod verify;
@@ -29,6 +32,7 @@ use crate::{
 };
 
 pub use preview::{Preview, Previewer, Sample};
+pub use room::{Heard, RoomMatcher};
 
 /// Findings weaker than this are set aside with their reason.
 pub const QUEUE_FROM: f64 = 0.35;
@@ -111,6 +115,11 @@ impl Matcher {
         self.rules.as_ref()
     }
 
+    /// Findings weaker than this are set aside.
+    fn queue_from(&self) -> f64 {
+        self.settings.queue_from
+    }
+
     /// What findings are made with: hashes of the register and the rule set.
     pub fn version(&self) -> &str {
         &self.version
@@ -146,6 +155,7 @@ impl Matcher {
         if !assembled.is_empty() {
             all = all.into_iter().filter_map(|finding| apart::bring_back(finding, &assembled, &plain)).collect();
         }
+        moment::note(listing, &mut all);
         for finding in &mut all {
             if finding.suppressed.is_none() && finding.score < self.settings.queue_from {
                 finding.suppressed = Some(score::weakest_step(finding));

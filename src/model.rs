@@ -11,6 +11,7 @@ mod finding;
 mod hit;
 mod id;
 mod listing;
+mod live;
 mod mark;
 mod money;
 mod seller;
@@ -23,6 +24,7 @@ pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Span, Step}
 pub use hit::{Decision, Hit, HitState, NewHit, Reason, Verdict};
 pub use id::{AccountName, CaptureId, HitId, IdError, ListingId, MarkId, RuleId};
 pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};
+pub use live::{Goods, Moment, ShelfState};
 pub use mark::{Mark, MarkStatus};
 pub use money::{Amount, AmountError, Money};
 pub use seller::Seller;

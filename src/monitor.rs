@@ -5,6 +5,8 @@
 
 mod group;
 mod learnt;
+mod retention;
+mod room;
 mod rulebook;
 mod shadow;
 
@@ -20,6 +22,7 @@ use jiff::{civil::Date, tz::TimeZone};
 
 pub use group::{dedupe_key, hits, priority};
 pub use learnt::Learnt;
+pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
 

@@ -26,7 +26,7 @@ mod vault;
 pub use self::sled::SledStore;
 pub use backup::{BackupReport, Manifest, ManifestFile, Progress, backup, restore};
 pub use content::{ContentStore, Hold, MAX_BODY_BYTES, MIN_RETAIN_DAYS, ScrubReport, SweepReport};
-pub use doctor::{Ailment, Gravity, doctor, rebuild_index};
+pub use doctor::{Ailment, Gravity, RETIRED, doctor, rebuild_index};
 pub use memory::MemoryStore;
 pub use port::{
     Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,

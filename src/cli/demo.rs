@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -19,8 +19,9 @@ use crate::{
     app::{self, App},
     config::Config,
     crawl::{self, Fetched, Profile, RunReport, Services, Sink, SinkError},
-    demo::{Market, Measure, Score, SitePace, pace_report, score},
-    marks,
+    demo::{LiveRoom, Market, Measure, RoomScore, Score, SitePace, pace_report, room_score, score},
+    live, marks,
+    matcher::Heard,
     model::{Account, AccountName, Finding, Role},
     monitor::Monitor,
     store::{Batch, Counts, Write},
@@ -33,8 +34,8 @@ const LINK: Duration = Duration::from_secs(24 * 60 * 60);
 /// Arguments of `demo`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Three invented shops with some 200 listings are served on loopback ports and crawled politely; what is\n\
-    found is queued and compared with what is there to be found. Then the desk opens: follow the printed link.\n\
+    after_help = "Three invented shops with some 200 listings are served on loopback ports and crawled politely, then a live\n\
+    room is listened to; what is found is queued and compared with what is there to be found. Then the desk opens: follow the printed link.\n\
     Nothing outside this machine is touched, and nothing stays when it ends.\n\n\
     Examples:\n  \
     markwarden demo\n  \
@@ -57,6 +58,9 @@ struct Report {
     pace: Pace,
     crawl: Vec<RunReport>,
     details: Score,
+    /// What was heard in the live room, beside what is there to be heard.
+    room: RoomScore,
+    heard: live::RoomReport,
 }
 
 /// The score by what a newcomer asks: plain marks, disguised marks, rules.
@@ -91,6 +95,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let found = Collecting { monitor: &monitor, bar: &bar, found: Mutex::default() };
     let crawls = app.wait(crawl_all(&profiles, &services, &found))?;
     bar.finish_and_clear();
+    let (room, heard) = app.wait(listen(&app, &monitor, services.stop.clone()))?;
     let sites = pace_report(&market.log(), &profiles, market.truth());
     let details = score(market.truth(), &found.found.into_inner().unwrap_or_else(PoisonError::into_inner));
     let report = Report {
@@ -99,6 +104,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         pace: Pace { disallowed_requests: sites.iter().map(|site| site.disallowed.len()).sum(), sites },
         crawl: crawls,
         details,
+        room,
+        heard,
     };
     if context.json() {
         context.data(&serde_json::to_string(&report)?)?;
@@ -125,6 +132,26 @@ fn register(app: &App, market: &Market) -> Result<()> {
 async fn crawl_all(profiles: &[Profile], services: &Services, sink: &dyn Sink) -> Result<Vec<RunReport>> {
     let runs = profiles.iter().map(|profile| crawl::run(profile, services, sink));
     join_all(runs).await.into_iter().map(|report| report.context("the crawl of the marketplace ended early")).collect()
+}
+
+/// Listens to the market's live room from its beginning to its end.
+async fn listen(
+    app: &App,
+    monitor: &Arc<Monitor>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(RoomScore, live::RoomReport)> {
+    let on_air = LiveRoom::start().await?;
+    let found: Arc<Mutex<Vec<Finding>>> = Arc::default();
+    let into = Arc::clone(&found);
+    let show = move |heard: &Heard| {
+        into.lock().unwrap_or_else(PoisonError::into_inner).extend(heard.findings.iter().cloned());
+    };
+    let room = on_air.room();
+    let mut watched = monitor.watch(&room, Some(Box::new(show)))?;
+    let report = live::watch(&room, &app.listener(stopped, true)?, &mut watched).await?;
+    let score = room_score(on_air.truth(), &found.lock().unwrap_or_else(PoisonError::into_inner));
+    on_air.stop();
+    Ok((score, report))
 }
 
 /// Hands pages to the monitor, and keeps what it found.
@@ -198,6 +225,22 @@ fn table(context: &Context, report: &Report) -> Result<()> {
             site.required_ms,
             site.disallowed.len()
         ))?;
+    }
+    let (room, heard) = (&report.room, &report.heard);
+    context.data(&format!(
+        "live room  {} captions, {} comments, {} shelf changes; {} of {} promises found at their second and price, {} wrong",
+        heard.captions,
+        heard.comments,
+        heard.shelf,
+        room.right,
+        room.right + room.missed.len(),
+        room.wrong.len()
+    ))?;
+    for miss in &room.missed {
+        context.say(&format!("  not heard at second {}: {} ({})", miss.second, miss.reference, miss.why));
+    }
+    for wrong in &room.wrong {
+        context.say(&format!("  wrongly heard: {}", visible(wrong)));
     }
     for miss in report.details.misses.iter().filter(|miss| miss.claimed) {
         context.say(&format!("  missed {} {}: {}", miss.listing, miss.reference, visible(&miss.why)));

@@ -11,8 +11,8 @@ use super::{Context, Done, context::visible};
 use crate::{
     app::{App, EVIDENCE},
     evidence::{
-        EvidenceError, Ledger, PublicKey, Source, WarcReport, make_bundle, read_bundle, verify_bundle, verify_capture,
-        verify_warc,
+        EvidenceError, Ledger, PublicKey, Source, WarcReport, is_retired, make_bundle, read_bundle, verify_bundle,
+        verify_capture, verify_warc,
     },
     model::{Capture, HitId, SystemClock},
     store::SledStore,
@@ -205,7 +205,7 @@ fn verify_captures(data: PathBuf, context: &Context) -> Result<Done> {
     let app = App::open(context.settings()?, Some(data))?;
     let total = app.wait(app.store().counts())?.captures;
     let bar = context.progress(total, "captures");
-    let (mut seq, mut verified, mut problems) = (0, 0_u64, 0_u64);
+    let (mut seq, mut verified, mut problems, mut retired) = (0, 0_u64, 0_u64, 0_u64);
     loop {
         let changes = app.wait(app.store().changes_since(seq, CHANGES))?;
         let Some(last) = changes.last() else { break };
@@ -214,6 +214,7 @@ fn verify_captures(data: PathBuf, context: &Context) -> Result<Done> {
             bar.inc(1);
             match verify_capture(&folder, &capture) {
                 Ok(_) => verified += 1,
+                Err(EvidenceError::Io { .. }) if is_retired(&folder, &capture.file) => retired += 1,
                 Err(error) => {
                     problems += 1;
                     print_broken(context, &capture, &error)?;
@@ -223,9 +224,15 @@ fn verify_captures(data: PathBuf, context: &Context) -> Result<Done> {
     }
     bar.finish_and_clear();
     if context.json() {
-        context.data(&serde_json::json!({"journal": seq, "captures": verified, "problems": problems}).to_string())?;
+        context.data(
+            &serde_json::json!({"journal": seq, "captures": verified, "problems": problems, "retired": retired})
+                .to_string(),
+        )?;
     } else {
-        context.data(&format!("journal whole to sequence {seq}; {verified} captures verified, {problems} problems"))?;
+        let gone = if retired > 0 { format!(", {retired} gone when their time was over") } else { String::new() };
+        context.data(&format!(
+            "journal whole to sequence {seq}; {verified} captures verified, {problems} problems{gone}"
+        ))?;
     }
     Ok(if problems == 0 { Done::Fine } else { Done::Findings })
 }

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
+use futures_util::future::join_all;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{Context, Done};
 use crate::{
     app::{self, App},
     crawl::{self, Profile, Services, next_run},
+    live::{self, Room},
     model::{Account, AccountName, Role},
     monitor::Monitor,
     store::{Batch, Write},
@@ -25,6 +27,10 @@ const REREAD_EVERY: Duration = Duration::from_secs(1);
 const MAX_DUE: usize = 1000;
 /// Leases ended in one look.
 const MAX_EXPIRED: usize = 1000;
+/// How often old evidence of rooms is looked for.
+const RETIRE_EVERY: Duration = Duration::from_secs(3600);
+/// After this a room that ended is listened to again.
+const OFF_AIR: Duration = Duration::from_secs(60);
 /// How long the first sign-in link works.
 const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 
@@ -32,6 +38,7 @@ const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
+    Live rooms of the settings ([[live.room]]) are listened to all the time.\n\
     Rules that change are taken over without a restart when their tests hold; GET /readyz says which are in use.\n\
     Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
     While no account exists, a one-time sign-in for an administrator is printed."
@@ -43,7 +50,7 @@ pub struct Args {
     /// Where the desk listens; the settings' when absent.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<std::net::SocketAddr>,
-    /// Run no crawls.
+    /// Run no crawls and listen to no rooms.
     #[arg(long)]
     no_crawl: bool,
 }
@@ -65,6 +72,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let monitor = app.monitor(rules)?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
+    let rooms = if args.no_crawl { Vec::new() } else { app.config().live.rooms.clone() };
+    let listening = (!rooms.is_empty()).then(|| app.listener(stopped.clone(), app.config().crawl.warc)).transpose()?;
     let desk = app.desk(Some(Arc::clone(&monitor)))?;
     let no_account = Accounts::open(&app.config().data.join(app::ACCOUNTS))?.list()?.is_empty();
     app.wait(async {
@@ -87,9 +96,15 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         });
         let scheduled = scheduled(&profiles);
         context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
+        if !rooms.is_empty() {
+            context.say(&format!("listening to {} live rooms", rooms.len()));
+        }
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
         let rereading = tokio::spawn(reread(Arc::clone(&monitor)));
+        let rooms = listening.map(|listener| tokio::spawn(listen_to_all(listener, rooms, Arc::clone(&monitor))));
+        let live_days = app.config().live.retain_days;
+        let retiring = tokio::spawn(retire(Arc::clone(&monitor), app.config().data.join(app::EVIDENCE), live_days));
         let mut ended = stopped;
         let shutdown = async move {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
@@ -97,8 +112,12 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         };
         web::serve(listener, desk, shutdown).await?;
         ticking.await.context("the schedule ended")?;
+        if let Some(rooms) = rooms {
+            rooms.await.context("the live rooms ended")?;
+        }
         learning.abort();
         rereading.abort();
+        retiring.abort();
         monitor.save_shadow().context("writing what rules in shadow found")?;
         Ok(Done::Fine)
     })
@@ -221,6 +240,46 @@ async fn plan(profile: &Profile, services: &Services) {
         }
         Err(error) => {
             tracing::warn!(profile = profile.id, %error, "the schedule cannot be read; the profile does not run")
+        }
+    }
+}
+
+/// Listens to every room, again after a while when it is not on the air, until stopped.
+async fn listen_to_all(services: live::Services, rooms: Vec<Room>, monitor: Arc<Monitor>) {
+    join_all(rooms.iter().map(|room| listen_to(room, &services, &monitor))).await;
+}
+
+/// Lets evidence of rooms go whose time is over, for as long as it is let.
+async fn retire(monitor: Arc<Monitor>, folder: PathBuf, days: u32) {
+    loop {
+        match monitor.retire_live_evidence(&folder, days).await {
+            Ok(retired) if retired.is_empty() => {}
+            Ok(retired) => tracing::info!(files = retired.len(), "evidence of live rooms went, its time was over"),
+            Err(error) => tracing::warn!(%error, "cannot let old evidence of live rooms go"),
+        }
+        tokio::time::sleep(RETIRE_EVERY).await;
+    }
+}
+
+async fn listen_to(room: &Room, services: &live::Services, monitor: &Arc<Monitor>) {
+    let mut stop = services.stop.clone();
+    while !*stop.borrow() {
+        match monitor.watch(room, None) {
+            Ok(mut watched) => match live::watch(room, services, &mut watched).await {
+                Ok(report) => {
+                    let new_hits = watched.new_hits();
+                    tracing::info!(room = room.id, captions = report.captions, new_hits, "a live room ended");
+                }
+                Err(error) => tracing::warn!(room = room.id, %error, "a live room cannot be heard"),
+            },
+            Err(error) => {
+                tracing::warn!(room = room.id, %error, "a live room cannot be watched");
+                return;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(OFF_AIR) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::{
     store::{Store, StoreError},
 };
 pub use report::{Fate, RunReport};
+pub use visit::write_down;
 
 /// Most requests to one host at the same time, whatever the profile says.
 const MAX_CONCURRENCY: usize = 256;

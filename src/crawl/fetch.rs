@@ -5,7 +5,9 @@
 mod body;
 mod error;
 mod exchange;
+mod extra;
 mod retry;
+mod stream;
 
 use std::{
     sync::{Arc, OnceLock},
@@ -15,22 +17,20 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response,
-    header::{
-        ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LOCATION,
-        USER_AGENT,
-    },
+    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
 };
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
-    Pace, Settings, Validators,
+    Pace, Settings,
     address::{Guard, GuardedResolver},
 };
 use crate::model::Clock;
 pub use error::{FetchError, Refusal};
-pub use exchange::Exchange;
-pub(super) use exchange::host_of;
+pub use exchange::{Exchange, host_of};
+pub use extra::Extra;
+pub use stream::{Body, Upgraded};
 
 pub(super) use body::gunzipped;
 
@@ -68,8 +68,8 @@ pub struct Fetcher {
     clock: Arc<dyn Clock>,
     headers: Arc<HeaderMap>,
     connections: Semaphore,
-    outside: OnceLock<Client>,
-    with_loopback: OnceLock<Client>,
+    /// By whether this machine may be asked, and whether only HTTP/1.1 is spoken, which is what upgrades.
+    clients: [OnceLock<Client>; 4],
 }
 
 impl Fetcher {
@@ -92,14 +92,7 @@ impl Fetcher {
             (ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd")),
         ]);
         let connections = Semaphore::new(settings.connections.max(1));
-        Ok(Self {
-            settings,
-            clock,
-            headers: Arc::new(headers),
-            connections,
-            outside: OnceLock::new(),
-            with_loopback: OnceLock::new(),
-        })
+        Ok(Self { settings, clock, headers: Arc::new(headers), connections, clients: [const { OnceLock::new() }; 4] })
     }
 
     /// The settings it was made with.
@@ -109,21 +102,27 @@ impl Fetcher {
 
     /// Fetches `url` within `limits`, through `gate`; any status is an answer.
     ///
-    /// With `known` the host need not send the page when it is still the one these came with: it answers 304.
-    ///
     /// # Errors
     /// When a hop is refused, or no answer came within the limits after all retries.
-    pub async fn fetch<G: Gate>(
+    pub async fn fetch<G: Gate>(&self, url: &Url, limits: &Pace, guard: Guard, gate: &G) -> Result<Answer, FetchError> {
+        self.fetch_with(url, &Extra::default(), limits, guard, gate).await
+    }
+
+    /// The same with headers of its own.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn fetch_with<G: Gate>(
         &self,
         url: &Url,
-        known: &Validators,
+        extra: &Extra,
         limits: &Pace,
         guard: Guard,
         gate: &G,
     ) -> Result<Answer, FetchError> {
         let mut attempt = 0;
         loop {
-            let result = self.follow(url, known, limits, guard, gate).await;
+            let result = self.follow(url, extra, limits, guard, gate).await;
             let Some(wait) = retry::wait(&result, limits, attempt, self.clock.now()) else { return result };
             // After redirects, it is the last host that answered.
             let asker = result.as_ref().map_or(url, |answer| &answer.last.url);
@@ -140,22 +139,23 @@ impl Fetcher {
     /// One attempt, redirects included.
     async fn follow<G: Gate>(
         &self,
-        url: &Url,
-        known: &Validators,
+        first: &Url,
+        extra: &Extra,
         limits: &Pace,
         guard: Guard,
         gate: &G,
     ) -> Result<Answer, FetchError> {
         let mut hops: Vec<Exchange> = Vec::new();
-        let mut headers = self.asking_with(known);
-        let mut url = url.clone();
+        let mut url = first.clone();
         let mut left = limits.timeout;
         loop {
             refuse_early(&url, guard)?;
             gate.admit(&url).await?;
             let begun = Instant::now();
             let late = || FetchError::Timeout { url: url.to_string(), seconds: limits.timeout.as_secs_f64() };
-            let last = tokio::time::timeout(left, self.once(&url, &headers, limits.max_body_bytes, guard))
+            // What is secret is told to whom it was meant for, not to where that one sends us.
+            let headers = extra.for_address(hops.is_empty(), url.origin() == first.origin());
+            let last = tokio::time::timeout(left, self.once(&url, headers, limits.max_body_bytes, guard))
                 .await
                 .map_err(|_| late())??;
             left = left.saturating_sub(begun.elapsed());
@@ -166,7 +166,6 @@ impl Fetcher {
             }
             hops.push(last);
             url = next;
-            headers = Arc::clone(&self.headers);
         }
     }
 
@@ -174,13 +173,14 @@ impl Fetcher {
     async fn once(
         &self,
         url: &Url,
-        headers: &Arc<HeaderMap>,
+        extra: extra::Headers<'_>,
         max_body: u64,
         guard: Guard,
     ) -> Result<Exchange, FetchError> {
         let _slot = self.connections.acquire().await.map_err(|_| FetchError::Stopped)?;
         let started = self.clock.now();
-        let request = self.client(guard)?.get(url.clone()).headers((**headers).clone());
+        let sent = extra.joined(&self.headers);
+        let request = self.client(guard, Speaks::Any)?.get(url.clone()).headers(extra.all(&sent));
         let mut response = request.send().await.map_err(|error| FetchError::network(url, &error))?;
         let raw = read(&mut response, url, max_body).await?;
         let finished = self.clock.now();
@@ -192,7 +192,7 @@ impl Fetcher {
             version: response.version(),
             remote: response.remote_addr(),
             headers: std::mem::take(response.headers_mut()),
-            sent: Arc::clone(headers),
+            sent,
             raw,
             body,
             started,
@@ -200,27 +200,16 @@ impl Fetcher {
         })
     }
 
-    /// Our headers, and what a page is known by.
-    fn asking_with(&self, known: &Validators) -> Arc<HeaderMap> {
-        let value = |known: &Option<String>| known.as_deref().and_then(|known| HeaderValue::from_str(known).ok());
-        let with = [(IF_NONE_MATCH, value(&known.etag)), (IF_MODIFIED_SINCE, value(&known.last_modified))];
-        if with.iter().all(|(_, value)| value.is_none()) {
-            return Arc::clone(&self.headers);
-        }
-        let mut headers = (*self.headers).clone();
-        headers.extend(with.into_iter().filter_map(|(name, value)| Some((name, value?))));
-        Arc::new(headers)
-    }
-
-    fn client(&self, guard: Guard) -> Result<&Client, FetchError> {
-        let slot = if guard.allow_loopback { &self.with_loopback } else { &self.outside };
+    fn client(&self, guard: Guard, speaks: Speaks) -> Result<&Client, FetchError> {
+        let place = usize::from(guard.allow_loopback) + 2 * usize::from(speaks == Speaks::OldOnly);
+        let Some(slot) = self.clients.get(place) else { return Err(FetchError::Stopped) };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
         // Fails only when another part of the program has installed one, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
         let fixed = Arc::new(self.settings.addresses.clone());
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
@@ -228,11 +217,22 @@ impl Fetcher {
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http1_max_headers(MAX_HEADERS)
-            .http2_max_header_list_size(64 * 1024)
-            .build()
-            .map_err(|error| FetchError::Client(error.to_string()))?;
+            .http2_max_header_list_size(64 * 1024);
+        if speaks == Speaks::OldOnly {
+            builder = builder.http1_only();
+        }
+        let client = builder.build().map_err(|error| FetchError::Client(error.to_string()))?;
         Ok(slot.get_or_init(|| client))
     }
+}
+
+/// Which HTTP a client may speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    /// What both sides like best.
+    Any,
+    /// HTTP/1.1, which alone can become another protocol.
+    OldOnly,
 }
 
 /// What no gate needs to be asked about.

@@ -235,6 +235,7 @@ mod tests {
             end: 1,
             text: "栖".into(),
             continues: Vec::new(),
+            moment: None,
             word: String::new(),
             channels: channels.to_vec(),
             score: 0.9,

@@ -56,7 +56,7 @@ pub fn verify_member(member: &[u8], capture: &Capture) -> Result<Record, Evidenc
     if id.trim_matches(['<', '>']) != capture.id.as_str() {
         return Err(no_record(format!("its id is {id}, not {}", capture.id)));
     }
-    let payload = record.http().map(|(_, body)| hex(&Sha256::digest(body)));
+    let payload = record.payload().map(|body| hex(&Sha256::digest(body)));
     if payload.as_deref() != Some(capture.payload_sha256.as_str()) {
         return Err(no_record("its body is not the one that was fetched (payload digest differs)".into()));
     }

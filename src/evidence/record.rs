@@ -74,6 +74,16 @@ pub(super) fn request(http: &Http<'_>, id: &str) -> Result<Made, EvidenceError> 
     made("request", http.at, &headers, &[http.request_head], None)
 }
 
+/// A `resource` record: its block is what came, and nothing else.
+pub(super) fn resource(url: &str, content_type: &str, body: &[u8], at: Timestamp) -> Result<Made, EvidenceError> {
+    let payload = hex(&Sha256::digest(body));
+    let headers = format!(
+        "WARC-Target-URI: {}\r\nContent-Type: {content_type}\r\nWARC-Payload-Digest: sha256:{payload}\r\n",
+        one_line(url)
+    );
+    made("resource", at, &headers, &[body], Some(payload))
+}
+
 fn http_headers(http: &Http<'_>, kind: &str) -> String {
     let mut headers =
         format!("WARC-Target-URI: {}\r\nContent-Type: application/http; msgtype={kind}\r\n", one_line(http.url));
@@ -168,6 +178,14 @@ impl Record {
     /// The value of a WARC header.
     pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
+    }
+
+    /// What was fetched: the body of an answer, the whole block of a resource.
+    pub fn payload(&self) -> Option<&[u8]> {
+        match self.header("WARC-Type") {
+            Some("resource") => Some(&self.block),
+            _ => self.http().map(|(_, body)| body),
+        }
     }
 
     /// The HTTP head and body inside the block.

@@ -33,9 +33,16 @@ pub struct Options {
     pub max_bytes: u64,
     /// Who writes them, as `warcinfo` says.
     pub software: String,
+    /// What the files' names begin with; writers of one folder have names of which none begins with another's.
+    pub name: &'static str,
 }
 
-/// Appends to WARC files; nobody else writes in its folder while it lives.
+/// What the names of a crawl's files begin with.
+pub const CRAWLED: &str = "markwarden-";
+/// What the names of live rooms' files begin with.
+pub const LIVE: &str = "live-";
+
+/// Appends to WARC files; nobody else writes files of its name in its folder while it lives.
 #[derive(Debug)]
 pub struct WarcWriter {
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
@@ -49,6 +56,30 @@ pub struct Written {
     pub capture: Capture,
     /// Its gzip member.
     pub record: Vec<u8>,
+}
+
+/// What is known of a record beside its bytes.
+struct About<'a> {
+    id: &'a str,
+    url: &'a str,
+    status: u16,
+    at: Timestamp,
+}
+
+impl About<'_> {
+    fn capture(self, record: &[u8], place: Place, payload_sha256: String) -> Result<Capture, EvidenceError> {
+        Ok(Capture {
+            id: CaptureId::new(self.id).map_err(|error| record::no_record(error.to_string()))?,
+            url: self.url.to_owned(),
+            fetched_at: self.at,
+            status: self.status,
+            file: place.file.to_string(),
+            offset: place.offset,
+            length: record.len() as u64,
+            record_sha256: hex(&Sha256::digest(record)),
+            payload_sha256,
+        })
+    }
 }
 
 struct Job {
@@ -71,8 +102,8 @@ impl WarcWriter {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, EvidenceError> {
         let folder = options.folder.clone();
         std::fs::create_dir_all(&folder).map_err(EvidenceError::io("making the folder", &folder))?;
-        let lock = lock(&folder)?;
-        mend_newest(&folder)?;
+        let lock = lock(&folder, options.name)?;
+        mend_newest(&folder, options.name)?;
         let (jobs, inbox) = mpsc::channel();
         let files = Files { options, clock, open: None, serial: 0, _lock: lock };
         let thread = std::thread::Builder::new()
@@ -97,18 +128,27 @@ impl WarcWriter {
         // The writer has let go of the bytes; a copy is made only if it has not yet.
         let mut record = Arc::unwrap_or_clone(bytes);
         record.truncate(length);
-        let capture = Capture {
-            id: CaptureId::new(&response.id).map_err(|error| record::no_record(error.to_string()))?,
-            url: http.url.to_owned(),
-            fetched_at,
-            status,
-            file: place.file.to_string(),
-            offset: place.offset,
-            length: length as u64,
-            record_sha256: hex(&Sha256::digest(&record)),
-            payload_sha256: response.payload_sha256,
-        };
-        Ok(Written { capture, record })
+        let about = About { id: &response.id, url: http.url, status, at: fetched_at };
+        Ok(Written { capture: about.capture(&record, place, response.payload_sha256)?, record })
+    }
+
+    /// Appends a `resource` record: something that came otherwise than as an answer over HTTP, such as a stream's messages.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing of it counts then.
+    pub async fn write_resource(
+        &self,
+        url: &str,
+        content_type: &str,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<Written, EvidenceError> {
+        let made = record::resource(url, content_type, body, at)?;
+        let bytes = Arc::new(made.member);
+        let place = self.append(Arc::clone(&bytes)).await?;
+        let record = Arc::unwrap_or_clone(bytes);
+        let about = About { id: &made.id, url, status: 200, at };
+        Ok(Written { capture: about.capture(&record, place, made.payload_sha256)?, record })
     }
 
     async fn append(&self, bytes: Arc<Vec<u8>>) -> Result<Place, EvidenceError> {
@@ -222,7 +262,7 @@ impl Files {
         let now = self.clock.now();
         for _ in 0..MAX_NAME_TRIES {
             self.serial += 1;
-            let name = format!("markwarden-{}-{:05}.warc.gz", now.strftime("%Y%m%d%H%M%S"), self.serial);
+            let name = format!("{}{}-{:05}.warc.gz", self.options.name, now.strftime("%Y%m%d%H%M%S"), self.serial);
             let path = self.options.folder.join(&name);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => {
@@ -257,8 +297,8 @@ impl OpenFile {
     }
 }
 
-fn lock(folder: &Path) -> Result<File, EvidenceError> {
-    let path = folder.join("lock");
+fn lock(folder: &Path, name: &str) -> Result<File, EvidenceError> {
+    let path = folder.join(if name == CRAWLED { "lock".to_owned() } else { format!("{name}lock") });
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(EvidenceError::io("opening", &path))?;
     if files::lock(&file).map_err(EvidenceError::io("locking", &path))? {
@@ -272,10 +312,14 @@ fn sync_folder(folder: &Path) -> Result<(), EvidenceError> {
 }
 
 /// Cuts an unfinished record off the newest file; nobody was told that it was written.
-fn mend_newest(folder: &Path) -> Result<(), EvidenceError> {
+fn mend_newest(folder: &Path, name: &str) -> Result<(), EvidenceError> {
     let entries = std::fs::read_dir(folder).map_err(EvidenceError::io("reading", folder))?;
-    let names = entries.filter_map(|entry| entry.ok()).map(|entry| entry.path());
-    let Some(path) = names.filter(|path| path.to_string_lossy().ends_with(".warc.gz")).max() else { return Ok(()) };
+    let names = entries.filter_map(|entry| entry.ok()).filter(|entry| {
+        let file = entry.file_name();
+        let file = file.to_string_lossy();
+        file.starts_with(name) && file.ends_with(".warc.gz")
+    });
+    let Some(path) = names.map(|entry| entry.path()).max() else { return Ok(()) };
     let report = verify_warc(&path)?;
     if report.torn {
         tracing::warn!(path = %path.display(), kept = report.bytes, "cutting off a record that was not finished");
@@ -294,7 +338,8 @@ mod tests {
     use crate::model::SystemClock;
 
     fn writer(folder: &Path, max_bytes: u64) -> Result<WarcWriter, EvidenceError> {
-        let options = Options { folder: folder.to_owned(), max_bytes, software: "markwarden test".into() };
+        let options =
+            Options { folder: folder.to_owned(), max_bytes, software: "markwarden test".into(), name: CRAWLED };
         WarcWriter::open(options, Arc::new(SystemClock))
     }
 
@@ -381,9 +426,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_writers_of_one_folder_are_refused() {
+    async fn two_writers_of_one_folder_are_refused_unless_their_files_have_other_names() {
         let folder = tempfile::tempdir().unwrap();
         let _first = writer(folder.path(), 1).unwrap();
         assert!(matches!(writer(folder.path(), 1), Err(EvidenceError::InUse { .. })));
+        let options = Options { folder: folder.path().to_owned(), max_bytes: 1, software: String::new(), name: LIVE };
+        let live = WarcWriter::open(options, Arc::new(SystemClock)).unwrap();
+        let at = "2026-11-23T08:00:00Z".parse().unwrap();
+        let written = live.write_resource("wss://room.example/", "application/x-ndjson", b"{}\n\r\n\r\n{}\n", at).await;
+        let written = written.unwrap();
+        assert!(written.capture.file.starts_with(LIVE));
+        super::super::verify_capture(folder.path(), &written.capture).unwrap();
+        drop(live);
+        assert!(verify_warc(&folder.path().join(&written.capture.file)).unwrap().sound());
     }
 }

@@ -87,6 +87,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
         end: span.chars.end,
         text,
         continues: Vec::new(),
+        moment: None,
         word: occurrence.spelling.text.clone(),
         channels,
         score,

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Moment;
+
 /// What made a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +188,9 @@ pub struct Finding {
     /// Where the word goes on, when it was said over several captions or sent in several messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub continues: Vec<Span>,
+    /// In a live room: when it was said or shown, and what was pinned then at which price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment: Option<Moment>,
     /// The mark's or rule's own word that was recognised.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub word: String,

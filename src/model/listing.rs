@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
-use super::{Money, Seller, Timestamp};
+use super::{Goods, Moment, Money, Seller, ShelfState, Timestamp};
 
 /// Product facts of one offer (a livestream is a listing with a timeline).
 ///
@@ -103,6 +103,9 @@ pub struct TimelineEntry {
     /// `caption`, `danmaku` or `shelf`.
     #[serde(default, deserialize_with = "text_lenient")]
     pub kind: String,
+    /// What changed on the shelf, where `kind` says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goods: Option<Goods>,
 }
 
 /// What sort of text a surface is: each sort has its own law and its own weight.
@@ -185,6 +188,34 @@ impl Listing {
         self.surfaces().into_iter().find(|surface| surface.path == path).map(|surface| surface.text)
     }
 
+    /// The entry of the timeline that the surface `path` is, if it is one.
+    pub fn timeline_entry(&self, path: &str) -> Option<&TimelineEntry> {
+        let index = path.strip_prefix("timeline[")?.split(']').next()?;
+        self.timeline.get(index.parse::<usize>().ok()?)
+    }
+
+    /// What was pinned in the live room at `at_ms`, with its price of that moment.
+    pub fn moment(&self, at_ms: u64) -> Moment {
+        let mut shelf: Vec<(u64, &Goods)> = self
+            .timeline
+            .iter()
+            .filter(|entry| entry.at_ms <= at_ms)
+            .filter_map(|entry| Some((entry.at_ms, entry.goods.as_ref()?)))
+            .collect();
+        shelf.sort_by_key(|(at, _)| *at);
+        let mut pinned: Option<Goods> = None;
+        for (_, goods) in shelf {
+            let same = pinned.as_ref().is_some_and(|known| known.id == goods.id);
+            match goods.state {
+                ShelfState::Pinned => pinned = Some(goods.clone()),
+                ShelfState::Listed if same => pinned = Some(Goods { state: ShelfState::Pinned, ..goods.clone() }),
+                ShelfState::Gone if same => pinned = None,
+                ShelfState::Listed | ShelfState::Gone => {}
+            }
+        }
+        Moment { at_ms, goods: pinned }
+    }
+
     /// The value of the attribute `name`, if it is a text.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).and_then(Value::as_str)
@@ -248,7 +279,7 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
     deserializer.deserialize_any(Visitor)
 }
 
-fn text_lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text_lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(text_or_number(deserializer)?.unwrap_or_default())
 }
 
@@ -298,6 +329,24 @@ mod tests {
         assert!(serde_json::from_str::<Listing>(r#"{"id":"1"}"#).is_err());
         let back = serde_json::to_value(&listing).unwrap();
         assert_eq!(back["shelf_life"], 3);
+    }
+
+    #[test]
+    fn the_shelf_of_a_moment_is_what_was_pinned_last_at_its_newest_price() {
+        let room: Listing = serde_json::from_str(
+            r#"{"title":"t","timeline":[
+            {"at_ms":10,"kind":"shelf","goods":{"id":"1","price":{"amount":"9.9","currency":"CNY"}}},
+            {"at_ms":20,"kind":"shelf","goods":{"id":"1","price":{"amount":"19.9","currency":"CNY"},"state":"listed"}},
+            {"at_ms":25,"kind":"shelf","goods":{"id":"2","state":"listed"}},
+            {"at_ms":30,"kind":"shelf","goods":{"id":"1","state":"gone"}}]}"#,
+        )
+        .unwrap();
+        let told =
+            |at| room.moment(at).goods.map(|goods| (goods.id, goods.price.map(|price| price.amount.to_string())));
+        assert_eq!(told(9), None);
+        assert_eq!(told(10), Some(("1".into(), Some("9.9".into()))));
+        assert_eq!(told(29), Some(("1".into(), Some("19.9".into()))));
+        assert_eq!(told(30), None);
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub(in crate::monitor) mod tests {
             end: 1,
             text: "云".into(),
             continues: Vec::new(),
+            moment: None,
             word: "云".into(),
             channels: Vec::new(),
             score,

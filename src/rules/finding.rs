@@ -110,6 +110,7 @@ impl Place<'_> {
             end: span.chars.end,
             text,
             continues: Vec::new(),
+            moment: None,
             word,
             channels,
             score,

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::model::SystemClock;
 
+/// Ends the name of the note that stands where a file of evidence stood whose time was over.
+pub const RETIRED: &str = ".retired";
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

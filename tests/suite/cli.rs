@@ -301,6 +301,29 @@ fn a_damaged_registry_is_refused_and_built_anew() {
 }
 
 #[test]
+fn a_recorded_room_is_matched_with_its_seconds_and_prices() {
+    let place = Place::new();
+    place.write("room.jsonl", include_str!("../../fixtures/market/live/room.jsonl"));
+    place.write("marks.csv", include_str!("../../fixtures/market/marks.csv"));
+    let played = place.run(&["live", "replay", "room.jsonl", "--marks", "marks.csv", "--format", "json"]);
+    assert_eq!(played.status.code(), Some(1), "{}", err(&played));
+    let found: Vec<serde_json::Value> = out(&played).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |reference: &str| {
+        let finding = found.iter().find(|finding| finding["ref"] == reference);
+        let moment = &finding.unwrap_or_else(|| panic!("{reference} in {found:#?}"))["moment"];
+        (moment["at_ms"].as_u64().unwrap(), moment["goods"]["price"]["amount"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told("M-101"), (12_100, "88.00".into()));
+    assert_eq!(told("live.price-said"), (104_500, "79.00".into()));
+    assert_eq!(told("signal.off-platform"), (113_500, "79.00".into()));
+    place.write("captions.srt", "1\n00:00:01,000 --> 00:00:02,000\n今天天气不错\n");
+    assert_eq!(place.run(&["live", "replay", "captions.srt"]).status.code(), Some(0));
+    place.write("wrong.bin", "no recording");
+    let wrong = place.run(&["live", "replay", "wrong.bin"]);
+    assert!(wrong.status.code() == Some(2) && err(&wrong).contains("no recording of a live room"), "{}", err(&wrong));
+}
+
+#[test]
 fn help_teaches_and_completions_come_for_every_shell() {
     let place = Place::new();
     for command in [
@@ -308,6 +331,8 @@ fn help_teaches_and_completions_come_for_every_shell() {
         "marks import",
         "marks registry build",
         "crawl",
+        "live watch",
+        "live replay",
         "extract",
         "robots",
         "rules check",

@@ -137,7 +137,12 @@ fn the_commands_print_a_checkpoint_that_the_printed_key_opens() {
 
 /// A decided hit with its capture, in a store of its own; its number.
 pub fn decided_hit(dir: &Path) -> u64 {
-    let options = Options { folder: dir.join("evidence"), max_bytes: 1 << 20, software: "markwarden test".into() };
+    let options = Options {
+        folder: dir.join("evidence"),
+        max_bytes: 1 << 20,
+        software: "markwarden test".into(),
+        name: markwarden::evidence::CRAWLED,
+    };
     let writer = WarcWriter::open(options, clock()).unwrap();
     let http = Http {
         url: "http://shop.example/p/1",

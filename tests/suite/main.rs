@@ -15,6 +15,7 @@ mod disguises;
 mod facts;
 mod floors;
 mod ledger;
+mod live;
 mod market;
 mod market_facts;
 mod matcher;

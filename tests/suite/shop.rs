@@ -116,10 +116,11 @@ impl Shop {
         log.windows(2).map(|pair| pair[1].at - pair[0].at).min().unwrap()
     }
 
+    /// A header of the first request for `path`; empty where it had none.
     pub fn header(&self, path: &str, name: &str) -> String {
         let log = self.counter.log.lock().unwrap();
         let asked = log.iter().find(|asked| asked.path == path).unwrap();
-        asked.headers[name].to_str().unwrap().to_owned()
+        asked.headers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
     }
 
     /// A profile of this shop: lists under `/list`, listings under `/p/`; `more` are further lines of its file.
@@ -190,7 +191,12 @@ impl Crawler {
     }
 
     pub fn keeping_evidence(mut self) -> Self {
-        let options = Options { folder: self.folder.path().join("warc"), max_bytes: 1 << 20, software: "test".into() };
+        let options = Options {
+            folder: self.folder.path().join("warc"),
+            max_bytes: 1 << 20,
+            software: "test".into(),
+            name: markwarden::evidence::CRAWLED,
+        };
         self.services.warc = Some(Arc::new(WarcWriter::open(options, Arc::new(SystemClock)).unwrap()));
         self
     }

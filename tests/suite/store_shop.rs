@@ -75,6 +75,7 @@ pub fn new_hit(n: u32) -> NewHit {
         end: 2,
         text: "云雀".into(),
         continues: Vec::new(),
+        moment: None,
         word: "云雀".into(),
         channels: Vec::new(),
         score: 0.1 + f64::from(n) * 0.2,

@@ -8,7 +8,12 @@ use markwarden::{
 };
 
 fn write_some(folder: &Path) {
-    let options = Options { folder: folder.to_owned(), max_bytes: 2000, software: "markwarden test".into() };
+    let options = Options {
+        folder: folder.to_owned(),
+        max_bytes: 2000,
+        software: "markwarden test".into(),
+        name: markwarden::evidence::CRAWLED,
+    };
     let writer = WarcWriter::open(options, Arc::new(SystemClock)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let bodies: [&[u8]; 5] = [b"<h1>one</h1>", b"", &[0; 70_000], "标卫".as_bytes(), b"a\r\n\r\nb"];

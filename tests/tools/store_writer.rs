@@ -64,6 +64,7 @@ fn new_hit(key: &str, long: bool) -> NewHit {
         end: 2,
         text: "云雀".into(),
         continues: Vec::new(),
+        moment: None,
         word: "云雀".into(),
         channels: Vec::new(),
         score: 0.9,

@@ -11,7 +11,7 @@ use super::{
     visit::record,
 };
 use crate::crawl::{
-    FetchError, Gate, MAX_ROBOTS_BYTES, Pace, Refusal, Robots, Validators,
+    FetchError, Gate, MAX_ROBOTS_BYTES, Pace, Refusal, Robots,
     fetch::{Answer, host_of},
 };
 
@@ -97,7 +97,7 @@ impl Run<'_> {
     async fn robots_at(&self, at: &Url) -> Robots {
         let limits =
             Pace { max_body_bytes: ROBOTS_BODY_BYTES, max_redirects: ROBOTS_REDIRECTS, ..self.profile.pace.clone() };
-        let result = self.crawl.fetcher.fetch(at, &Validators::default(), &limits, self.guard, &RobotsGate(self)).await;
+        let result = self.crawl.fetcher.fetch(at, &limits, self.guard, &RobotsGate(self)).await;
         match result {
             Ok(answer) => self.robots_of(&answer).await,
             // More redirects than the standard asks for count as no file.

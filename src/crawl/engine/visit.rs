@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     crawl::{
-        Answer, Exchange, FetchError, Known, Refusal, canonical,
+        Answer, Exchange, Extra, FetchError, Known, Refusal, canonical,
         frontier::{Entry, Purpose},
     },
-    evidence::{EvidenceError, Http, Written},
+    evidence::{EvidenceError, Http, WarcWriter, Written},
     model::{Listing, ListingId},
 };
 
@@ -34,8 +34,8 @@ impl Run<'_> {
             return false;
         }
         let known = self.known(&url);
-        let validators = self.validators(&url, known.as_ref());
-        match self.crawl.fetcher.fetch(&url, &validators, &self.profile.pace, self.guard, self).await {
+        let unless = Extra::unless_changed(&self.validators(&url, known.as_ref()));
+        match self.crawl.fetcher.fetch_with(&url, &unless, &self.profile.pace, self.guard, self).await {
             Ok(answer) => match self.accept(&entry, &url, known, answer).await {
                 Ok(added) => return added,
                 Err(error) => {
@@ -192,6 +192,14 @@ impl Run<'_> {
 /// Writes an exchange's records, where records are kept.
 pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Option<Written>, EvidenceError> {
     let Some(warc) = &crawl.warc else { return Ok(None) };
+    write_down(warc, exchange).await.map(Some)
+}
+
+/// Writes an exchange's records.
+///
+/// # Errors
+/// When they could not be written.
+pub async fn write_down(warc: &WarcWriter, exchange: &Exchange) -> Result<Written, EvidenceError> {
     let http = Http {
         url: exchange.url.as_str(),
         request_head: &exchange.request_head(),
@@ -201,5 +209,5 @@ pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Opti
         protocol: (exchange.version == http::Version::HTTP_2).then_some("h2"),
         at: exchange.started,
     };
-    warc.write(&http, exchange.status.as_u16(), exchange.finished).await.map(Some)
+    warc.write(&http, exchange.status.as_u16(), exchange.finished).await
 }

@@ -128,6 +128,14 @@ pub enum FetchError {
         /// What the network said.
         what: String,
     },
+    /// An answer other than the one that a stream needs.
+    #[error("{url} answered {status}")]
+    Status {
+        /// The address.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The client cannot be made.
     #[error("cannot prepare for requests: {0}")]
     Client(String),
@@ -159,6 +167,7 @@ impl FetchError {
             Self::Redirects { .. } | Self::Location { .. } => "redirects",
             Self::AskedToWait { .. } => "asked_to_wait",
             Self::Network { .. } => "network",
+            Self::Status { .. } => "status",
             Self::Client(_) | Self::UserAgent { .. } => "client",
         }
     }

@@ -79,7 +79,7 @@ fn header_line(head: &mut Vec<u8>, name: &str, value: &[u8]) {
 }
 
 /// A URL's host, with its port where that is not the scheme's own.
-pub(in crate::crawl) fn host_of(url: &Url) -> String {
+pub fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),

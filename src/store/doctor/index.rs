@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Ailment;
+use super::{Ailment, RETIRED};
 use crate::store::{
     backup::files_below,
     content::ContentStore,
@@ -162,6 +162,10 @@ fn examine_cited(data: &Path, index: &Index, found: &mut Vec<Ailment>) -> Result
     })?;
     index.each_capture(&mut |capture| {
         let path = data.join("evidence").join(&capture.file);
+        // It went when its time was over, and its note says so.
+        if path.with_file_name(format!("{}{RETIRED}", capture.file)).exists() {
+            return;
+        }
         let size = fs::metadata(&path).map_or(0, |about| about.len());
         if size < capture.offset.saturating_add(capture.length) {
             let what = format!("the record of capture {} is missing from {}", capture.id, path.display());

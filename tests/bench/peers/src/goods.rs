@@ -105,6 +105,7 @@ pub fn hit(n: u64, whole: bool) -> NewHit {
         end: start + family.chars().count(),
         text: family.clone(),
         continues: Vec::new(),
+        moment: None,
         word: family.clone(),
         channels: Vec::new(),
         score,
