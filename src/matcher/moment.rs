@@ -12,7 +12,9 @@ pub(super) fn note(listing: &Listing, findings: &mut [Finding]) {
         return;
     }
     for finding in findings {
-        if let Some(entry) = listing.timeline_entry(&finding.surface) {
+        // What was said over several captions was said when the last one came.
+        let last = finding.continues.last().map_or(&finding.surface, |span| &span.surface);
+        if let Some(entry) = listing.timeline_entry(last) {
             tell(finding, listing.moment(entry.at_ms));
         }
     }

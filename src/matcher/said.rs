@@ -127,7 +127,8 @@ impl Said {
         told.extend(promises.scarcity(&speech, now.at_ms));
         told.extend(promises.countdown(&speech, now.at_ms));
         told.retain(|(name, ..)| !promises.told.contains(name));
-        promises.told.extend(told.iter().map(|(name, ..)| *name));
+        // What may be explained is set aside, and does not hide what may not.
+        promises.told.extend(told.iter().filter(|(.., factor)| *factor >= 1.0).map(|(name, ..)| *name));
         told.into_iter()
             .filter_map(|(name, words, steps, factor)| {
                 let mut finding = speech.finding(CHECKS.get(name)?, &words, steps, factor, (rules, on))?;
@@ -448,7 +449,6 @@ mod tests {
 
     #[test]
     fn a_coupon_may_explain_a_price() {
-        let rules = RuleSet::builtin().unwrap();
         let goods: Goods = serde_json::from_str(SHOES).unwrap();
         let speech = |text: &str| {
             Speech::new(&[TimelineEntry { text: text.into(), kind: "caption".into(), ..TimelineEntry::default() }])
@@ -456,7 +456,9 @@ mod tests {
         let (_, _, _, plain) = cheaper_said(&speech("今天只要99块"), &goods).unwrap();
         let (_, _, _, excused) = cheaper_said(&speech("领券以后只要99块"), &goods).unwrap();
         assert!(excused < plain);
-        drop(rules);
+        // What a coupon explains does not hide what none does.
+        let both = told(SHOES, &[(60, "领券以后只要99块"), (90, "今天只要99块"), (120, "今天只要99块")]);
+        assert_eq!(both, [one("live.price-said", "只要99块"), one("live.price-said", "今天只要99块")]);
     }
 
     #[test]

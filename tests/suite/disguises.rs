@@ -75,7 +75,8 @@ fn what_is_said_over_several_captions_is_heard_as_one() {
     assert_eq!(finding.text, "三只");
     let [rest] = &finding.continues[..] else { panic!("{finding:#?}") };
     assert_eq!((&*rest.surface, rest.start, rest.end, &*rest.text), ("timeline[2].text", 0, 2, "松鼠"));
-    assert_eq!(finding.explanation[0].code, "text.continued");
+    assert_eq!([&*finding.explanation[0].code, &*finding.explanation[1].code], ["live.moment", "text.continued"]);
+    assert_eq!(finding.moment.as_ref().map(|moment| moment.at_ms), Some(4000));
     assert!(finding.channels.is_empty());
 }
 

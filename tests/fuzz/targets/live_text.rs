@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(captions.cues.iter().all(|cue| cue.start_ms <= cue.end_ms));
     }
     for fields in [Fields::default(), Fields::bilibili()] {
-        fields.read(bytes, "room");
+        drop(fields.read(bytes, "room"));
     }
     let (mut whole, mut cut) = (Vec::new(), Vec::new());
     ServerSent::default().push(bytes, |event| whole.push(event.to_vec()));
