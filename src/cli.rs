@@ -14,6 +14,7 @@ mod doctor;
 mod evidence;
 mod extract;
 mod marks;
+mod notes;
 mod queue;
 mod registry;
 mod restore;

@@ -10,10 +10,12 @@ mod fix;
 mod fmt;
 mod law;
 mod list;
+mod listings;
 mod lock;
 mod new;
 mod schema;
 mod stats;
+mod status;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use serde_json::json;
 use super::{Context, Done, Format};
 use crate::{
     model::Diagnostic,
-    rules::{Judged, RuleSample, RuleSet, Status, sarif},
+    rules::{Judged, RuleSample, RuleSet, RuleSource, Status, sarif},
 };
 
 /// Arguments of `rules`.
@@ -57,6 +59,14 @@ enum What {
     Backtest(backtest::Args),
     /// Compare two sets of rules on the same listings: what the newer finds more and less.
     Diff(diff::Args),
+    /// Set a rule live whose very version was tried.
+    Promote(status::Args),
+    /// Send a rule to shadow: what it finds is counted, never queued.
+    Shadow(status::Args),
+    /// Retire a rule: it finds nothing any more and is kept for the record.
+    Retire(status::Args),
+    /// Bring the archive of the store's listings up to date, which trials read; say what it holds.
+    Archive(archive::Args),
     /// What rules in shadow have found, and what reviewers say of active ones.
     Stats(stats::Args),
     /// Put the files into their one form; comments stay.
@@ -90,19 +100,14 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         What::Fix(args) => fix::run(args, today, context),
         What::Backtest(args) => backtest::run(args, today, context),
         What::Diff(args) => diff::run(args, today, context),
+        What::Archive(args) => archive::run(args, context),
+        What::Promote(args) => status::run(args, Status::Active, today, context),
+        What::Shadow(args) => status::run(args, Status::Shadow, today, context),
+        What::Retire(args) => status::run(args, Status::Retired, today, context),
         What::Stats(args) => stats::run(args, today, context),
         What::Fmt(args) => fmt::run(args, context),
         What::Schema(args) => schema::run(args, context),
         What::Lock(args) => lock::run(args, context),
-    }
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Shadow => "shadow",
-        Status::Active => "active",
-        Status::Retired => "retired",
     }
 }
 
@@ -139,6 +144,18 @@ fn with_set(paths: &[PathBuf], context: &Context, act: impl FnOnce(&RuleSet) -> 
             Ok(Done::Findings)
         }
     }
+}
+
+/// The rules of `paths` that `wanted` names, and no other.
+fn only(paths: &[PathBuf], wanted: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
+    let folder = Path::new("rules");
+    let mut sources = match paths {
+        [] if folder.is_dir() => RuleSource::read_all(&[folder.to_owned()])?,
+        [] => RuleSource::builtin(),
+        paths => RuleSource::read_all(paths)?,
+    };
+    sources.retain(|source| !source.is_rule() || wanted.iter().any(|wanted| source.name() == wanted));
+    RuleSet::parse(sources)
 }
 
 fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {

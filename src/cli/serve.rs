@@ -1,6 +1,15 @@
 //! `markwarden serve`: the desk and the scheduled crawls, until stopped.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -8,10 +17,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use super::{Context, Done};
 use crate::{
     app::{self, App},
+    archive::{self, ARCHIVE, ArchiveError},
     crawl::{self, Profile, Services, next_run},
     model::{Account, AccountName, Role},
-    monitor::Monitor,
-    store::{Batch, Write},
+    monitor::{self, Monitor, RulesState},
+    store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
 };
 
@@ -21,6 +31,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// How often the rules' folder is looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(1);
+/// How often the archive is brought up to the store.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(600);
 /// Runs that may be due at once.
 const MAX_DUE: usize = 1000;
 /// Leases ended in one look.
@@ -89,7 +101,11 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
-        let rereading = tokio::spawn(reread(Arc::clone(&monitor)));
+        let rereading = tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let archiving = app
+            .kept()
+            .map(|store| tokio::spawn(archive(app.config().data.clone(), Arc::clone(store), Arc::clone(&ending))));
         let mut ended = stopped;
         let shutdown = async move {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
@@ -99,7 +115,12 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         ticking.await.context("the schedule ended")?;
         learning.abort();
         rereading.abort();
+        ending.store(true, Ordering::Relaxed);
+        if let Some(archiving) = archiving {
+            archiving.abort();
+        }
         monitor.save_shadow().context("writing what rules in shadow found")?;
+        monitor.save_gate().context("writing what is noted of rules")?;
         Ok(Done::Fine)
     })
 }
@@ -134,6 +155,12 @@ async fn learn(monitor: Arc<Monitor>) {
             Ok(()) => tracing::debug!(decided = monitor.learnt().decided(), "took in what was decided"),
             Err(error) => tracing::warn!(%error, "cannot take in what was decided"),
         }
+        if let Err(error) = monitor.hold_to_floor().await {
+            tracing::warn!(%error, "cannot note that rules are right too seldom");
+        }
+        if let Err(error) = monitor.save_gate() {
+            tracing::warn!(%error, "cannot write what is noted of rules");
+        }
         if let Err(error) = monitor.save_shadow() {
             tracing::warn!(%error, "cannot write what rules in shadow found");
         }
@@ -141,22 +168,76 @@ async fn learn(monitor: Arc<Monitor>) {
     }
 }
 
-/// Takes over changed rules, for as long as it is let.
-async fn reread(monitor: Arc<Monitor>) {
+/// Takes what commands handed over into the journal.
+async fn take_handed(data: &Path, store: &dyn Store) {
+    let waiting = match monitor::waiting(data) {
+        Ok(waiting) => waiting,
+        Err(error) => return tracing::warn!(%error, "cannot look for what commands handed over"),
+    };
+    for (file, handed) in waiting {
+        match handed {
+            Ok(handed) => match store.apply(handed.batch()).await {
+                // Noted twice it says the same; so it goes only once it is durable.
+                Ok(_) => drop(fs::remove_file(&file)),
+                Err(error) => tracing::warn!(%error, "cannot note what a command handed over"),
+            },
+            Err(reason) => {
+                tracing::warn!(file = %file.display(), reason, "what was handed over is refused");
+                drop(fs::rename(&file, file.with_extension("refused")));
+            }
+        }
+    }
+}
+
+/// Keeps the archive of the listings up to the store, for commands that try rules while this runs.
+async fn archive(data: PathBuf, store: Arc<SledStore>, stop: Arc<AtomicBool>) {
+    loop {
+        let (folder, store, stop) = (data.join(ARCHIVE), Arc::clone(&store), Arc::clone(&stop));
+        // One thread: nobody waits for it, and crawls and reviewers want the others.
+        match tokio::task::spawn_blocking(move || archive::refresh(&folder, &store, 1, &stop, &|_| {})).await {
+            Ok(Ok(archive)) => {
+                tracing::debug!(listings = archive.manifest().listings, "the archive is up to the store")
+            }
+            Ok(Err(ArchiveError::Stopped)) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "cannot bring the archive up to the store"),
+            Err(error) => tracing::error!(%error, "bringing the archive up to the store broke off"),
+        }
+        tokio::time::sleep(ARCHIVE_EVERY).await;
+    }
+}
+
+/// Tells the owners of rules that are only counted.
+fn tell(state: &RulesState) {
+    for held in &state.held {
+        let [_, words] = held.told();
+        tracing::warn!(rule = held.rule, version = held.version, owner = held.owner, "{words}");
+    }
+}
+
+/// Takes over changed rules and what is noted of them, for as long as it is let.
+async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf) {
+    monitor.rules_state().iter().for_each(tell);
     loop {
         tokio::time::sleep(REREAD_EVERY).await;
+        take_handed(&data, &*store).await;
+        if let Err(error) = monitor.follow_rules().await {
+            tracing::warn!(%error, "cannot take in what is noted of rules");
+        }
         let asked = Arc::clone(&monitor);
         // Reading and testing hundreds of rules takes a while, which no request should wait for.
         match tokio::task::spawn_blocking(move || asked.reload_rules()).await {
             Ok(None) => {}
-            Ok(Some(state)) => match state.refused {
+            Ok(Some(state)) => match &state.refused {
                 Some(refused) => {
                     tracing::warn!(
                         reasons = refused.reasons.join("\n"),
                         "changed rules are refused; the old ones stay"
                     );
                 }
-                None => tracing::info!(hash = state.hash, active = state.active, "changed rules are in use"),
+                None => {
+                    tracing::info!(hash = state.hash, active = state.active, "changed rules are in use");
+                    tell(&state);
+                }
             },
             Err(error) => tracing::error!(%error, "reading the rules broke off"),
         }

@@ -134,6 +134,11 @@ impl<'a> Backtest<'a> {
         }
     }
 
+    /// Counts listings in which nothing can be found.
+    pub fn skip(&mut self, listings: u64) {
+        self.listings += listings;
+    }
+
     /// Takes in what another looked at.
     pub fn merge(&mut self, other: Self) {
         self.listings += other.listings;
@@ -228,6 +233,11 @@ impl<'a> Comparison<'a> {
             let change = self.changes.entry(rule.clone()).or_insert_with(|| untouched(&rule, self.before, self.after));
             change.lost.add(listing, stand.first(), verdict(&rule), self.samples);
         }
+    }
+
+    /// Counts listings in which nothing can be found.
+    pub fn skip(&mut self, listings: u64) {
+        self.listings += listings;
     }
 
     /// Takes in what another looked at.

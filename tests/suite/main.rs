@@ -26,6 +26,7 @@ mod rules;
 mod rules_archive;
 mod rules_diagnostics;
 mod rules_language;
+mod rules_life;
 mod rules_statutes;
 mod serve;
 mod shop;
