@@ -77,32 +77,31 @@ impl Campaigns {
             .iter()
             .filter(|campaign| campaign.stage != Stage::Ended)
             .flat_map(|campaign| campaign.rules.iter().chain(&campaign.also).map(move |rule| (campaign, rule)));
-        named
+        let rules = named
             .filter(|(_, rule)| set.rule(rule).is_none())
-            .map(|(campaign, rule)| format!("{}: there is no rule `{rule}`", campaign.path))
-            .collect()
+            .map(|(campaign, rule)| format!("{}: there is no rule `{rule:.80}`", campaign.path));
+        let sectors = self.0.iter().flat_map(|campaign| {
+            let strange = campaign.sectors.iter().filter(move |sector| !set.knows_sector(sector));
+            strange.map(move |sector| format!("{}: there is no sector `{sector:.80}`", campaign.path))
+        });
+        rules.chain(sectors).collect()
     }
 
     /// Takes away what a campaign's own rules found outside it, and names the campaign on what was found inside.
     pub fn settle(&self, set: &RuleSet, listing: &Listing, on: Date, findings: &mut Vec<Finding>) {
-        if self.0.is_empty() || findings.is_empty() {
-            return;
-        }
-        let running: Vec<bool> =
-            self.0.iter().map(|campaign| campaign.runs_on(on) && campaign.reaches(set, listing)).collect();
-        let inside = |finding: &Finding, own: bool| {
-            let of = self.0.iter().zip(&running).find(|(campaign, running)| {
-                let rules = if own { &campaign.rules } else { &campaign.also };
-                **running && rules.contains(&finding.reference)
-            });
-            of.map(|(campaign, _)| campaign.id.clone())
+        let running = |rules: fn(&Campaign) -> &Vec<String>, rule: &String| {
+            let mut named = self.0.iter().filter(|campaign| rules(campaign).contains(rule));
+            let inside = named.find(|campaign| campaign.runs_on(on) && campaign.reaches(set, listing));
+            inside.map(|campaign| campaign.id.clone())
         };
         findings.retain_mut(|finding| {
-            if finding.kind != FindingKind::Rule {
+            if self.0.is_empty() || finding.kind != FindingKind::Rule {
                 return true;
             }
-            finding.campaign = inside(finding, true).or_else(|| inside(finding, false));
-            finding.campaign.is_some() || !self.0.iter().any(|campaign| campaign.rules.contains(&finding.reference))
+            let rule = &finding.reference;
+            finding.campaign =
+                running(|campaign| &campaign.rules, rule).or_else(|| running(|campaign| &campaign.also, rule));
+            finding.campaign.is_some() || !self.0.iter().any(|campaign| campaign.rules.contains(rule))
         });
     }
 }
@@ -172,6 +171,8 @@ mod tests {
         assert_eq!(wrong(&fine.replace("\"c1\"", "\"c2\"")).code, "campaign.file-name");
         assert_eq!(wrong(TEXT).code, "campaign.rules");
         assert_eq!(wrong(&fine.replace("owner", "ownr")).code, "campaign.syntax");
-        assert_eq!(wrong(&format!("{fine}sectors = [\"nowhere\"]\n")).code, "campaign.sector");
+        let strange = campaign(&format!("{TEXT}rules = [\"no.such\"]\nsectors = [\"nowhere\"]\n"));
+        let told = strange.strangers(&RuleSet::empty());
+        assert!(told.len() == 2 && told[0].contains("no.such") && told[1].contains("nowhere"), "{told:?}");
     }
 }

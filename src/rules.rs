@@ -32,6 +32,7 @@ mod sectors;
 mod sentence;
 mod set;
 mod statutes;
+mod survey;
 mod trial;
 
 pub use backtest::{Backtest, Comparison, Judged, RuleChange, RuleReport, RuleSample, Side, wilson};
@@ -51,4 +52,5 @@ pub use sarif::sarif;
 pub use schema::{schema, statute_schema};
 pub use set::RuleSet;
 pub use statutes::{Article, Penalty, Statute, Statutes, Verified};
+pub use survey::{Remark, Remarkable, Survey};
 pub use trial::Trial;

@@ -7,7 +7,7 @@ use toml_edit::{DocumentMut, Value};
 
 use crate::{
     model::Diagnostic,
-    rules::{Bilingual, RuleSet, RuleSource},
+    rules::{Bilingual, RuleSource},
 };
 
 /// Names of one list: rules, sectors, platforms, regions.
@@ -77,7 +77,7 @@ struct CampaignFile {
     from: Spanned<Datetime>,
     to: Spanned<Datetime>,
     #[serde(default)]
-    sectors: Vec<Spanned<String>>,
+    sectors: Vec<String>,
     #[serde(default)]
     platforms: Vec<String>,
     #[serde(default)]
@@ -130,13 +130,8 @@ impl Campaign {
             let help = "name its own rules in `rules`, standing rules in `also`";
             wrong(file.id.span(), "campaign.rules", "the campaign has no rules".into(), help);
         }
-        let known = RuleSet::empty();
-        for sector in file.sectors.iter().filter(|sector| !known.knows_sector(sector.as_ref())) {
-            let message = format!("there is no sector `{:.80}`", sector.as_ref());
-            wrong(sector.span(), "campaign.sector", message, "lists/sectors.toml names the sectors");
-        }
-        let longest = [&file.platforms, &file.regions, &file.rules, &file.also].map(Vec::len);
-        if longest.into_iter().chain([file.sectors.len()]).any(|names| names > MAX_NAMES) {
+        let lists = [&file.sectors, &file.platforms, &file.regions, &file.rules, &file.also];
+        if lists.into_iter().any(|names| names.len() > MAX_NAMES) {
             let message = format!("a list of more than {MAX_NAMES} names");
             wrong(file.id.span(), "campaign.names", message, "make several campaigns of it");
         }
@@ -148,7 +143,7 @@ impl Campaign {
                 stage: file.status,
                 from,
                 to,
-                sectors: file.sectors.into_iter().map(Spanned::into_inner).collect(),
+                sectors: file.sectors,
                 platforms: file.platforms,
                 regions: file.regions,
                 rules: file.rules,

@@ -38,7 +38,7 @@ fn in_regions(listing: &Listing, regions: &[String]) -> Option<bool> {
         .filter(|place| !place.is_empty())
         .collect();
     (!places.is_empty()).then(|| {
-        let regions = regions.iter().map(|region| fold(region)).filter(|region| !region.is_empty());
-        regions.into_iter().any(|region| places.iter().any(|place| place.contains(&region)))
+        let mut regions = regions.iter().map(|region| fold(region)).filter(|region| !region.is_empty());
+        regions.any(|region| places.iter().any(|place| place.contains(&region)))
     })
 }

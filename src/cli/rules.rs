@@ -18,6 +18,11 @@ mod stats;
 mod status;
 mod test;
 
+pub(super) use backtest::noted;
+pub(super) use files::replace;
+pub(super) use listings::{Look, Source, look, open as open_archive};
+pub(super) use status::{Change, is_proved, promoted};
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -112,7 +117,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 }
 
 /// How often reviewers found a rule right; none where they decided nothing.
-fn judged(judged: Judged) -> Option<String> {
+pub(super) fn told(judged: Judged) -> Option<String> {
     let (share, low, high) = judged.precision()?;
     let (share, low, high) = (100.0 * share, 100.0 * low, 100.0 * high);
     let Judged { confirmed, dismissed } = judged;
@@ -120,7 +125,7 @@ fn judged(judged: Judged) -> Option<String> {
 }
 
 /// A line for a listing in which a rule finds something.
-fn shown(sample: &RuleSample) -> String {
+pub(super) fn shown(sample: &RuleSample) -> String {
     let visible = crate::cli::context::visible;
     let (text, title) = (visible(&sample.text), visible(&sample.title));
     format!("   {:.2} {} “{text}” in {title} [{}]", sample.score, visible(&sample.surface), visible(&sample.listing))
@@ -158,7 +163,7 @@ fn only(paths: &[PathBuf], wanted: &[String]) -> Result<RuleSet, Vec<Diagnostic>
     RuleSet::parse(sources)
 }
 
-fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
+pub(super) fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
     if context.format == Format::Sarif {
         return context.data(&serde_json::to_string_pretty(&sarif(problems))?);
     }

@@ -168,17 +168,17 @@ async fn learn(monitor: Arc<Monitor>) {
     }
 }
 
-/// Takes what commands handed over into the journal.
-async fn take_handed(data: &Path, store: &dyn Store) {
-    let waiting = match monitor::waiting(data) {
-        Ok(waiting) => waiting,
-        Err(error) => return tracing::warn!(%error, "cannot look for what commands handed over"),
-    };
+/// Takes what commands handed over into the journal; gives the files that are done with.
+async fn take_handed(data: &Path, store: &dyn Store) -> Vec<PathBuf> {
+    let mut done = Vec::new();
+    let waiting = monitor::waiting(data).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot look for what commands handed over");
+        Vec::new()
+    });
     for (file, handed) in waiting {
         match handed {
             Ok(handed) => match store.apply(handed.batch()).await {
-                // Noted twice it says the same; so it goes only once it is durable.
-                Ok(_) => drop(fs::remove_file(&file)),
+                Ok(_) => done.push(file),
                 Err(error) => tracing::warn!(%error, "cannot note what a command handed over"),
             },
             Err(reason) => {
@@ -187,6 +187,7 @@ async fn take_handed(data: &Path, store: &dyn Store) {
             }
         }
     }
+    done
 }
 
 /// Keeps the archive of the listings up to the store, for commands that try rules while this runs.
@@ -219,10 +220,12 @@ async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf) {
     monitor.rules_state().iter().for_each(tell);
     loop {
         tokio::time::sleep(REREAD_EVERY).await;
-        take_handed(&data, &*store).await;
+        let done = take_handed(&data, &*store).await;
         if let Err(error) = monitor.follow_rules().await {
             tracing::warn!(%error, "cannot take in what is noted of rules");
         }
+        // They go once a command finds it said elsewhere; what is noted twice says the same.
+        done.iter().for_each(|file| drop(fs::remove_file(file)));
         let asked = Arc::clone(&monitor);
         // Reading and testing hundreds of rules takes a while, which no request should wait for.
         match tokio::task::spawn_blocking(move || asked.reload_rules()).await {

@@ -80,7 +80,8 @@ impl Gate {
         held
     }
 
-    /// Takes in what was noted since the last time. One caller at a time.
+    /// Takes in what was noted since the last time, and writes down what is news: commands read it while a server runs. One
+    /// caller at a time.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -88,6 +89,9 @@ impl Gate {
         let mut standing = self.known();
         if standing.catch_up(store).await? {
             self.news.store(true, Ordering::Release);
+            if let Err(error) = standing.save(&self.path) {
+                tracing::warn!(%error, "cannot write what is noted of rules");
+            }
         }
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
         Ok(())

@@ -306,7 +306,7 @@ fn wanted(rule: &Rule, names: Option<&[String]>) -> bool {
 }
 
 /// By rule: the findings that stand, and how many are set aside.
-fn standing(
+pub(super) fn standing(
     set: &RuleSet,
     listing: &Listing,
     surfaces: &[FoldedSurface<'_>],

@@ -65,7 +65,7 @@ impl RuleSource {
     }
 
     /// Whether it stands in `lists/`.
-    pub(super) fn is_list(&self) -> bool {
+    pub fn is_list(&self) -> bool {
         self.path.rsplit(['/', '\\']).nth(1) == Some("lists")
     }
 

@@ -1,7 +1,9 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod archive;
 mod bundle_mutations;
+mod campaign;
 mod cli;
 mod crawl_guards;
 mod crawl_kill;

@@ -145,7 +145,7 @@ fn show(report: &RuleReport, listings: u64, (seconds, partial): (f64, bool), con
         }
         return context.data(&value.to_string());
     }
-    let judged = super::judged(report.judged).unwrap_or_else(|| "none of them decided".to_owned());
+    let judged = super::told(report.judged).unwrap_or_else(|| "none of them decided".to_owned());
     context.data(&format!(
         "{:28} v{} {:8} {:>7} listings ({:.2} %), {} findings, {} set aside; {judged}; {hours:.1} h of review",
         report.rule,

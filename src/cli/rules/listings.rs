@@ -43,6 +43,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// The store's listings, of the data folder `data` or of the settings'.
+    pub fn of(data: Option<PathBuf>) -> Self {
+        Self { listings: None, data, on: None }
+    }
+
     /// The data folder that was named.
     pub fn data(&self) -> Option<PathBuf> {
         self.data.clone()

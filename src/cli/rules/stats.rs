@@ -82,7 +82,7 @@ fn show(stats: &Stats<'_>, context: &Context) -> Result<()> {
     if context.json() {
         return context.data(&serde_json::to_string(stats)?);
     }
-    let judged = super::judged(stats.judged).map_or_else(String::new, |judged| format!("; {judged}"));
+    let judged = super::told(stats.judged).map_or_else(String::new, |judged| format!("; {judged}"));
     context.data(&format!(
         "{:28} v{} {:8} in shadow {} listings on {} days{judged}",
         stats.rule,

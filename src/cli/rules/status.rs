@@ -11,6 +11,7 @@ use crate::{
     cli::notes::{Notes, person},
     monitor::{self, PROMOTED, Standing, WITHDRAWN},
     rules::{Edition, LOCK_FILE, RuleSet, RuleSource, Status, relock, with_status},
+    store::Write,
 };
 
 /// Arguments of `rules promote`, `rules shadow` and `rules retire`.
@@ -71,18 +72,24 @@ pub fn run(args: Args, to: Status, today: Date, context: &Context) -> Result<Don
         return Ok(Done::Fine);
     }
     change.write(&args.rules)?;
-    let what = if to == Status::Active { PROMOTED } else { WITHDRAWN };
-    let Edition { version, logic } = &change.edition;
-    let details = json!({
-        "rule": change.rule, "version": version, "logic": logic, "from": change.from.word(), "to": to.word(),
-        "by": by, "why": args.why,
-    });
-    if let Err(error) = notes.note(&by, vec![monitor::note(what, details)], context) {
+    if let Err(error) = notes.note(&by, vec![promoted(&change, to, &by, &args.why)], context) {
         change.take_back(&args.rules)?;
         return Err(error.context("the rule is as it was"));
     }
+    let version = change.edition.version;
     context.say(&format!("{} v{version}: {} → {}", change.rule, change.from.word(), to.word()));
     Ok(Done::Fine)
+}
+
+/// The note that a person gave a rule the status `to`.
+pub fn promoted(change: &Change, to: Status, by: &str, why: &str) -> Write {
+    let what = if to == Status::Active { PROMOTED } else { WITHDRAWN };
+    let Edition { version, logic } = &change.edition;
+    let (from, to) = (change.from.word(), to.word());
+    let details = json!({
+        "rule": change.rule, "version": version, "logic": logic, "from": from, "to": to, "by": by, "why": why,
+    });
+    monitor::note(what, details)
 }
 
 fn refused(problems: &[crate::model::Diagnostic], context: &Context) -> Result<Done> {
@@ -91,7 +98,7 @@ fn refused(problems: &[crate::model::Diagnostic], context: &Context) -> Result<D
 }
 
 /// Whether this state of the rule was tried; says what is missing where it was not.
-fn is_proved(standing: &Standing, change: &Change, context: &Context) -> bool {
+pub fn is_proved(standing: &Standing, change: &Change, context: &Context) -> bool {
     let (rule, edition) = (&change.rule, &change.edition);
     if let Some(tried) = standing.tried(rule, edition) {
         context.say(&format!(
