@@ -25,6 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const DAY: Date = date(2026, 11, 27);
 const CHARACTERS: usize = 600;
+const CATEGORIES: [&str; 5] = ["食品", "家居", "服装", "美妆", "母婴"];
 /// Rules that are tried alone: many common words, few, and a gate.
 const ALONE: [&str; 6] = [
     "ad.absolute",
@@ -144,7 +145,7 @@ fn listing(n: usize, (hits, misses, common): (&[String], &[String], &[char]), ra
         "id": format!("bench:{n}"), "platform": "bench", "title": sentence(random), "description": description,
         "price": {"amount": format!("{}.00", random.u32(1..2000)), "currency": "CNY"},
         "seller": {"id": format!("s{}", random.u32(..5000)), "name": "某某旗舰店"},
-        "category": ["食品", "家居", "服装", "美妆", "母婴"][random.usize(..5)],
+        "category": CATEGORIES[random.usize(..CATEGORIES.len())],
         "attributes": {"品牌": "某牌", "发货地": "湖北武汉", "规格": format!("{}克", random.u32(1..999))},
     }))
     .unwrap();
