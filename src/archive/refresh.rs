@@ -11,7 +11,8 @@ use super::{
     Archive, ArchiveError, Verdicts,
     build::Builder,
     folder::{Manifest, clear, put},
-    segment::{MAX_LISTINGS, identity},
+    scan::unpacking,
+    segment::{MAX_LISTINGS, Unpacker, identity},
 };
 use crate::{
     model::Listing,
@@ -145,11 +146,12 @@ async fn follow(
         let room = archive.segments.last().filter(|part| part.segment.ids.len() + changed.len() <= MAX_LISTINGS);
         if let Some(part) = room {
             manifest.segments.pop();
+            let mut unpacker = Unpacker::new().map_err(unpacking)?;
             for block in 0..part.segment.blocks() {
                 let is_kept = |number: usize| {
                     part.segment.ids.get(number).is_some_and(|id| part.counts(number) && !changed.contains_key(id))
                 };
-                for listing in part.segment.listings(block, is_kept)? {
+                for listing in part.segment.listings(block, is_kept, &mut unpacker)? {
                     builder.push(listing)?;
                 }
             }

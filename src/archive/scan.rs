@@ -12,7 +12,7 @@ use std::{
 use super::{
     Archive, ArchiveError,
     candidates::{Bits, candidates},
-    segment::BLOCK,
+    segment::{BLOCK, Unpacker},
 };
 use crate::{model::Listing, rules::Needles};
 
@@ -66,13 +66,15 @@ impl Archive {
             if scan.threads == 0 { thread::available_parallelism().map_or(1, usize::from) } else { scan.threads };
         let work = || -> Result<(L, Covered), ArchiveError> {
             let (mut look, mut covered) = (make(), Covered::default());
+            let mut unpacker = Unpacker::new().map_err(unpacking)?;
             while let Some(&(at, block)) = rows.get(next.fetch_add(1, Ordering::Relaxed)) {
                 if scan.stop.load(Ordering::Relaxed) {
                     covered.partial = true;
                     break;
                 }
                 let before = covered.listings;
-                self.row((at, block), &scan, chosen.get(at), &mut covered, |listing| see(&mut look, listing))?;
+                let (chosen, state) = (chosen.get(at), (&mut covered, &mut unpacker));
+                self.row((at, block), &scan, chosen, state, |listing| see(&mut look, listing))?;
                 (scan.progress)(covered.listings - before);
             }
             Ok((look, covered))
@@ -98,7 +100,7 @@ impl Archive {
         (at, block): (usize, usize),
         scan: &Scan<'_>,
         chosen: Option<&OnceLock<Result<Bits, String>>>,
-        covered: &mut Covered,
+        (covered, unpacker): (&mut Covered, &mut Unpacker),
         mut see: impl FnMut(&Listing),
     ) -> Result<(), ArchiveError> {
         let Some((part, chosen)) = self.segments.get(at).zip(chosen) else { return Ok(()) };
@@ -121,7 +123,7 @@ impl Archive {
                 wanted |= bits.has(number);
             }
             if wanted {
-                let shown = part.segment.listings(block, |number| bits.has(number) && part.counts(number))?;
+                let shown = part.segment.listings(block, |number| bits.has(number) && part.counts(number), unpacker)?;
                 covered.shown += shown.len() as u64;
                 shown.iter().for_each(&mut see);
             }
@@ -129,4 +131,8 @@ impl Archive {
         }
         Ok(())
     }
+}
+
+pub(super) fn unpacking(source: std::io::Error) -> ArchiveError {
+    ArchiveError::Io { file: "unpacking".into(), source }
 }

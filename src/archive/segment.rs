@@ -1,7 +1,7 @@
 //! A segment: up to 32,768 listings in one file that never changes, with the index of their pairs.
 //!
 //! ```text
-//! magic · print of the fold · blocks of 16 listings, each compressed · groups · tables · footer
+//! magic · print of the fold · blocks of 8 listings, each compressed · groups · tables · footer
 //! group of a first character: how many seconds · (second, end of its listings)… · the listings, as differences
 //! tables: an identity hash for each listing · (offset, length, crc) for each block · (first, offset, length, crc) for each group
 //! ```
@@ -27,7 +27,7 @@ pub(super) const MAX_LISTINGS: usize = 1 << ID_BITS;
 /// Pairs of a full segment: what sorting them takes in memory is bounded too.
 pub(super) const MAX_PAIRS: usize = 16 << 20;
 /// Listings of a block.
-pub(super) const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 8;
 const ID_BITS: u32 = 15;
 const MAGIC: &[u8; 8] = b"mwarch\x00\x01";
 const HEAD_BYTES: u64 = 16;
@@ -47,7 +47,7 @@ struct Place {
     crc: u32,
 }
 
-/// Sixteen listings or fewer, ready to be written.
+/// A few listings, ready to be written.
 #[derive(Debug, Default)]
 pub(super) struct Block {
     pub ids: Vec<u64>,
@@ -70,7 +70,7 @@ impl Block {
             plain.extend(text);
         }
         if plain.len() > MAX_BLOCK_BYTES {
-            return Err(io::Error::other("sixteen listings of more than 256 MiB"));
+            return Err(io::Error::other("a block of more than 256 MiB"));
         }
         block.packed = zstd::bulk::compress(&plain, LEVEL)?;
         Ok(block)
@@ -335,14 +335,18 @@ impl Segment {
     }
 
     /// The listings with these numbers in the block number `block`.
-    pub fn listings(&self, block: usize, wanted: impl Fn(usize) -> bool) -> Result<Vec<Listing>, ArchiveError> {
+    pub fn listings(
+        &self,
+        block: usize,
+        wanted: impl Fn(usize) -> bool,
+        unpacker: &mut Unpacker,
+    ) -> Result<Vec<Listing>, ArchiveError> {
         let place = *self.blocks.get(block).ok_or_else(|| damaged(&self.path, "a block is not there"))?;
         let packed = self.checked(place)?;
-        let plain = zstd::bulk::decompress(&packed, unpacked(&packed))
-            .map_err(|error| damaged(&self.path, &error.to_string()))?;
+        let plain = unpacker.unpack(&packed).map_err(|error| damaged(&self.path, &error.to_string()))?;
         let (mut listings, mut at) = (Vec::new(), 0);
         for number in block * BLOCK.. {
-            let Some(length) = number_at(&plain, at) else { break };
+            let Some(length) = number_at(plain, at) else { break };
             let from = at + 4;
             at = from + length as usize;
             let text = plain.get(from..at).ok_or_else(|| damaged(&self.path, "a block ends early"))?;
@@ -379,6 +383,25 @@ impl Segment {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, from).map_err(|error| io_error(&self.path, error))?;
         Ok(bytes)
+    }
+}
+
+/// Unpacks blocks one after the other: what that needs is made once.
+pub(super) struct Unpacker {
+    inner: zstd::bulk::Decompressor<'static>,
+    plain: Vec<u8>,
+}
+
+impl Unpacker {
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { inner: zstd::bulk::Decompressor::new()?, plain: Vec::new() })
+    }
+
+    fn unpack(&mut self, packed: &[u8]) -> io::Result<&[u8]> {
+        self.plain.clear();
+        self.plain.reserve(unpacked(packed));
+        self.inner.decompress_to_buffer(packed, &mut self.plain)?;
+        Ok(&self.plain)
     }
 }
 

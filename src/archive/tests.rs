@@ -191,7 +191,7 @@ proptest! {
         prop_assert!(found.has(0));
         let absent = candidates::candidates(&segment, &Needles::any_of(vec!["无此词".into()])).unwrap();
         prop_assert!(!absent.has(0));
-        prop_assert_eq!(segment.listings(0, |_| true).unwrap(), vec![listing]);
+        prop_assert_eq!(segment.listings(0, |_| true, &mut segment::Unpacker::new().unwrap()).unwrap(), vec![listing]);
     }
 
     #[test]
