@@ -12,13 +12,14 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
 use crate::{
+    campaign::{CAMPAIGNS, Campaigns},
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
     live,
     model::{Clock, Diagnostic, SystemClock},
-    monitor::Monitor,
-    rules::RuleSet,
+    monitor::{Gate, Monitor},
+    rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
     web::{Accounts, Desk, Parts},
 };
@@ -27,6 +28,8 @@ use crate::{
 pub const EVIDENCE: &str = "evidence";
 /// What rules in shadow have found, in the data folder.
 pub const SHADOW: &str = "shadow.json";
+/// What the journal says of rules, in the data folder; the journal says it again.
+pub const STANDING: &str = "rules.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
@@ -40,6 +43,8 @@ pub struct App {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
+    /// The same, where it lies on this machine's disk.
+    kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
     _scratch: Option<Scratch>,
 }
@@ -65,8 +70,9 @@ impl App {
             config.data = data;
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let store: Arc<dyn Store> = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
-        Ok(Self { runtime: runtime()?, config, clock, store, _scratch: None })
+        let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
+        let store: Arc<dyn Store> = Arc::clone(&kept) as _;
+        Ok(Self { runtime: runtime()?, config, clock, store, kept: Some(kept), _scratch: None })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -78,7 +84,7 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        Ok(Self { runtime: runtime()?, config, clock, store, _scratch: Some(scratch) })
+        Ok(Self { runtime: runtime()?, config, clock, store, kept: None, _scratch: Some(scratch) })
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -112,13 +118,26 @@ impl App {
         &self.store
     }
 
-    /// The monitor over this store, with `rules`.
+    /// The store, where it lies on this machine's disk.
+    pub fn kept(&self) -> Option<&Arc<SledStore>> {
+        self.kept.as_ref()
+    }
+
+    /// The monitor over this store, with `rules` as far as the gate lets them go live.
     ///
     /// # Errors
-    /// When the marks cannot be read.
-    pub fn monitor(&self, rules: RuleSet) -> Result<Arc<Monitor>> {
+    /// When the marks or the notes of rules cannot be read.
+    pub fn monitor(&self, mut rules: RuleSet) -> Result<Arc<Monitor>> {
+        let folder = self.config.rules.clone();
+        // The built-in rules have the record of versions that was built in.
+        let has_record = !folder.is_dir() || folder.join(LOCK_FILE).is_file();
+        let gate = Gate::open(self.config.data.join(STANDING), &*self.store, &rules, has_record);
+        let gate = self.wait(gate).context("reading what is noted of rules")?;
+        let held = gate.hold(&mut rules);
         let monitor = Monitor::new(Arc::clone(&self.store), self.clock(), Some(Arc::new(rules)), self.config.matcher);
-        let monitor = self.wait(monitor)?.with_rulebook(self.config.rules.clone());
+        let campaigns = Campaigns::read_folder(&folder).map_err(|mistakes| told(CAMPAIGNS, &mistakes))?;
+        let monitor =
+            self.wait(monitor)?.with_rulebook(folder, campaigns, held).with_gate(gate, self.config.monitor.floor());
         let shadow = self.config.data.join(SHADOW);
         let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
         if !self.config.matcher.registry {

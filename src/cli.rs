@@ -5,6 +5,7 @@
 mod account;
 mod backup;
 mod bodies;
+mod campaign;
 mod check;
 mod completions;
 mod context;
@@ -15,6 +16,7 @@ mod evidence;
 mod extract;
 mod live;
 mod marks;
+mod notes;
 mod queue;
 mod registry;
 mod restore;
@@ -72,6 +74,8 @@ enum Command {
     Robots(robots::Args),
     /// Check and test rule files.
     Rules(rules::Args),
+    /// Run rules between two days, in some sectors, regions and on some platforms.
+    Campaign(campaign::Args),
     /// Bring marks into the register, list them, and search all registered words.
     Marks(marks::Args),
     /// Show the review queue.
@@ -116,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Extract(args) => extract::run(args, &context),
         Command::Robots(args) => robots::run(args, &context),
         Command::Rules(args) => rules::run(args, &context),
+        Command::Campaign(args) => campaign::run(args, &context),
         Command::Marks(args) => marks::run(args, &context),
         Command::Queue(args) => queue::run(args, &context),
         Command::Evidence(args) => evidence::run(args, &context),

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, evidence, live, matcher, model::Diagnostic, review, store, web};
+use crate::{crawl, evidence, live, matcher, model::Diagnostic, monitor, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -25,6 +25,8 @@ pub struct Config {
     pub rules: PathBuf,
     /// How findings are made.
     pub matcher: matcher::Settings,
+    /// What rules are held to.
+    pub monitor: monitor::Settings,
     /// How the store keeps things.
     pub store: store::Settings,
     /// How evidence is proven.
@@ -45,6 +47,7 @@ impl Default for Config {
             data: "data".into(),
             rules: "rules".into(),
             matcher: matcher::Settings::default(),
+            monitor: monitor::Settings::default(),
             store: store::Settings::default(),
             evidence: evidence::Settings::default(),
             crawl: crawl::Settings::default(),

@@ -5,6 +5,8 @@
 //! `ARCHITECTURE.md` draws the house; `tests/suite/floors.rs` keeps it so.
 
 pub mod app;
+pub mod archive;
+pub mod campaign;
 pub mod cli;
 pub mod config;
 pub mod crawl;

@@ -25,6 +25,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    campaign::Campaigns,
     marks::{Occurrence, Register, registry::View},
     model::{Finding, FindingKind, Findings, Listing},
     rules::{RuleSet, Status},
@@ -58,6 +59,7 @@ impl Default for Settings {
 pub struct Matcher {
     register: Arc<Register>,
     rules: Option<Arc<RuleSet>>,
+    campaigns: Arc<Campaigns>,
     registry: Option<Arc<View>>,
     settings: Settings,
     /// Hashes of register and rules.
@@ -78,7 +80,8 @@ impl Matcher {
     pub fn new(register: Arc<Register>, rules: Option<Arc<RuleSet>>, settings: Settings) -> Self {
         let set = rules.as_ref().map_or("none", |rules| rules.hash());
         let version = format!("marks:{} rules:{}", register.hash(), set.get(..16).unwrap_or(set));
-        Self { register, rules, registry: None, settings, version: version.clone(), made_with: version }
+        let (campaigns, registry) = (Arc::default(), None);
+        Self { register, rules, campaigns, registry, settings, version: version.clone(), made_with: version }
     }
 
     /// Asks a registry too: all registered words of a jurisdiction, most of which nobody watches for.
@@ -96,6 +99,18 @@ impl Matcher {
         self.rebuilt(Arc::clone(&self.register), rules)
     }
 
+    /// The same with other campaigns.
+    #[must_use]
+    pub fn with_campaigns(mut self, campaigns: Arc<Campaigns>) -> Self {
+        self.campaigns = campaigns;
+        self
+    }
+
+    /// The campaigns in use.
+    pub fn campaigns(&self) -> &Arc<Campaigns> {
+        &self.campaigns
+    }
+
     /// The same with another register.
     #[must_use]
     pub fn with_register(&self, register: Arc<Register>) -> Self {
@@ -103,7 +118,7 @@ impl Matcher {
     }
 
     fn rebuilt(&self, register: Arc<Register>, rules: Option<Arc<RuleSet>>) -> Self {
-        let other = Self::new(register, rules, self.settings);
+        let other = Self::new(register, rules, self.settings).with_campaigns(Arc::clone(&self.campaigns));
         match &self.registry {
             Some(registry) => other.with_registry(Arc::clone(registry)),
             None => other,
@@ -150,7 +165,9 @@ impl Matcher {
             plain.iter().cloned().chain(assembled.iter().map(Assembled::surface)).map(FoldedSurface::new).collect();
         let mut all = self.mark_findings(listing, &surfaces, on);
         if let Some(rules) = &self.rules {
-            all.extend(of_rules(rules, listing, &surfaces, on));
+            let mut found = of_rules(rules, listing, &surfaces, on);
+            self.campaigns.settle(rules, listing, on, &mut found);
+            all.extend(found);
         }
         if !assembled.is_empty() {
             all = all.into_iter().filter_map(|finding| apart::bring_back(finding, &assembled, &plain)).collect();

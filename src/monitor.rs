@@ -3,12 +3,16 @@
 //! [`Monitor`] takes what a crawl fetched, matches it, and writes capture, listing and hits in one act.
 //! It decides nothing: a hit waits for a person.
 
+mod gate;
 mod group;
+mod handed;
 mod learnt;
 mod retention;
 mod room;
 mod rulebook;
+mod settings;
 mod shadow;
+mod standing;
 
 use std::{
     collections::BTreeSet,
@@ -20,15 +24,20 @@ use std::{
 use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 
+pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
+pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
 pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
+pub use settings::Settings;
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
+pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, note};
 
 use rulebook::{Look, Rulebook};
 
 use crate::{
+    campaign::Campaigns,
     crawl::{Fetched, Sink, SinkError},
     marks::{
         Register,
@@ -36,7 +45,7 @@ use crate::{
     },
     matcher::{self, Matcher},
     model::{Clock, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
-    rules::RuleSet,
+    rules::{Floor, RuleSet},
     store::{Batch, Receipt, Store, StoreError, Write},
 };
 
@@ -46,6 +55,10 @@ pub struct Monitor {
     clock: Arc<dyn Clock>,
     /// The folder of the rules, when they may change.
     rulebook: Option<Rulebook>,
+    /// What stands before rules that want to go live.
+    gate: Option<Gate>,
+    /// What rules must reach that name nothing themselves.
+    floor: Floor,
     /// What rules in shadow find, and the file that keeps it.
     shadow: Option<(PathBuf, Mutex<Shadow>)>,
     /// The registry's folder, and the registry once there is one.
@@ -83,19 +96,69 @@ impl Monitor {
     ) -> Result<Self, StoreError> {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules, settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let (rulebook, shadow, registry) = (None, None, None);
-        let monitor = Self { store, clock, rulebook, shadow, registry, current, learnt: RwLock::default() };
+        let (rulebook, gate, shadow, registry) = (None, None, None, None);
+        let (floor, learnt) = (Settings::default().floor(), RwLock::default());
+        let monitor = Self { store, clock, rulebook, gate, floor, shadow, registry, current, learnt };
         monitor.refresh().await?;
         Ok(monitor)
     }
 
-    /// Takes over changes of the rules in `folder` when [`reload_rules`](Self::reload_rules) is asked.
+    /// Takes over changes of the rules in `folder` when [`reload_rules`](Self::reload_rules) is asked; `held` are active
+    /// rules there that are only counted, `campaigns` those beside them.
     #[must_use]
-    pub fn with_rulebook(mut self, folder: PathBuf) -> Self {
-        if let Some(rules) = self.matcher().rules() {
-            self.rulebook = Some(Rulebook::new(folder, rules, self.clock.now()));
+    pub fn with_rulebook(mut self, folder: PathBuf, campaigns: Campaigns, held: Vec<Held>) -> Self {
+        let campaigns = Arc::new(campaigns);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.matcher = Arc::new(Matcher::clone(&current.matcher).with_campaigns(Arc::clone(&campaigns)));
+        let matcher = Arc::clone(&current.matcher);
+        drop(current);
+        if let Some(rules) = matcher.rules() {
+            self.rulebook = Some(Rulebook::new(folder, (rules, campaigns), held, self.clock.now()));
         }
         self
+    }
+
+    /// Lets no rule go live that `gate` holds, and sends those back that fall below `floor`.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Gate, floor: Floor) -> Self {
+        self.gate = Some(gate);
+        self.floor = floor;
+        self
+    }
+
+    /// Takes in what was noted of rules since the last time. One caller at a time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn follow_rules(&self) -> Result<(), StoreError> {
+        match &self.gate {
+            Some(gate) => gate.follow(&*self.store).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Sends active rules back to shadow that reviewers find right too seldom, by what [`learn`](Self::learn) took in last;
+    /// returns how many. It shows once [`follow_rules`](Self::follow_rules) and [`reload_rules`](Self::reload_rules) were
+    /// asked.
+    ///
+    /// # Errors
+    /// When it cannot be noted.
+    pub async fn hold_to_floor(&self) -> Result<usize, StoreError> {
+        let Some((gate, rules)) = self.gate.as_ref().zip(self.matcher().rules().cloned()) else { return Ok(0) };
+        let writes = gate.below_floor(&rules, &self.learnt(), self.floor);
+        let many = writes.len();
+        if many > 0 {
+            self.store.apply(Batch { actor: "monitor".into(), writes }).await?;
+        }
+        Ok(many)
+    }
+
+    /// Writes down what is known of rules.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn save_gate(&self) -> io::Result<()> {
+        self.gate.as_ref().map_or(Ok(()), Gate::save)
     }
 
     /// Counts what rules in shadow find, in the file at `path`.
@@ -123,12 +186,12 @@ impl Monitor {
     pub fn reload_rules(&self) -> Option<RulesState> {
         let rulebook = self.rulebook.as_ref()?;
         let now = self.clock.now();
-        match rulebook.look(now.to_zoned(TimeZone::UTC).date(), now) {
+        match rulebook.look(now.to_zoned(TimeZone::UTC).date(), now, self.gate.as_ref()) {
             Look::Same => return None,
             Look::Refused => {}
-            Look::New(rules) => {
+            Look::New(rules, campaigns) => {
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-                current.matcher = Arc::new(current.matcher.with_rules(Some(rules)));
+                current.matcher = Arc::new(current.matcher.with_rules(Some(rules)).with_campaigns(campaigns));
             }
         }
         Some(rulebook.state())

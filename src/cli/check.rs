@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, BufRead, BufReader, Read, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -188,13 +189,15 @@ impl Lines {
 ///
 /// # Errors
 /// When the file cannot be read or a line is no listing.
-pub(super) fn each_listing(path: &Path, show: &mut dyn FnMut(&Listing)) -> Result<()> {
+pub(super) fn each_listing(path: &Path, show: &mut dyn FnMut(&Listing) -> ControlFlow<()>) -> Result<()> {
     let mut input = Lines::open(Some(path))?;
     loop {
         let (lines, failure) = input.read(CHUNK);
         for line in &lines {
             let listing = read_listing(line).map_err(|error| input.mistake(line, &error))?;
-            show(&listing);
+            if show(&listing).is_break() {
+                return Ok(());
+            }
         }
         match failure {
             Some(error) => return Err(error),

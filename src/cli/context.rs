@@ -4,10 +4,15 @@ use std::{
     io::{self, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
-use crate::config::Config;
+use crate::{archive::ArchiveError, config::Config};
 use anyhow::Result;
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -30,6 +35,25 @@ pub enum Done {
     Fine,
     /// Exit code 1: it checked something and found something.
     Findings,
+    /// Exit code 130: the person stopped it, and was shown what was done so far.
+    Stopped,
+}
+
+/// Becomes true when the person presses Ctrl-C; pressed again, that ends the process at once.
+pub(super) fn on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stop);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    thread::Builder::new().name("interrupt".into()).spawn(move || {
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if told.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    })?;
+    Ok(stop)
 }
 
 /// Settings and manners shared by all commands.
@@ -119,7 +143,12 @@ impl Context {
         match result {
             Ok(Done::Fine) => ExitCode::SUCCESS,
             Ok(Done::Findings) => ExitCode::from(1),
+            Ok(Done::Stopped) => ExitCode::from(130),
             Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+            Err(error) if matches!(error.downcast_ref(), Some(ArchiveError::Stopped)) => {
+                self.say(&self.describe(&error));
+                ExitCode::from(130)
+            }
             Err(error) => {
                 self.say(&self.describe(&error));
                 ExitCode::from(2)

@@ -117,6 +117,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     bar.finish_and_clear();
     if !args.dry_run {
         monitor.save_shadow().context("writing what rules in shadow found")?;
+        monitor.save_gate().context("writing what is noted of rules")?;
     }
     let mut done = Done::Fine;
     let mut failure = None;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -151,7 +152,10 @@ fn dry_run(
         bar.inc(1);
     };
     if let Some(path) = against {
-        super::check::each_listing(path, &mut see)?;
+        super::check::each_listing(path, &mut |listing| {
+            see(listing);
+            ControlFlow::Continue(())
+        })?;
     } else {
         let config = context.settings()?;
         let folder = data.unwrap_or(config.data);

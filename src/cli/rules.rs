@@ -10,11 +10,18 @@ mod fix;
 mod fmt;
 mod law;
 mod list;
+mod listings;
 mod lock;
 mod new;
 mod schema;
 mod stats;
+mod status;
 mod test;
+
+pub(super) use backtest::noted;
+pub(super) use files::replace;
+pub(super) use listings::{Look, Source, look, open as open_archive};
+pub(super) use status::{Change, is_proved, promoted};
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +32,7 @@ use serde_json::json;
 use super::{Context, Done, Format};
 use crate::{
     model::Diagnostic,
-    rules::{Judged, RuleSample, RuleSet, Status, sarif},
+    rules::{Judged, RuleSample, RuleSet, RuleSource, Status, sarif},
 };
 
 /// Arguments of `rules`.
@@ -57,6 +64,14 @@ enum What {
     Backtest(backtest::Args),
     /// Compare two sets of rules on the same listings: what the newer finds more and less.
     Diff(diff::Args),
+    /// Set a rule live whose very version was tried.
+    Promote(status::Args),
+    /// Send a rule to shadow: what it finds is counted, never queued.
+    Shadow(status::Args),
+    /// Retire a rule: it finds nothing any more and is kept for the record.
+    Retire(status::Args),
+    /// Bring the archive of the store's listings up to date, which trials read; say what it holds.
+    Archive(archive::Args),
     /// What rules in shadow have found, and what reviewers say of active ones.
     Stats(stats::Args),
     /// Put the files into their one form; comments stay.
@@ -90,6 +105,10 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         What::Fix(args) => fix::run(args, today, context),
         What::Backtest(args) => backtest::run(args, today, context),
         What::Diff(args) => diff::run(args, today, context),
+        What::Archive(args) => archive::run(args, context),
+        What::Promote(args) => status::run(args, Status::Active, today, context),
+        What::Shadow(args) => status::run(args, Status::Shadow, today, context),
+        What::Retire(args) => status::run(args, Status::Retired, today, context),
         What::Stats(args) => stats::run(args, today, context),
         What::Fmt(args) => fmt::run(args, context),
         What::Schema(args) => schema::run(args, context),
@@ -97,17 +116,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
 }
 
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Draft => "draft",
-        Status::Shadow => "shadow",
-        Status::Active => "active",
-        Status::Retired => "retired",
-    }
-}
-
 /// How often reviewers found a rule right; none where they decided nothing.
-fn judged(judged: Judged) -> Option<String> {
+pub(super) fn told(judged: Judged) -> Option<String> {
     let (share, low, high) = judged.precision()?;
     let (share, low, high) = (100.0 * share, 100.0 * low, 100.0 * high);
     let Judged { confirmed, dismissed } = judged;
@@ -115,7 +125,7 @@ fn judged(judged: Judged) -> Option<String> {
 }
 
 /// A line for a listing in which a rule finds something.
-fn shown(sample: &RuleSample) -> String {
+pub(super) fn shown(sample: &RuleSample) -> String {
     let visible = crate::cli::context::visible;
     let (text, title) = (visible(&sample.text), visible(&sample.title));
     format!("   {:.2} {} “{text}” in {title} [{}]", sample.score, visible(&sample.surface), visible(&sample.listing))
@@ -141,7 +151,19 @@ fn with_set(paths: &[PathBuf], context: &Context, act: impl FnOnce(&RuleSet) -> 
     }
 }
 
-fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
+/// The rules of `paths` that `wanted` names, and no other.
+fn only(paths: &[PathBuf], wanted: &[String]) -> Result<RuleSet, Vec<Diagnostic>> {
+    let folder = Path::new("rules");
+    let mut sources = match paths {
+        [] if folder.is_dir() => RuleSource::read_all(&[folder.to_owned()])?,
+        [] => RuleSource::builtin(),
+        paths => RuleSource::read_all(paths)?,
+    };
+    sources.retain(|source| !source.is_rule() || wanted.iter().any(|wanted| source.name() == wanted));
+    RuleSet::parse(sources)
+}
+
+pub(super) fn show(problems: &[Diagnostic], context: &Context) -> Result<()> {
     if context.format == Format::Sarif {
         return context.data(&serde_json::to_string_pretty(&sarif(problems))?);
     }

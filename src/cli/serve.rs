@@ -1,6 +1,15 @@
 //! `markwarden serve`: the desk and the scheduled crawls, until stopped.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
@@ -9,11 +18,12 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use super::{Context, Done};
 use crate::{
     app::{self, App},
+    archive::{self, ARCHIVE, ArchiveError},
     crawl::{self, Profile, Services, next_run},
     live::{self, Room},
     model::{Account, AccountName, Role},
-    monitor::Monitor,
-    store::{Batch, Write},
+    monitor::{self, Monitor, RulesState},
+    store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
 };
 
@@ -23,6 +33,8 @@ const TICK: Duration = Duration::from_secs(1);
 const LEARN_EVERY: Duration = Duration::from_secs(60);
 /// How often the rules' folder is looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(1);
+/// How often the archive is brought up to the store.
+const ARCHIVE_EVERY: Duration = Duration::from_secs(600);
 /// Runs that may be due at once.
 const MAX_DUE: usize = 1000;
 /// Leases ended in one look.
@@ -101,7 +113,11 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         }
         let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
-        let rereading = tokio::spawn(reread(Arc::clone(&monitor)));
+        let rereading = tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone()));
+        let ending = Arc::new(AtomicBool::new(false));
+        let archiving = app
+            .kept()
+            .map(|store| tokio::spawn(archive(app.config().data.clone(), Arc::clone(store), Arc::clone(&ending))));
         let rooms = listening.map(|listener| tokio::spawn(listen_to_all(listener, rooms, Arc::clone(&monitor))));
         let live_days = app.config().live.retain_days;
         let retiring = tokio::spawn(retire(Arc::clone(&monitor), app.config().data.join(app::EVIDENCE), live_days));
@@ -118,7 +134,12 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         learning.abort();
         rereading.abort();
         retiring.abort();
+        ending.store(true, Ordering::Relaxed);
+        if let Some(archiving) = archiving {
+            archiving.abort();
+        }
         monitor.save_shadow().context("writing what rules in shadow found")?;
+        monitor.save_gate().context("writing what is noted of rules")?;
         Ok(Done::Fine)
     })
 }
@@ -153,6 +174,12 @@ async fn learn(monitor: Arc<Monitor>) {
             Ok(()) => tracing::debug!(decided = monitor.learnt().decided(), "took in what was decided"),
             Err(error) => tracing::warn!(%error, "cannot take in what was decided"),
         }
+        if let Err(error) = monitor.hold_to_floor().await {
+            tracing::warn!(%error, "cannot note that rules are right too seldom");
+        }
+        if let Err(error) = monitor.save_gate() {
+            tracing::warn!(%error, "cannot write what is noted of rules");
+        }
         if let Err(error) = monitor.save_shadow() {
             tracing::warn!(%error, "cannot write what rules in shadow found");
         }
@@ -160,22 +187,79 @@ async fn learn(monitor: Arc<Monitor>) {
     }
 }
 
-/// Takes over changed rules, for as long as it is let.
-async fn reread(monitor: Arc<Monitor>) {
+/// Takes what commands handed over into the journal; gives the files that are done with.
+async fn take_handed(data: &Path, store: &dyn Store) -> Vec<PathBuf> {
+    let mut done = Vec::new();
+    let waiting = monitor::waiting(data).unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot look for what commands handed over");
+        Vec::new()
+    });
+    for (file, handed) in waiting {
+        match handed {
+            Ok(handed) => match store.apply(handed.batch()).await {
+                Ok(_) => done.push(file),
+                Err(error) => tracing::warn!(%error, "cannot note what a command handed over"),
+            },
+            Err(reason) => {
+                tracing::warn!(file = %file.display(), reason, "what was handed over is refused");
+                drop(fs::rename(&file, file.with_extension("refused")));
+            }
+        }
+    }
+    done
+}
+
+/// Keeps the archive of the listings up to the store, for commands that try rules while this runs.
+async fn archive(data: PathBuf, store: Arc<SledStore>, stop: Arc<AtomicBool>) {
+    loop {
+        let (folder, store, stop) = (data.join(ARCHIVE), Arc::clone(&store), Arc::clone(&stop));
+        // One thread: nobody waits for it, and crawls and reviewers want the others.
+        match tokio::task::spawn_blocking(move || archive::refresh(&folder, &store, 1, &stop, &|_| {})).await {
+            Ok(Ok(archive)) => {
+                tracing::debug!(listings = archive.manifest().listings, "the archive is up to the store")
+            }
+            Ok(Err(ArchiveError::Stopped)) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "cannot bring the archive up to the store"),
+            Err(error) => tracing::error!(%error, "bringing the archive up to the store broke off"),
+        }
+        tokio::time::sleep(ARCHIVE_EVERY).await;
+    }
+}
+
+/// Tells the owners of rules that are only counted.
+fn tell(state: &RulesState) {
+    for held in &state.held {
+        let [_, words] = held.told();
+        tracing::warn!(rule = held.rule, version = held.version, owner = held.owner, "{words}");
+    }
+}
+
+/// Takes over changed rules and what is noted of them, for as long as it is let.
+async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf) {
+    monitor.rules_state().iter().for_each(tell);
     loop {
         tokio::time::sleep(REREAD_EVERY).await;
+        let done = take_handed(&data, &*store).await;
+        if let Err(error) = monitor.follow_rules().await {
+            tracing::warn!(%error, "cannot take in what is noted of rules");
+        }
+        // They go once a command finds it said elsewhere; what is noted twice says the same.
+        done.iter().for_each(|file| drop(fs::remove_file(file)));
         let asked = Arc::clone(&monitor);
         // Reading and testing hundreds of rules takes a while, which no request should wait for.
         match tokio::task::spawn_blocking(move || asked.reload_rules()).await {
             Ok(None) => {}
-            Ok(Some(state)) => match state.refused {
+            Ok(Some(state)) => match &state.refused {
                 Some(refused) => {
                     tracing::warn!(
                         reasons = refused.reasons.join("\n"),
                         "changed rules are refused; the old ones stay"
                     );
                 }
-                None => tracing::info!(hash = state.hash, active = state.active, "changed rules are in use"),
+                None => {
+                    tracing::info!(hash = state.hash, active = state.active, "changed rules are in use");
+                    tell(&state);
+                }
             },
             Err(error) => tracing::error!(%error, "reading the rules broke off"),
         }

@@ -234,6 +234,8 @@ mod tests {
             start: 0,
             end: 1,
             text: "栖".into(),
+            version: None,
+            campaign: None,
             continues: Vec::new(),
             moment: None,
             word: String::new(),

@@ -320,6 +320,8 @@ impl Speech {
         Some(Finding {
             kind: FindingKind::Rule,
             reference: check.id.clone(),
+            version: None,
+            campaign: None,
             family: check.family.clone(),
             surface: first.surface,
             start: first.start,

@@ -86,6 +86,8 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
         start: span.chars.start,
         end: span.chars.end,
         text,
+        version: None,
+        campaign: None,
         continues: Vec::new(),
         moment: None,
         word: occurrence.spelling.text.clone(),

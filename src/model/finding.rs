@@ -175,6 +175,12 @@ pub struct Finding {
     /// The mark's or the rule's id.
     #[serde(rename = "ref")]
     pub reference: String,
+    /// The rule's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The campaign it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
     /// The holder, or the rule's family: what a hit gathers.
     pub family: String,
     /// Path of the surface, such as `title` or `attributes.品牌`.

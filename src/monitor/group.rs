@@ -84,6 +84,8 @@ pub(in crate::monitor) mod tests {
             start: 0,
             end: 1,
             text: "云".into(),
+            version: None,
+            campaign: None,
             continues: Vec::new(),
             moment: None,
             word: "云".into(),

@@ -8,7 +8,7 @@
 //! Only the newest decision on each hit counts, so what is learnt follows from the journal up to the sequence it names,
 //! however it was read: all of it, or the hits that are decided and the changes since.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     model::{Finding, Hit, HitId, HitState, Step, Verdict},
@@ -41,6 +41,8 @@ pub struct Learnt {
     seq: u64,
     ways: BTreeMap<String, Tally>,
     marks: BTreeMap<(String, String), Tally>,
+    /// Hits of each rule and version: confirmed, dismissed.
+    rules: BTreeMap<(String, u32), (u64, u64)>,
     /// How each decided hit is counted.
     counted: HashMap<HitId, Verdict>,
 }
@@ -76,7 +78,7 @@ impl Learnt {
                 changes => changes?,
             };
             let Some(last) = changes.last().map(|change| change.seq) else { return Ok(()) };
-            for (id, verdict) in changes.iter().filter_map(decision) {
+            for (id, verdict) in changes.iter().filter_map(Change::decided) {
                 if let Some(hit) = store.hit(id).await? {
                     self.count(&hit, verdict);
                 }
@@ -107,6 +109,21 @@ impl Learnt {
             Verdict::Reopen => self.counted.remove(&hit.id),
             verdict => self.counted.insert(hit.id, verdict),
         };
+        let rules: BTreeSet<(&str, u32)> =
+            hit.what.findings.iter().filter_map(|finding| Some((&*finding.reference, finding.version?))).collect();
+        for (rule, version) in rules {
+            let (confirmed, dismissed) = self.rules.entry((rule.to_owned(), version)).or_default();
+            match before {
+                Some(Verdict::Confirm) => *confirmed = confirmed.saturating_sub(1),
+                Some(Verdict::Dismiss) => *dismissed = dismissed.saturating_sub(1),
+                Some(Verdict::Reopen) | None => {}
+            }
+            match verdict {
+                Verdict::Confirm => *confirmed += 1,
+                Verdict::Dismiss => *dismissed += 1,
+                Verdict::Reopen => {}
+            }
+        }
         for (verdict, by) in [(before, -1.0), (Some(verdict), 1.0)] {
             for finding in &hit.what.findings {
                 let way = way(finding);
@@ -114,6 +131,11 @@ impl Learnt {
                 self.marks.entry((finding.reference.clone(), way)).or_default().add(verdict, by, finding.score);
             }
         }
+    }
+
+    /// How many hits of a rule in a version were confirmed and dismissed.
+    pub fn of_rule(&self, rule: &str, version: u32) -> (u64, u64) {
+        self.rules.get(&(rule.to_owned(), version)).copied().unwrap_or_default()
     }
 
     /// The chance that `finding` is right, as far as decisions tell: its score where there are none.
@@ -194,14 +216,6 @@ fn chance_of(log_odds: f64) -> f64 {
 fn way(finding: &Finding) -> String {
     let names: Vec<String> = finding.channels.iter().map(ToString::to_string).collect();
     if names.is_empty() { "plain".to_owned() } else { names.join("+") }
-}
-
-/// The hit that a change decides, and how.
-fn decision(change: &Change) -> Option<(HitId, Verdict)> {
-    let event = change.what.get("completed").or_else(|| change.what.get("reopened"))?;
-    let hit = event.get("hit")?.as_u64()?;
-    let verdict = serde_json::from_value(event.get("decision")?.get("verdict")?.clone()).ok()?;
-    Some((HitId(hit), verdict))
 }
 
 #[cfg(test)]

@@ -10,11 +10,13 @@ use std::{
     time::SystemTime,
 };
 
-use jiff::civil::Date;
+use jiff::{civil::Date, tz::TimeZone};
 use serde::Serialize;
 
+use super::{Gate, Held};
 use crate::{
-    model::Timestamp,
+    campaign::Campaigns,
+    model::{Diagnostic, Timestamp},
     rules::{RuleSet, Status},
 };
 
@@ -33,8 +35,13 @@ pub struct RulesState {
     pub active: usize,
     /// How many are only counted.
     pub shadow: usize,
+    /// How many campaigns run today.
+    pub campaigns: usize,
     /// Since when the set is in use.
     pub since: Timestamp,
+    /// Active rules that are only counted, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
     /// The newest change, when it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
@@ -54,8 +61,8 @@ pub struct Refused {
 pub(super) enum Look {
     /// Nothing has changed.
     Same,
-    /// A new set, whose tests hold.
-    New(Arc<RuleSet>),
+    /// A new set, whose tests hold, and the campaigns beside it.
+    New(Arc<RuleSet>, Arc<Campaigns>),
     /// A change that has mistakes or whose tests fail.
     Refused,
 }
@@ -69,13 +76,20 @@ pub(super) struct Rulebook {
     folder: PathBuf,
     seen: Mutex<Seen>,
     state: Mutex<RulesState>,
+    campaigns: Mutex<Arc<Campaigns>>,
 }
 
 impl Rulebook {
-    /// Rules of `folder`, of which `rules` are in use.
-    pub fn new(folder: PathBuf, rules: &RuleSet, now: Timestamp) -> Self {
+    /// Rules of `folder`, of which `rules` are in use, those that are `held` in shadow.
+    pub fn new(
+        folder: PathBuf,
+        (rules, campaigns): (&RuleSet, Arc<Campaigns>),
+        held: Vec<Held>,
+        now: Timestamp,
+    ) -> Self {
         let seen = Mutex::new(look(&folder));
-        Self { folder, seen, state: Mutex::new(state(rules, now)) }
+        let state = Mutex::new(state(rules, &campaigns, held, now));
+        Self { folder, seen, state, campaigns: Mutex::new(campaigns) }
     }
 
     /// What is in use.
@@ -83,11 +97,12 @@ impl Rulebook {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks whether a file has changed, and if so reads all of them and runs their tests as on `day`.
-    pub fn look(&self, day: Date, now: Timestamp) -> Look {
+    /// Looks whether a file has changed or `gate` has news, and if so reads all of them, runs their tests as on `day`, and
+    /// asks the gate which may go live.
+    pub fn look(&self, day: Date, now: Timestamp, gate: Option<&Gate>) -> Look {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let there = look(&self.folder);
-        if *seen == there {
+        if *seen == there && !gate.is_some_and(Gate::has_news) {
             return Look::Same;
         }
         let read = if self.folder.is_dir() { RuleSet::read_folder(&self.folder) } else { RuleSet::builtin() };
@@ -102,17 +117,26 @@ impl Rulebook {
                 .collect();
             if failed.is_empty() { Ok(rules) } else { Err(failed) }
         });
+        let told = |mistakes: Vec<Diagnostic>| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let verdict = verdict.and_then(|rules| {
+            let campaigns = Campaigns::read_folder(&self.folder).map_err(told)?;
+            let strangers = campaigns.strangers(&rules);
+            if strangers.is_empty() { Ok((rules, campaigns)) } else { Err(strangers) }
+        });
+        let mut campaigns_in_use = self.campaigns.lock().unwrap_or_else(PoisonError::into_inner);
         // What was read may be newer than what was looked at; then the next look reads it once more.
         *seen = there;
         let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match verdict {
-            Ok(rules) if rules.hash() == known.hash => {
-                known.refused = None;
-                Look::Same
-            }
-            Ok(rules) => {
-                *known = state(&rules, now);
-                Look::New(Arc::new(rules))
+            Ok((mut rules, campaigns)) => {
+                let held = gate.map(|gate| gate.hold(&mut rules)).unwrap_or_default();
+                if rules.hash() == known.hash && held == known.held && campaigns == **campaigns_in_use {
+                    known.refused = None;
+                    return Look::Same;
+                }
+                *campaigns_in_use = Arc::new(campaigns);
+                *known = state(&rules, &campaigns_in_use, held, now);
+                Look::New(Arc::new(rules), Arc::clone(&campaigns_in_use))
             }
             Err(mut reasons) => {
                 let more = reasons.len().saturating_sub(MAX_REASONS);
@@ -127,13 +151,16 @@ impl Rulebook {
     }
 }
 
-fn state(rules: &RuleSet, now: Timestamp) -> RulesState {
+fn state(rules: &RuleSet, campaigns: &Campaigns, held: Vec<Held>, now: Timestamp) -> RulesState {
+    let today = now.to_zoned(TimeZone::UTC).date();
     let count = |status| rules.rules().iter().filter(|rule| rule.status == status).count();
     RulesState {
         hash: rules.hash().to_owned(),
         active: count(Status::Active),
         shadow: count(Status::Shadow),
+        campaigns: campaigns.all().iter().filter(|campaign| campaign.runs_on(today)).count(),
         since: now,
+        held,
         refused: None,
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aho_corasick::AhoCorasick;
 
-use crate::text::Folded;
+use crate::text::{Folded, fold};
 
 use super::evaluate::Hit;
 
@@ -77,6 +77,17 @@ impl Atoms {
             }
         }
         hits
+    }
+
+    /// The folded words of a rule, by clause and side.
+    pub fn of_rule(&self, rule: usize) -> BTreeMap<(usize, u8), Vec<String>> {
+        let mut words: BTreeMap<(usize, u8), Vec<String>> = BTreeMap::new();
+        for (written, uses) in self.written.iter().zip(&self.uses) {
+            for of in uses.iter().filter(|of| of.rule == rule) {
+                words.entry((of.clause, of.side)).or_default().push(fold(written));
+            }
+        }
+        words
     }
 
     /// A word as its rule writes it.

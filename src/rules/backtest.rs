@@ -134,6 +134,11 @@ impl<'a> Backtest<'a> {
         }
     }
 
+    /// Counts listings in which nothing can be found.
+    pub fn skip(&mut self, listings: u64) {
+        self.listings += listings;
+    }
+
     /// Takes in what another looked at.
     pub fn merge(&mut self, other: Self) {
         self.listings += other.listings;
@@ -230,6 +235,11 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// Counts listings in which nothing can be found.
+    pub fn skip(&mut self, listings: u64) {
+        self.listings += listings;
+    }
+
     /// Takes in what another looked at.
     pub fn merge(&mut self, other: Self) {
         self.listings += other.listings;
@@ -296,7 +306,7 @@ fn wanted(rule: &Rule, names: Option<&[String]>) -> bool {
 }
 
 /// By rule: the findings that stand, and how many are set aside.
-fn standing(
+pub(super) fn standing(
     set: &RuleSet,
     listing: &Listing,
     surfaces: &[FoldedSurface<'_>],

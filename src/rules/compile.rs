@@ -132,6 +132,7 @@ impl One<'_, '_> {
             path: self.source.path.clone(),
             cites,
             gate: file.gate.as_ref().map(|gate| gate.as_ref().into()),
+            quality: file.quality.as_ref().map(Into::into).unwrap_or_default(),
             sectors,
             fields: file.matching.as_ref().fields.clone(),
             skip_attributes,

@@ -6,6 +6,9 @@ use toml_edit::Value;
 
 use super::{format::format, statutes::Statutes};
 
+/// Words that sentences are made from.
+const SPELLED: usize = 10;
+
 /// What a draft is made of.
 #[derive(Debug, Clone, Default)]
 pub struct Draft {
@@ -62,6 +65,28 @@ skip_attributes = ["@labels"]
 "#;
 
 impl Draft {
+    /// Titles made from `words` that a draft must hit, plain and disguised, and that it must miss because they turn against
+    /// what they name. They show that the words and the usual exceptions work; real near misses teach more.
+    pub fn sentences(words: &[String]) -> (Vec<String>, Vec<String>) {
+        let (mut hits, mut misses) = (Vec::new(), Vec::new());
+        for word in words.iter().take(SPELLED) {
+            hits.push(format!("{word} 现货"));
+            let characters: Vec<String> = word.chars().map(String::from).collect();
+            // Letters that are parted spell single letters, not the word.
+            if characters.len() > 1 && !word.chars().any(|c| c.is_ascii()) {
+                hits.push(format!("{} 特惠", characters.join("·")));
+                hits.push(format!("{} 限量", characters.join("\u{200b}")));
+            }
+            misses.push(format!("拒绝{word}，从我做起"));
+            misses.push(format!("谨防{word}骗局"));
+        }
+        if let Some(word) = words.first() {
+            hits.extend(["可预订", "包邮到家", "新到一批"].map(|end| format!("{word} {end}")));
+            misses.extend(["抵制", "举报", "本店不售"].map(|turn| format!("{turn}{word}")));
+        }
+        (hits, misses)
+    }
+
     /// The draft as a file. Its note is what the first article it cites says.
     pub fn write(&self, statutes: &Statutes) -> String {
         let first = self.cites.iter().flat_map(|name| statutes.cited(name)).next();

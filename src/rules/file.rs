@@ -84,8 +84,8 @@ pub(super) struct RuleFile {
     #[serde(default)]
     pub gate: Option<Spanned<GateFile>>,
     pub review: Spanned<ReviewFile>,
-    #[serde(default, rename = "quality")]
-    pub _quality: Option<QualityFile>,
+    #[serde(default)]
+    pub quality: Option<QualityFile>,
     #[serde(default)]
     pub test: Vec<Spanned<TestFile>>,
 }
@@ -252,16 +252,16 @@ pub(super) struct ReviewFile {
     pub guidance: Option<Spanned<Bilingual>>,
 }
 
-/// Read so that it may stand in a file; the review room acts on it.
+/// What a rule must reach; `monitor` holds it to that.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QualityFile {
-    #[serde(default, rename = "min_precision")]
-    pub _min_precision: Option<f64>,
+    #[serde(default)]
+    pub min_precision: Option<f64>,
     #[serde(default, rename = "max_hits_per_day")]
     pub _max_hits_per_day: Option<u64>,
-    #[serde(default, rename = "min_decisions")]
-    pub _min_decisions: Option<u64>,
+    #[serde(default)]
+    pub min_decisions: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -109,6 +109,8 @@ impl Place<'_> {
             start: span.chars.start,
             end: span.chars.end,
             text,
+            version: Some(rule.version),
+            campaign: None,
             continues: Vec::new(),
             moment: None,
             word,

@@ -41,8 +41,31 @@ impl RuleSource {
         name.rsplit_once('.').map_or(name, |(stem, _)| stem)
     }
 
+    /// Its name without folder and ending: a rule's id.
+    pub fn name(&self) -> &str {
+        self.stem()
+    }
+
+    /// The files of a folder of campaigns.
+    ///
+    /// # Errors
+    /// What cannot be read, or is larger than a bound.
+    pub fn read_campaigns(folder: &Path) -> Result<Vec<Self>, Vec<Diagnostic>> {
+        let mut files = listed(folder, "toml")?;
+        files.sort();
+        files.iter().map(|file| read(file, MAX_RULE_BYTES)).collect()
+    }
+
+    /// The rules built into the program, with their record of versions.
+    pub fn builtin() -> Vec<Self> {
+        let mut files = builtin_files("");
+        files.retain(Self::is_rule);
+        files.extend(builtin_files(LOCK_FILE));
+        files
+    }
+
     /// Whether it stands in `lists/`.
-    pub(super) fn is_list(&self) -> bool {
+    pub fn is_list(&self) -> bool {
         self.path.rsplit(['/', '\\']).nth(1) == Some("lists")
     }
 
@@ -150,10 +173,7 @@ impl RuleSet {
     /// # Errors
     /// Never, unless a broken rule was built in; the tests of the project see to that.
     pub fn builtin() -> Result<Self, Vec<Diagnostic>> {
-        let mut files = builtin_files("");
-        files.retain(RuleSource::is_rule);
-        files.extend(builtin_files(LOCK_FILE));
-        Self::parse(files)
+        Self::parse(RuleSource::builtin())
     }
 
     /// Reads the rules of a folder, with its `lists/`.
@@ -171,6 +191,11 @@ impl RuleSet {
     pub fn read(paths: &[PathBuf]) -> Result<Self, Vec<Diagnostic>> {
         RuleSource::read_all(paths).and_then(Self::parse)
     }
+}
+
+/// The record of versions built into the program.
+pub(super) fn builtin_lock() -> Option<RuleSource> {
+    builtin_files(LOCK_FILE).pop()
 }
 
 /// The built-in files whose name in the folder begins with `start`, papers left out.

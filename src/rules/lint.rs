@@ -21,7 +21,7 @@ use super::{
 };
 
 pub use version::lock;
-pub(super) use version::versions;
+pub(super) use version::{logic, recorded, versions};
 
 /// Days before an article lapses at which its rule's owner is warned.
 const LAPSE_WARNING_DAYS: i32 = 90;

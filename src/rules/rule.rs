@@ -14,6 +14,7 @@ use super::{
     expression::Expression,
     file::{Bilingual, Edges, Expectation, GateFile, Order, RegexText, RuleKind, Status, Stop},
     guard::Guard,
+    life::Quality,
     statutes::{self, Article},
 };
 
@@ -50,6 +51,8 @@ pub struct Rule {
     pub path: String,
     /// What a gate asks; only a gate has one.
     pub gate: Option<Gate>,
+    /// What reviewers must find it to be.
+    pub quality: Quality,
     pub(super) cites: Vec<Cite>,
     pub(super) sectors: SectorGate,
     pub(super) fields: Vec<SurfaceKind>,

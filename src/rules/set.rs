@@ -115,9 +115,21 @@ impl RuleSet {
         self.rules.iter().find(|rule| rule.id == id)
     }
 
+    /// Puts the active rules that `held` names into shadow.
+    pub fn hold(&mut self, held: impl Fn(&str) -> bool) {
+        for rule in self.rules.iter_mut().filter(|rule| rule.status == Status::Active && held(&rule.id)) {
+            rule.status = Status::Shadow;
+        }
+    }
+
     /// SHA-256 (hex) of everything that decides what the set finds.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// The folded words of the rule with this number, by clause and side.
+    pub(super) fn words_of(&self, rule: usize) -> BTreeMap<(usize, u8), Vec<String>> {
+        self.atoms.as_ref().map(|atoms| atoms.of_rule(rule)).unwrap_or_default()
     }
 
     pub(super) fn source(&self, path: &str) -> Option<&RuleSource> {
@@ -202,6 +214,10 @@ impl RuleSet {
                 act(Work { rule, surface, fit, facts, hits: of_rule, outcome });
             }
         }
+    }
+
+    pub(super) fn has_sector(&self, sector: &str) -> bool {
+        self.sectors.knows(sector)
     }
 
     /// The sectors `listing` is in, as rules see it.

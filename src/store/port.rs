@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, Mark, MarkId, NewHit,
-    Severity, Timestamp,
+    Severity, Timestamp, Verdict,
 };
 
 /// The store's operations. See the module for what all of them promise.
@@ -468,4 +468,14 @@ pub struct Change {
     pub actor: String,
     /// What, as the journal holds it.
     pub what: serde_json::Value,
+}
+
+impl Change {
+    /// The hit that it decides or opens again, and how.
+    pub fn decided(&self) -> Option<(HitId, Verdict)> {
+        let event = self.what.get("completed").or_else(|| self.what.get("reopened"))?;
+        let hit = event.get("hit")?.as_u64()?;
+        let verdict = serde_json::from_value(event.get("decision")?.get("verdict")?.clone()).ok()?;
+        Some((HitId(hit), verdict))
+    }
 }

@@ -72,7 +72,10 @@ pub(super) async fn ready(State(desk): State<Desk>) -> Result<Json<serde_json::V
     let counts = desk.inner.store.counts().await?;
     let rules = desk.inner.monitor.as_ref().and_then(|monitor| monitor.rules_state()).map(|state| {
         let refused = state.refused.map(|refused| refused.at);
-        json!({"hash": state.hash, "active": state.active, "shadow": state.shadow, "since": state.since, "refused_at": refused})
+        json!({
+            "hash": state.hash, "active": state.active, "shadow": state.shadow, "campaigns": state.campaigns,
+            "since": state.since, "held": state.held, "refused_at": refused,
+        })
     });
     Ok(Json(json!({"store": {"seq": counts.seq}, "rules": rules})))
 }

@@ -15,7 +15,7 @@ use super::{
     query::Query,
     spans::{self, Piece, Run, severity_code},
     visit::Visit,
-    words::Words,
+    words::{Language, Words},
 };
 use crate::{
     model::{AccountName, Channel, Finding, HitState, Listing, Severity, Timestamp},
@@ -24,6 +24,8 @@ use crate::{
 
 /// Rows of one page.
 const ROWS: usize = 50;
+/// Rules held in shadow that are told one by one.
+const HELD: usize = 5;
 /// Longest title of a row, in characters.
 const TITLE_CHARS: usize = 160;
 
@@ -42,6 +44,8 @@ struct QueuePage {
     severities: Vec<SeverityChoice>,
     filtered: bool,
     refused: Option<String>,
+    /// Rules that are only counted, and why: for their owners.
+    held: Vec<String>,
     rows: Vec<Row>,
     empty_title: String,
     empty_words: String,
@@ -105,6 +109,7 @@ pub(super) async fn page(
         severities: severities(&query, words),
         filtered: query.narrows(),
         refused: None,
+        held: held(&desk, words),
         rows,
         empty_title,
         empty_words,
@@ -116,6 +121,18 @@ pub(super) async fn page(
         f: Frame::new(&visit, if state == HitState::Open { "queue" } else { "decided" }),
     };
     Ok(Html(page.render()?))
+}
+
+/// A sentence for each active rule that is held in shadow; beyond a few, how many more.
+fn held(desk: &Desk, words: Words) -> Vec<String> {
+    let state = desk.inner.monitor.as_ref().and_then(|monitor| monitor.rules_state());
+    let held = state.map(|state| state.held).unwrap_or_default();
+    let told = held.iter().take(HELD).map(|held| {
+        let [zh, en] = held.told();
+        if words.0 == Language::Chinese { zh } else { en }
+    });
+    let more = held.len().saturating_sub(HELD) as u64;
+    told.chain((more > 0).then(|| words.count("rules-held-more", more))).collect()
 }
 
 /// `path` with the non-empty parts of a query.

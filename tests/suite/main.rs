@@ -1,7 +1,9 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod archive;
 mod bundle_mutations;
+mod campaign;
 mod cli;
 mod crawl_coverage;
 mod crawl_guards;
@@ -28,6 +30,7 @@ mod rules;
 mod rules_archive;
 mod rules_diagnostics;
 mod rules_language;
+mod rules_life;
 mod rules_statutes;
 mod serve;
 mod shop;

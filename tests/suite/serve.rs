@@ -126,6 +126,8 @@ fn changed_rules_are_taken_over_when_their_tests_hold_and_refused_otherwise() {
     let file = rules.join("test.word.toml");
     let good = include_str!("../../fixtures/rules/test.word.toml");
     std::fs::write(&file, good).unwrap();
+    // The rules of a first start are trusted where the record of versions has them.
+    assert!(markwarden(place.path()).args(["rules", "lock"]).output().unwrap().status.success());
     let mut server = markwarden(place.path())
         .args(["serve", "--no-crawl", "--listen", "127.0.0.1:0"])
         .stderr(Stdio::piped())

@@ -74,6 +74,8 @@ pub fn new_hit(n: u32) -> NewHit {
         start: 0,
         end: 2,
         text: "云雀".into(),
+        version: None,
+        campaign: None,
         continues: Vec::new(),
         moment: None,
         word: "云雀".into(),

@@ -63,6 +63,8 @@ fn new_hit(key: &str, long: bool) -> NewHit {
         start: 0,
         end: 2,
         text: "云雀".into(),
+        version: None,
+        campaign: None,
         continues: Vec::new(),
         moment: None,
         word: "云雀".into(),

@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use jiff::civil::Date;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::{
     Context, Done,
-    archive::{self, Look, Source, Verdicts},
-    with_set,
+    listings::{self, Look, Source},
+    only, with_set,
 };
 use crate::{
-    app::App,
-    cli::context::visible,
+    archive::Verdicts,
+    cli::notes::Notes,
     model::Listing,
-    rules::{Backtest, RuleReport, RuleSet},
-    store::{Batch, Write},
+    monitor::{self, BACKTEST},
+    rules::{Backtest, Edition, RuleReport, RuleSet},
+    store::Write,
 };
 
 /// Seconds that a reviewer needs for a hit, unless told otherwise.
@@ -30,7 +31,9 @@ const SECONDS_A_HIT: f64 = 30.0;
     Examples:\n  \
     markwarden rules backtest ad.absolute --samples 10\n  \
     markwarden rules backtest --listings listings.jsonl --format json\n  \
-    markwarden rules backtest ad.absolute --record      notes the result in the journal"
+    markwarden rules backtest ad.absolute --record      notes the result in the journal\n\n\
+    The store's listings are read from an archive that is made the first time and kept up after that. Ctrl-C ends the\n\
+    trial and shows what was looked at so far (exit code 130); a partial trial lets no rule go live."
 )]
 pub struct Args {
     /// The rules to try, by id.
@@ -54,7 +57,11 @@ pub struct Args {
 
 impl Look for Backtest<'_> {
     fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Backtest::see(self, listing, on, |rule| verdicts.of(&listing.id, rule));
+        Backtest::see(self, listing, on, |rule| verdicts.of(listing, rule));
+    }
+
+    fn skip(&mut self, listings: u64) {
+        Backtest::skip(self, listings);
     }
 
     fn merge(&mut self, other: Self) {
@@ -71,22 +78,58 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         if let Some(unknown) = args.wanted.iter().find(|wanted| set.rule(wanted).is_none()) {
             bail!("there is no rule `{unknown}`: `markwarden rules list` shows them");
         }
-        let wanted = (!args.wanted.is_empty()).then(|| args.wanted.clone());
-        let tried = archive::look(&args.source, context, today, || Backtest::new(set, wanted.clone(), args.samples))?;
-        let listings = tried.listings();
-        let reports = tried.finish();
+        let (paths, wanted, source) = (&args.rules, &args.wanted, &args.source);
+        let trial = Trial { paths, set, wanted, source, samples: args.samples };
+        let Tried { reports, listings, done } = trial.run(today, context)?;
         if args.record {
-            record(&args, set, listings, &reports, context)?;
+            let partial = done == Done::Stopped;
+            let noted: Vec<Write> = reports.iter().filter_map(|report| noted(report, set, listings, partial)).collect();
+            Notes::open(&context.settings()?, args.source.data())?.note("", noted, context)?;
         }
         for report in &reports {
-            show(report, listings, args.seconds, context)?;
+            show(report, listings, (args.seconds, done == Done::Stopped), context)?;
         }
         context.say(&format!("{listings} listings, {} rules", reports.len()));
-        Ok(Done::Fine)
+        Ok(done)
     })
 }
 
-fn show(report: &RuleReport, listings: u64, seconds: f64, context: &Context) -> Result<()> {
+/// What a trial came to.
+pub struct Tried {
+    pub reports: Vec<RuleReport>,
+    /// Listings that were looked at.
+    pub listings: u64,
+    pub done: Done,
+}
+
+/// What to try, and how.
+pub struct Trial<'a> {
+    /// Where the rules come from.
+    pub paths: &'a [PathBuf],
+    /// All rules there.
+    pub set: &'a RuleSet,
+    /// Those to try, by id; all that are not retired where empty.
+    pub wanted: &'a [String],
+    pub source: &'a Source,
+    pub samples: usize,
+}
+
+impl Trial<'_> {
+    /// Tries the rules; few of them are compiled by themselves and shown only listings that have their words.
+    pub fn run(&self, today: Date, context: &Context) -> Result<Tried> {
+        let few = if self.wanted.is_empty() { None } else { only(self.paths, self.wanted).ok() };
+        let set = few.as_ref().unwrap_or(self.set);
+        let wanted = (!self.wanted.is_empty()).then(|| self.wanted.to_vec());
+        let needles = few.as_ref().and_then(|few| few.needles(|_| true));
+        let make = || Backtest::new(set, wanted.clone(), self.samples);
+        let looked = listings::look(self.source, context, today, needles.as_ref(), make)?;
+        let listings = looked.look.listings();
+        let done = looked.tell(listings, context);
+        Ok(Tried { reports: looked.look.finish(), listings, done })
+    }
+}
+
+fn show(report: &RuleReport, listings: u64, (seconds, partial): (f64, bool), context: &Context) -> Result<()> {
     let share = report.listings as f64 / listings.max(1) as f64;
     let hours = report.listings as f64 * seconds / 3600.0;
     let precision = report.judged.precision();
@@ -94,6 +137,7 @@ fn show(report: &RuleReport, listings: u64, seconds: f64, context: &Context) -> 
         let mut value = serde_json::to_value(report)?;
         if let Some(object) = value.as_object_mut() {
             object.insert("of".into(), listings.into());
+            object.insert("partial".into(), partial.into());
             object.insert("share".into(), share.into());
             object.insert("review_hours".into(), hours.into());
             let precision = precision.map(|(share, low, high)| json!({"share": share, "low": low, "high": high}));
@@ -101,12 +145,12 @@ fn show(report: &RuleReport, listings: u64, seconds: f64, context: &Context) -> 
         }
         return context.data(&value.to_string());
     }
-    let judged = super::judged(report.judged).unwrap_or_else(|| "none of them decided".to_owned());
+    let judged = super::told(report.judged).unwrap_or_else(|| "none of them decided".to_owned());
     context.data(&format!(
         "{:28} v{} {:8} {:>7} listings ({:.2} %), {} findings, {} set aside; {judged}; {hours:.1} h of review",
         report.rule,
         report.version,
-        super::status(report.status),
+        report.status.word(),
         report.listings,
         100.0 * share,
         report.findings,
@@ -118,21 +162,13 @@ fn show(report: &RuleReport, listings: u64, seconds: f64, context: &Context) -> 
     Ok(())
 }
 
-/// Notes each rule's result with the hash of the set it was made with.
-fn record(args: &Args, set: &RuleSet, listings: u64, reports: &[RuleReport], context: &Context) -> Result<()> {
-    let app = App::open(context.settings()?, args.source.data())?;
-    let writes = reports
-        .iter()
-        .map(|report| {
-            let details = json!({
-                "rule": visible(&report.rule), "version": report.version, "set": set.hash(), "of": listings,
-                "listings": report.listings, "findings": report.findings, "set_aside": report.set_aside,
-                "confirmed": report.judged.confirmed, "dismissed": report.judged.dismissed,
-            });
-            let details: Map<String, Value> = details.as_object().cloned().unwrap_or_default();
-            Write::Note { what: "rules.backtest".into(), details }
-        })
-        .collect();
-    app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
-    Ok(())
+/// A rule's result as it is noted: with the very state of the rule, and the hash of the set it stands in.
+pub fn noted(report: &RuleReport, set: &RuleSet, listings: u64, partial: bool) -> Option<Write> {
+    let Edition { version, logic } = set.edition(&report.rule)?;
+    let details = json!({
+        "rule": report.rule, "version": version, "logic": logic, "set": set.hash(), "of": listings, "partial": partial,
+        "listings": report.listings, "findings": report.findings, "set_aside": report.set_aside,
+        "confirmed": report.judged.confirmed, "dismissed": report.judged.dismissed,
+    });
+    Some(monitor::note(BACKTEST, details))
 }

@@ -5,8 +5,16 @@ use std::path::PathBuf;
 use anyhow::Result;
 use jiff::civil::Date;
 
-use super::{Context, Done, read, show};
-use crate::model::Diagnostic;
+use super::{
+    Context, Done,
+    listings::{Look, Source, look},
+    read, show, with_set,
+};
+use crate::{
+    archive::Verdicts,
+    model::{Diagnostic, Listing},
+    rules::Survey,
+};
 
 /// Arguments of `rules check`.
 #[derive(Debug, clap::Args)]
@@ -14,6 +22,46 @@ pub struct Args {
     /// Rule files or folders of them.
     #[arg(value_name = "DIR|FILE")]
     paths: Vec<PathBuf>,
+    /// Ask the archive of the store's listings too: which rules never hit, hit too much, or say what another says.
+    #[arg(long)]
+    archive: bool,
+    /// The data folder of the archive; the settings' when absent.
+    #[arg(long, value_name = "DIR", requires = "archive")]
+    data: Option<PathBuf>,
+}
+
+impl Look for Survey<'_> {
+    fn see(&mut self, listing: &Listing, on: Date, _: &Verdicts) {
+        Survey::see(self, listing, on);
+    }
+
+    fn skip(&mut self, listings: u64) {
+        Survey::skip(self, listings);
+    }
+
+    fn merge(&mut self, other: Self) {
+        Survey::merge(self, other);
+    }
+}
+
+/// What the archive says of the rules; warnings, which stop nothing.
+fn survey(args: &Args, today: Date, context: &Context) -> Result<Done> {
+    with_set(&args.paths, context, |set| {
+        let looked = look(&Source::of(args.data.clone()), context, today, None, || Survey::new(set))?;
+        let listings = looked.look.listings();
+        let done = looked.tell(listings, context);
+        let remarks = looked.look.finish();
+        for remark in &remarks {
+            if context.json() {
+                context.data(&serde_json::to_string(remark)?)?;
+            } else {
+                let [zh, en] = remark.told();
+                context.data(&format!("{en}\n  {zh}"))?;
+            }
+        }
+        context.say(&format!("{} remarks on {listings} listings", remarks.len()));
+        Ok(done)
+    })
 }
 
 /// Runs the command.
@@ -39,5 +87,5 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         return Ok(Done::Findings);
     }
     context.say(&format!("{rules} rules, no mistakes, {} warnings", problems.len()));
-    Ok(Done::Fine)
+    if args.archive { survey(&args, today, context) } else { Ok(Done::Fine) }
 }

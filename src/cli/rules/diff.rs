@@ -7,10 +7,11 @@ use jiff::civil::Date;
 
 use super::{
     Context, Done,
-    archive::{self, Look, Source, Verdicts},
+    listings::{self, Look, Source},
     with_set,
 };
 use crate::{
+    archive::Verdicts,
     model::Listing,
     rules::{Comparison, RuleChange, Side},
 };
@@ -37,7 +38,11 @@ pub struct Args {
 
 impl Look for Comparison<'_> {
     fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Comparison::see(self, listing, on, |rule| verdicts.of(&listing.id, rule));
+        Comparison::see(self, listing, on, |rule| verdicts.of(listing, rule));
+    }
+
+    fn skip(&mut self, listings: u64) {
+        Comparison::skip(self, listings);
     }
 
     fn merge(&mut self, other: Self) {
@@ -53,16 +58,17 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
     with_set(std::slice::from_ref(&args.before), context, |before| {
         with_set(std::slice::from_ref(&args.after), context, |after| {
             let make = || Comparison::new(before, after, args.samples);
-            let compared = archive::look(&args.source, context, today, make)?;
-            let listings = compared.listings();
-            let changes = compared.finish();
+            let looked = listings::look(&args.source, context, today, None, make)?;
+            let listings = looked.look.listings();
+            let done = looked.tell(listings, context);
+            let changes = looked.look.finish();
             let mut changed = false;
             for change in &changes {
                 changed |= change.gained.listings + change.lost.listings > 0;
                 show(change, context)?;
             }
             context.say(&format!("{listings} listings, {} rules that found something or changed", changes.len()));
-            Ok(if changed { Done::Findings } else { Done::Fine })
+            Ok(if changed && done == Done::Fine { Done::Findings } else { done })
         })
     })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use jiff::{ToSpan, civil::Date};
 use serde::Serialize;
 
-use super::{Context, Done, archive, with_set};
+use super::{Context, Done, listings, with_set};
 use crate::{
     app,
     monitor::{Shadow, ShadowSample},
@@ -49,7 +49,7 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
     let data = args.data.clone().unwrap_or_else(|| config.data.clone());
     let path = data.join(app::SHADOW);
     let shadow = Shadow::open(&path).with_context(|| format!("reading {}", path.display()))?;
-    let judged = archive::judged(&data, &config.store)?;
+    let judged = listings::judged(&data, &config.store)?;
     let from = today.checked_sub(i64::from(args.days).days()).unwrap_or(today);
     with_set(&args.paths, context, |set| {
         for rule in set.rules().iter().filter(|rule| rule.status != Status::Retired) {
@@ -82,12 +82,12 @@ fn show(stats: &Stats<'_>, context: &Context) -> Result<()> {
     if context.json() {
         return context.data(&serde_json::to_string(stats)?);
     }
-    let judged = super::judged(stats.judged).map_or_else(String::new, |judged| format!("; {judged}"));
+    let judged = super::told(stats.judged).map_or_else(String::new, |judged| format!("; {judged}"));
     context.data(&format!(
         "{:28} v{} {:8} in shadow {} listings on {} days{judged}",
         stats.rule,
         stats.version,
-        super::status(stats.status),
+        stats.status.word(),
         stats.shadow_listings,
         stats.shadow_days.len()
     ))?;

@@ -8,19 +8,15 @@ use toml::{Spanned, Table, Value};
 
 use crate::{
     model::{Diagnostic, Fix},
-    rules::{RuleSource, file::Status},
+    rules::{Edition, RuleSource, file::Status},
 };
 
 /// Keys of a rule that decide what it finds and how much that counts; the rest is for people.
 const LOGIC: [&str; 8] = ["family", "kind", "severity", "score", "sectors", "match", "clause", "except"];
 
-/// What a lock file keeps of a rule.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recorded {
-    version: u32,
-    logic: String,
-}
+/// What a lock file keeps of rules.
+#[derive(Debug, Default, Deserialize)]
+struct Recorded(BTreeMap<String, Edition>);
 
 /// The parts of a rule file that matter here; whether the rest is right, others say.
 #[derive(Debug, Deserialize)]
@@ -52,7 +48,7 @@ pub fn lock(rules: &[RuleSource]) -> String {
 
 /// Rules whose logic is not what was recorded under their version.
 pub(in crate::rules) fn versions(rules: &[RuleSource], lock: &RuleSource) -> Vec<Diagnostic> {
-    let recorded: BTreeMap<String, Recorded> = match toml::from_str(&lock.text) {
+    let Recorded(recorded) = match toml::from_str(&lock.text) {
         Ok(recorded) => recorded,
         Err(error) => {
             let help = "`markwarden rules lock` writes it anew";
@@ -68,7 +64,12 @@ pub(in crate::rules) fn versions(rules: &[RuleSource], lock: &RuleSource) -> Vec
         .collect()
 }
 
-fn compare(source: &RuleSource, head: &Head, recorded: Option<&Recorded>) -> Option<Diagnostic> {
+/// What a lock file keeps, by rule; nothing where it cannot be read.
+pub(in crate::rules) fn recorded(lock: &str) -> BTreeMap<String, Edition> {
+    toml::from_str::<Recorded>(lock).unwrap_or_default().0
+}
+
+fn compare(source: &RuleSource, head: &Head, recorded: Option<&Edition>) -> Option<Diagnostic> {
     let at = |span: Range<usize>, code, message: String, help: &str| {
         Diagnostic::error(&source.path, &source.text, span, code, message, help)
     };
@@ -98,7 +99,7 @@ fn head(source: &RuleSource) -> Option<Head> {
 }
 
 /// Sixteen hex digits that change with what the rule finds, not with comments, order or words for people.
-fn logic(text: &str) -> String {
+pub(in crate::rules) fn logic(text: &str) -> String {
     let table: Table = toml::from_str(text).unwrap_or_default();
     let mut plain = String::new();
     for key in LOGIC {

@@ -4,6 +4,7 @@ nav-label = Main
 nav-queue = Queue
 nav-decided = Decided
 nav-help = Keys
+rules-held-more = and { $n } more rules held in shadow
 switch-language = Change the language
 other-language-name = 中文
 theme-light = Use the light look

@@ -4,6 +4,7 @@ nav-label = 主导航
 nav-queue = 待审队列
 nav-decided = 已决定
 nav-help = 按键
+rules-held-more = 另有 { $n } 条规则暂作影子运行
 switch-language = 换语言
 other-language-name = English
 theme-light = 改为浅色

@@ -104,6 +104,8 @@ pub fn hit(n: u64, whole: bool) -> NewHit {
         start,
         end: start + family.chars().count(),
         text: family.clone(),
+        version: None,
+        campaign: None,
         continues: Vec::new(),
         moment: None,
         word: family.clone(),

@@ -1,0 +1,102 @@
+//! Words without which a rule finds nothing: whoever keeps an index of texts need show a rule only those that have them.
+//!
+//! Main type: [`Needles`]. A finding comes from a clause that reports, and such a clause matches only where a word of it stands
+//! (of each side of a `near`), as folded text has it. What is not known to need a word needs none.
+
+use std::collections::BTreeMap;
+
+use super::{
+    rule::{Look, Rule},
+    set::RuleSet,
+};
+
+/// One of these must be met: each of its parts needs one of its words, folded, somewhere in the listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needles(Vec<Vec<Vec<String>>>);
+
+/// Words by clause and side.
+type Words = BTreeMap<(usize, u8), Vec<String>>;
+
+impl Needles {
+    /// Listings that only these words, any one of them, make interesting.
+    pub fn any_of(words: Vec<String>) -> Self {
+        Self(vec![vec![words]])
+    }
+
+    /// The ways to be met.
+    pub fn ways(&self) -> &[Vec<Vec<String>>] {
+        &self.0
+    }
+}
+
+impl RuleSet {
+    /// What a listing must have for any of the rules that `wanted` names to find something in it; none when everything must be
+    /// looked at.
+    pub fn needles(&self, wanted: impl Fn(&Rule) -> bool) -> Option<Needles> {
+        let mut ways = Vec::new();
+        for (number, rule) in self.rules().iter().enumerate().filter(|(_, rule)| wanted(rule)) {
+            let words = self.words_of(number);
+            for (index, clause) in rule.clauses.iter().enumerate().filter(|(_, clause)| clause.report) {
+                let way = match &clause.look {
+                    Look::Words | Look::Regex { .. } => vec![side(&words, index, 0)?],
+                    Look::Near(near) => {
+                        vec![reached(rule, &words, near.a, index, 0)?, reached(rule, &words, near.b, index, 1)?]
+                    }
+                    Look::When(_) => return None,
+                };
+                ways.push(way);
+            }
+        }
+        Some(Needles(ways))
+    }
+}
+
+/// The words of a side of a clause; none when it has no words of its own.
+fn side(words: &Words, clause: usize, side: u8) -> Option<Vec<String>> {
+    words.get(&(clause, side)).filter(|words| !words.is_empty()).cloned()
+}
+
+/// The words of a side of a near, which may be another clause.
+fn reached(rule: &Rule, words: &Words, other: Option<usize>, clause: usize, number: u8) -> Option<Vec<String>> {
+    let Some(other) = other else { return side(words, clause, number) };
+    match &rule.clauses.get(other)?.look {
+        Look::Words | Look::Regex { .. } => side(words, other, 0),
+        // Whatever it is made of, one side of it stands there.
+        Look::Near(near) if !near.refers() => side(words, other, 0),
+        Look::Near(_) | Look::When(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{rules::Expectation, text::fold_surfaces};
+
+    /// Whether some way is met by the folded texts.
+    fn met(needles: &Needles, texts: &[String]) -> bool {
+        needles.ways().iter().any(|way| {
+            way.iter().all(|part| part.iter().any(|word| texts.iter().any(|text| text.contains(word.as_str()))))
+        })
+    }
+
+    #[test]
+    fn every_sentence_that_a_shipped_rule_hits_has_its_needles() {
+        let set = RuleSet::builtin().unwrap();
+        let (mut hits, mut skipped, mut known) = (0, 0, 0);
+        for rule in set.rules() {
+            let Some(needles) = set.needles(|other| other.id == rule.id) else { continue };
+            known += 1;
+            for test in &rule.tests {
+                let surfaces = fold_surfaces(&test.listing);
+                let texts: Vec<String> = surfaces.iter().map(|surface| surface.folded.text().to_owned()).collect();
+                let found = !set
+                    .findings_of(&test.listing, &surfaces, "2026-11-27".parse().unwrap(), |other| other.id == rule.id)
+                    .is_empty();
+                assert!(!found || met(&needles, &texts), "{}: {texts:?}", rule.id);
+                hits += usize::from(found && test.expect == Expectation::Hit);
+                skipped += usize::from(!met(&needles, &texts));
+            }
+        }
+        assert!(known > 80 && hits > 400 && skipped > 100, "{known} rules, {hits} hits, {skipped} skipped");
+    }
+}
