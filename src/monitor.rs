@@ -120,7 +120,8 @@ impl Monitor {
     pub fn reload_rules(&self) -> Option<RulesState> {
         let rulebook = self.rulebook.as_ref()?;
         let now = self.clock.now();
-        match rulebook.look(now.to_zoned(TimeZone::UTC).date(), now) {
+        let in_use = self.matcher().rules().cloned().unwrap_or_default();
+        match rulebook.look(&in_use, now.to_zoned(TimeZone::UTC).date(), now) {
             Look::Same => return None,
             Look::Refused => {}
             Look::New(rules) => {

@@ -23,6 +23,10 @@ mod limits;
 mod lint;
 mod lists;
 mod nearest;
+#[cfg(test)]
+mod plain;
+mod plan;
+mod rows;
 mod rule;
 mod sarif;
 mod schema;
@@ -30,6 +34,7 @@ mod sentence;
 mod set;
 mod statutes;
 mod trial;
+mod words;
 
 pub use backtest::{Backtest, Comparison, Judged, RuleChange, RuleReport, RuleSample, Side, wilson};
 pub use codes::{CODES, Code};

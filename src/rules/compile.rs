@@ -1,9 +1,9 @@
 //! From a rule file to a rule: every part is read, bounded and fitted, every mistake is kept.
 //!
-//! Main type: [`Compiler`]. Words end up in the automaton's builder; mistakes are diagnostics with a
+//! Main type: [`Compiler`]. Words of a list are shared by all who name it; mistakes are diagnostics with a
 //! place. Rules about a whole set (such as two files with one id) are `lint`'s matter.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use jiff::civil::Date;
 use regex::RegexBuilder;
@@ -16,7 +16,6 @@ use crate::{
 
 use super::{
     RuleSource,
-    atoms::AtomsBuilder,
     category::Sectors,
     expression::{Expression, Mistake, Token},
     file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile, day},
@@ -28,9 +27,10 @@ use super::{
     lint,
     lists::Lists,
     nearest::nearest,
-    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Test},
+    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test},
     sentence,
     statutes::Statutes,
+    words::Words,
 };
 
 /// What compiling many rules shares.
@@ -39,7 +39,8 @@ pub(super) struct Compiler<'a> {
     pub lists: &'a Lists,
     pub statutes: &'a Statutes,
     pub sectors: &'a Sectors,
-    pub atoms: AtomsBuilder,
+    /// The folded words of the lists that were named so far.
+    pub shared: HashMap<String, Arc<Words>>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -56,8 +57,8 @@ struct LookFile<'a> {
 }
 
 impl Compiler<'_> {
-    /// Reads and compiles one file as rule number `rule`; `None` when nothing can be made of it.
-    pub fn rule(&mut self, source: &RuleSource, rule: usize) -> Option<Rule> {
+    /// Reads and compiles one file; `None` when nothing can be made of it.
+    pub fn rule(&mut self, source: &RuleSource) -> Option<Rule> {
         let file: RuleFile = match toml::from_str(&source.text) {
             Ok(file) => file,
             Err(error) => {
@@ -66,7 +67,7 @@ impl Compiler<'_> {
             }
         };
         let before = self.problems.len();
-        let mut one = One { compiler: self, source, rule, names: Vec::new(), clauses: Vec::new() };
+        let mut one = One { compiler: self, source, names: Vec::new(), clauses: Vec::new() };
         let made = one.rule(&file);
         self.problems.extend(lint::file(&file, source));
         let clean = !self.problems.iter().skip(before).any(|problem| !problem.warning);
@@ -94,7 +95,6 @@ fn syntax(source: &RuleSource, error: &toml::de::Error) -> Diagnostic {
 struct One<'a, 'b> {
     compiler: &'a mut Compiler<'b>,
     source: &'a RuleSource,
-    rule: usize,
     names: Vec<String>,
     clauses: Vec<Clause>,
 }
@@ -238,13 +238,12 @@ impl One<'_, '_> {
     fn clauses(&mut self, file: &RuleFile) {
         self.names = file.clause.keys().map(|name| name.as_ref().clone()).collect();
         for (name, clause) in &file.clause {
-            let index = self.clauses.len();
-            let spanned = LookFile::of_clause(clause.as_ref(), name.span());
-            let look = self.look(&spanned, index);
+            let (look, words) = self.look(&LookFile::of_clause(clause.as_ref(), name.span()));
             let ClauseFile { edges, cover, anywhere, report, min_count, .. } = clause.as_ref();
             self.clauses.push(Clause {
                 name: name.as_ref().clone(),
                 look,
+                words,
                 edges: *edges,
                 cover: *cover,
                 min_count: min_count.as_ref().map_or(1, |count| (*count.as_ref()).max(1)),
@@ -259,7 +258,7 @@ impl One<'_, '_> {
         for exception in written {
             let clause = self.clauses.len();
             let file = exception.as_ref();
-            let look = self.look(&LookFile::of_exception(file), clause);
+            let (look, words) = self.look(&LookFile::of_exception(file));
             let name = file.name.as_ref().clone();
             if file.why.zh.trim().is_empty() || file.why.en.trim().is_empty() {
                 let message = format!("the exception `{name}` gives no reason");
@@ -268,6 +267,7 @@ impl One<'_, '_> {
             self.clauses.push(Clause {
                 name: format!("except {name}"),
                 look,
+                words,
                 edges: Edges::Latin,
                 cover: true,
                 min_count: 1,
@@ -281,7 +281,7 @@ impl One<'_, '_> {
         exceptions
     }
 
-    fn look(&mut self, file: &LookFile<'_>, clause: usize) -> Look {
+    fn look(&mut self, file: &LookFile<'_>) -> (Look, Sides) {
         let ways = [
             file.words.is_some(),
             file.words_from.is_some(),
@@ -292,22 +292,20 @@ impl One<'_, '_> {
         if ways.iter().filter(|&&used| used).count() != 1 {
             let message = "a clause has exactly one of words, words_from, regex, near and when";
             self.wrong(file.span.clone(), "rule.clause", message, "keep one; name the others as clauses");
-            return Look::Words;
+            return (Look::Words, Sides::default());
         }
         if let Some(words) = file.words {
-            let words = self.words(words);
-            self.want(words, clause, 0);
+            return (Look::Words, [self.words(words), Vec::new()]);
         } else if let Some(list) = file.words_from {
-            let words = self.list(list.as_ref(), &list.span());
-            self.want(words, clause, 0);
+            return (Look::Words, [self.list(list.as_ref(), &list.span()), Vec::new()]);
         } else if let Some(regex) = file.regex {
-            return self.regex(regex, file, clause);
+            return self.regex(regex, file);
         } else if let Some(near) = file.near {
-            return self.near(near, file, clause);
+            return self.near(near, file);
         } else if let Some(when) = file.when {
-            return self.when(when);
+            return (self.when(when), Sides::default());
         }
-        Look::Words
+        (Look::Words, Sides::default())
     }
 
     fn when(&mut self, when: &Spanned<String>) -> Look {
@@ -321,11 +319,12 @@ impl One<'_, '_> {
         }
     }
 
-    fn regex(&mut self, regex: &Spanned<String>, file: &LookFile<'_>, clause: usize) -> Look {
+    fn regex(&mut self, regex: &Spanned<String>, file: &LookFile<'_>) -> (Look, Sides) {
+        let mut sides = Sides::default();
         if regex.as_ref().len() > MAX_REGEX_BYTES {
             let message = format!("the regex has {} bytes, more than {MAX_REGEX_BYTES}", regex.as_ref().len());
             self.wrong(regex.span(), "rule.regex-size", message, "use words and near instead");
-            return Look::Words;
+            return (Look::Words, sides);
         }
         if file.atoms.iter().all(|atom| fold(atom.as_ref()).is_empty()) {
             let help = "add atoms = [\"…\"]: words one of which stands in every text the regex matches";
@@ -334,8 +333,8 @@ impl One<'_, '_> {
         // An atom only calls the regex, so a single character will do.
         let atoms = file.atoms.iter().map(|atom| (atom.as_ref().clone(), fold(atom.as_ref())));
         let atoms: Vec<_> = atoms.filter(|(_, folded)| !folded.is_empty()).collect();
-        self.want(atoms, clause, 0);
-        match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
+        sides[0] = self.bounded(vec![Words::new(atoms)]);
+        let look = match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
             Ok(built) => Look::Regex { regex: built, on: file.on },
             Err(regex::Error::CompiledTooBig(limit)) => {
                 let message = format!("the regex compiles to more than {limit} bytes");
@@ -348,39 +347,28 @@ impl One<'_, '_> {
                 self.wrong(regex.span(), "rule.regex", format!("the regex cannot be read: {message}"), "correct it");
                 Look::Words
             }
-        }
+        };
+        (look, sides)
     }
 
-    fn near(&mut self, near: &NearFile, file: &LookFile<'_>, clause: usize) -> Look {
+    fn near(&mut self, near: &NearFile, file: &LookFile<'_>) -> (Look, Sides) {
         if *near.within.as_ref() > MAX_WITHIN {
             let message = format!("within reaches at most {MAX_WITHIN} characters");
             self.wrong(near.within.span(), "rule.within", message, "what stands further apart is not near");
         }
-        Look::Near(Near {
-            a: self.side(&near.a, file, clause, 0),
-            b: self.side(&near.b, file, clause, 1),
-            within: *near.within.as_ref(),
-            order: near.order,
-            stop: near.stop,
-        })
+        let ((a, first), (b, second)) = (self.side(&near.a, file), self.side(&near.b, file));
+        let look = Look::Near(Near { a, b, within: *near.within.as_ref(), order: near.order, stop: near.stop });
+        (look, [first, second])
     }
 
-    /// The clause a side refers to; its words go to the automaton when it has its own.
-    fn side(&mut self, side: &SideFile, file: &LookFile<'_>, clause: usize, number: u8) -> Option<usize> {
+    /// The clause a side refers to, or its own words.
+    fn side(&mut self, side: &SideFile, file: &LookFile<'_>) -> (Option<usize>, Vec<Arc<Words>>) {
         match side {
             SideFile::Words(words) => {
-                let mut all = Vec::new();
-                for word in words {
-                    all.extend(self.expand(word, &file.span));
-                }
-                self.want(all, clause, number);
-                None
+                let words = words.iter().map(|word| (word.as_str(), file.span.clone())).collect();
+                (None, self.side_words(words))
             }
-            SideFile::Clause(list) if list.starts_with('@') => {
-                let words = self.list(list, &file.span);
-                self.want(words, clause, number);
-                None
-            }
+            SideFile::Clause(list) if list.starts_with('@') => (None, self.list(list, &file.span)),
             SideFile::Clause(name) => {
                 let found = self.names.iter().position(|known| known == name);
                 if found.is_none() {
@@ -388,7 +376,7 @@ impl One<'_, '_> {
                     let help = "name a [clause.…] of this file, or write the words as a list";
                     self.wrong(file.span.clone(), "rule.undefined-clause", message, help);
                 }
-                found
+                (found, Vec::new())
             }
         }
     }
@@ -502,37 +490,49 @@ impl One<'_, '_> {
     }
 
     fn names_from(&mut self, written: &[Spanned<String>]) -> Vec<String> {
-        self.words(written).into_iter().map(|(_, folded)| folded).collect()
+        self.words(written).iter().flat_map(|words| words.folded()).map(str::to_owned).collect()
     }
 
-    fn words(&mut self, written: &[Spanned<String>]) -> Vec<(String, String)> {
-        written.iter().flat_map(|word| self.expand(word.as_ref(), &word.span())).collect()
+    fn words(&mut self, written: &[Spanned<String>]) -> Vec<Arc<Words>> {
+        self.side_words(written.iter().map(|word| (word.as_ref().as_str(), word.span())).collect())
     }
 
-    /// A word with its fold, or the words of the list it names.
-    fn expand(&mut self, word: &str, span: &Range<usize>) -> Vec<(String, String)> {
-        if word.starts_with('@') {
-            return self.list(word, span);
+    /// The words of a side: those written there, then each list that is named there.
+    fn side_words(&mut self, written: Vec<(&str, Range<usize>)>) -> Vec<Arc<Words>> {
+        let (lists, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|(word, _)| word.starts_with('@'));
+        let own: Vec<_> = plain.into_iter().filter_map(|(word, span)| self.word(word, span)).collect();
+        let mut all = if own.is_empty() { Vec::new() } else { vec![Words::new(own)] };
+        for (list, span) in lists {
+            all.extend(self.list(list, &span));
         }
+        self.bounded(all)
+    }
+
+    /// A word with its fold.
+    fn word(&mut self, word: &str, span: Range<usize>) -> Option<(String, String)> {
         let folded = fold(word);
         let count = folded.chars().count();
         if folded.is_empty() {
             let message = format!("`{word}` is nothing but separators and can never match");
-            self.wrong(span.clone(), "rule.dead-word", message, "remove it, or use a regex with on = \"original\"");
+            self.wrong(span, "rule.dead-word", message, "remove it, or use a regex with on = \"original\"");
         } else if count == 1 && !folded.is_ascii() {
             let message = format!("`{word}` is a single character: it stands inside countless words");
-            self.wrong(span.clone(), "rule.single-character", message, "write the words that are meant");
+            self.wrong(span, "rule.single-character", message, "write the words that are meant");
         } else if count > MAX_WORD_CHARS {
             let message = format!("a word of {count} characters; at most {MAX_WORD_CHARS}");
-            self.wrong(span.clone(), "rule.long-word", message, "shorten it");
+            self.wrong(span, "rule.long-word", message, "shorten it");
         } else {
-            return vec![(word.to_owned(), folded)];
+            return Some((word.to_owned(), folded));
         }
-        Vec::new()
+        None
     }
 
-    fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<(String, String)> {
+    fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<Arc<Words>> {
         let name = name.trim_start_matches('@');
+        if let Some(words) = self.compiler.shared.get(name) {
+            let words = vec![Arc::clone(words)];
+            return self.bounded(words);
+        }
         let lists = self.compiler.lists;
         let Some(words) = lists.words(name) else {
             let meant = lists.nearest(name);
@@ -541,18 +541,18 @@ impl One<'_, '_> {
             self.unknown(span.clone(), "rule.list-missing", message, help, meant.as_deref());
             return Vec::new();
         };
-        words.iter().map(|word| (word.clone(), fold(word))).collect()
+        let words = Words::new(words.iter().map(|word| (word.clone(), fold(word))).collect());
+        self.compiler.shared.insert(name.to_owned(), Arc::clone(&words));
+        self.bounded(vec![words])
     }
 
-    fn want(&mut self, words: Vec<(String, String)>, clause: usize, side: u8) {
-        if words.len() > MAX_WORDS || self.compiler.atoms.len() + words.len() > MAX_ALL_WORDS {
-            let message = format!("more than {MAX_WORDS} words in a clause or {MAX_ALL_WORDS} in all");
-            self.wrong(0..0, "rule.words", message, "a list this long belongs to the register of marks");
-            return;
+    /// `words` of one side, unless they are too many.
+    fn bounded(&mut self, words: Vec<Arc<Words>>) -> Vec<Arc<Words>> {
+        if words.iter().map(|words| words.len()).sum::<usize>() > MAX_WORDS {
+            self.wrong(0..0, "rule.words", too_many_words(), "a list this long belongs to the register of marks");
+            return Vec::new();
         }
-        for (written, folded) in words {
-            self.compiler.atoms.want(&written, folded, self.rule, clause, side);
-        }
+        words
     }
 
     /// A mistake inside a text of the file, underlined there when it is written without escapes.
@@ -596,6 +596,11 @@ impl<'a> LookFile<'a> {
             span: file.name.span(),
         }
     }
+}
+
+/// What is said where a clause, or all rules together, have too many words.
+pub(super) fn too_many_words() -> String {
+    format!("more than {MAX_WORDS} words in a clause or {MAX_ALL_WORDS} in all")
 }
 
 /// The channels that fold steps undo.

@@ -53,17 +53,11 @@ impl RuleSet {
         let surfaces = fold_surfaces(listing);
         lines.extend(unread(rule, &surfaces));
         let (mut hits, mut seen) = (false, false);
-        self.each(
-            listing,
-            &surfaces,
-            day,
-            |other| other.id == rule.id,
-            |work| {
-                seen = true;
-                hits |= work.outcome.holds && work.outcome.set_aside.is_none() && reported(&work);
-                lines.extend(of_surface(&work));
-            },
-        );
+        self.each(listing, &surfaces, day, rule, |work| {
+            seen = true;
+            hits |= work.outcome.holds && work.outcome.set_aside.is_none() && reported(&work);
+            lines.extend(of_surface(&work));
+        });
         if !seen && rule.sectors.fit(&sectors) != Fit::No {
             lines.push(line("本规则所看之处没有它的任何字词", "no word of the rule stands on a surface it reads"));
         }

@@ -10,10 +10,10 @@ use crate::{
 };
 
 use super::{
-    atoms::Atoms,
     evaluate::{Match, Outcome, channels},
     file::Bilingual,
     limits::MAX_MATCHES,
+    plan::Plans,
     rule::{Exception, Fit, Rule},
     statutes::{Article, Verified},
 };
@@ -28,7 +28,7 @@ const UNKNOWN_SECTOR: f64 = 0.8;
 pub(super) struct Place<'a> {
     pub rule: &'a Rule,
     pub surface: &'a FoldedSurface<'a>,
-    pub atoms: &'a Atoms,
+    pub plans: &'a Plans,
     pub fit: Fit,
     pub day: Date,
 }
@@ -126,7 +126,7 @@ impl Place<'_> {
         if one.words.is_empty() {
             return one.units.clone().filter_map(|unit| self.surface.folded.char_at(unit)).collect();
         }
-        let words: Vec<&str> = one.words.iter().map(|&word| self.atoms.written(word)).collect();
+        let words: Vec<&str> = one.words.iter().map(|&word| self.plans.written(word)).collect();
         words.join(" … ")
     }
 

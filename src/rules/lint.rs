@@ -7,21 +7,26 @@ mod sentences;
 mod version;
 mod words;
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{ToSpan, civil::Date};
 
 use crate::model::Diagnostic;
 
 use super::{
+    compile::too_many_words,
     file::{Expectation, RuleFile, Status},
     folder::{RuleSource, too_large},
-    limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
+    limits::{MAX_ALL_WORDS, MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
     rule::Rule,
+    words::Words,
 };
 
 pub use version::lock;
-pub(super) use version::versions;
+pub(super) use version::{is_of_version, versions};
 
 /// Days before an article lapses at which its rule's owner is warned.
 const LAPSE_WARNING_DAYS: i32 = 90;
@@ -51,11 +56,12 @@ pub(super) fn file(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
 }
 
 /// What is wrong between rules, and with the tests of each.
-pub(super) fn set(rules: &[Rule], sources: &[RuleSource]) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
+pub(super) fn set(rules: &[Arc<Rule>], sources: &[RuleSource]) -> Vec<Diagnostic> {
+    let mut problems = all_words(rules);
+    let by_path: HashMap<&str, &RuleSource> = sources.iter().map(|source| (source.path.as_str(), source)).collect();
     let mut first: HashMap<&str, &str> = HashMap::new();
     for rule in rules {
-        let Some(source) = sources.iter().find(|source| source.path == rule.path) else { continue };
+        let Some(&source) = by_path.get(rule.path.as_str()) else { continue };
         if let Some(other) = first.insert(&rule.id, &rule.path) {
             let message = format!("the rule `{}` stands in {other} too", rule.id);
             problems.push(at_key(source, "id", "rule.duplicate-id", message, "give one of them another id"));
@@ -75,8 +81,20 @@ pub(super) fn set(rules: &[Rule], sources: &[RuleSource]) -> Vec<Diagnostic> {
     problems
 }
 
+/// All words of all rules, where they are too many; a list counts once.
+fn all_words(rules: &[Arc<Rule>]) -> Vec<Diagnostic> {
+    let mut known: HashSet<*const Words> = HashSet::new();
+    let words = rules.iter().flat_map(|rule| &rule.clauses).flat_map(|clause| clause.words.iter().flatten());
+    let count: usize = words.filter(|words| known.insert(Arc::as_ptr(words))).map(|words| words.len()).sum();
+    if count <= MAX_ALL_WORDS {
+        return Vec::new();
+    }
+    let help = "a list this long belongs to the register of marks";
+    vec![Diagnostic::error("rules", "", 0..0, "rule.words", too_many_words(), help)]
+}
+
 /// Exceptions that have ended, and articles that are not in force or soon lapse, on `day`.
-pub(super) fn calendar(rules: &[Rule], sources: &[RuleSource], day: Date) -> Vec<Diagnostic> {
+pub(super) fn calendar(rules: &[Arc<Rule>], sources: &[RuleSource], day: Date) -> Vec<Diagnostic> {
     let soon = day.checked_add(LAPSE_WARNING_DAYS.days()).unwrap_or(day);
     let mut problems = Vec::new();
     for rule in rules.iter().filter(|rule| rule.status != Status::Retired) {

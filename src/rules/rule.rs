@@ -15,6 +15,7 @@ use super::{
     file::{Bilingual, Edges, Expectation, GateFile, Order, RegexText, RuleKind, Status, Stop},
     guard::Guard,
     statutes::{self, Article},
+    words::Words,
 };
 
 /// One rule, ready to run.
@@ -84,6 +85,11 @@ impl Rule {
     /// Names of its exceptions, in file order.
     pub fn exception_names(&self) -> impl Iterator<Item = &str> {
         self.exceptions.iter().map(|exception| exception.name.as_str())
+    }
+
+    /// How many clauses come before those of the exceptions.
+    pub(super) fn own_clauses(&self) -> usize {
+        self.clauses.len() - self.exceptions.len()
     }
 
     pub(super) fn reads(&self, kind: SurfaceKind, folded_attribute: Option<&str>) -> bool {
@@ -178,6 +184,8 @@ impl SectorGate {
 pub(super) struct Clause {
     pub name: String,
     pub look: Look,
+    /// What it looks for: words, a regex's atoms, or those of a near's sides.
+    pub words: Sides,
     pub edges: Edges,
     pub cover: bool,
     pub min_count: usize,
@@ -186,7 +194,17 @@ pub(super) struct Clause {
     pub report: bool,
 }
 
-/// How a clause looks. The words of `Words`, of `Near`'s sides and a regex's atoms are in the automaton.
+/// The words of a clause, by side; only a near has a second one.
+pub(super) type Sides = [Vec<Arc<Words>>; 2];
+
+impl Clause {
+    /// How many of its words must stand on a surface for it to answer.
+    pub fn least_words(&self) -> usize {
+        if matches!(self.look, Look::Words) { self.min_count } else { 0 }
+    }
+}
+
+/// How a clause looks; its words stand beside.
 #[derive(Debug)]
 pub(super) enum Look {
     Words,
@@ -195,7 +213,7 @@ pub(super) enum Look {
     When(Guard),
 }
 
-/// Two sides that must stand close; a side without a clause has its words in the automaton.
+/// Two sides that must stand close; a side without a clause has words of its own.
 #[derive(Debug)]
 pub(super) struct Near {
     pub a: Option<usize>,

@@ -68,6 +68,11 @@ pub(in crate::rules) fn versions(rules: &[RuleSource], lock: &RuleSource) -> Vec
         .collect()
 }
 
+/// Whether a diagnostic says something of what is recorded.
+pub(in crate::rules) fn is_of_version(problem: &Diagnostic) -> bool {
+    matches!(problem.code, "rule.version" | "rule.unrecorded")
+}
+
 fn compare(source: &RuleSource, head: &Head, recorded: Option<&Recorded>) -> Option<Diagnostic> {
     let at = |span: Range<usize>, code, message: String, help: &str| {
         Diagnostic::error(&source.path, &source.text, span, code, message, help)
