@@ -1,7 +1,7 @@
 //! The words that call a rule, in one index over folded text.
 //!
 //! Main type: [`Atoms`], which finds all of them in one pass. Atoms lie sorted behind a table over their first three
-//! characters; filters over one, two and three characters say where a text could begin one, and then those that agree with the
+//! characters; filters over one to four characters say where a text could begin one, and then those that agree with the
 //! text are narrowed down character by character. Built in a tenth of an automaton's time, which is what a change of the
 //! rules under a running server asks for. Words that call nobody are looked up by `words` where a rule asks.
 
@@ -26,6 +26,7 @@ pub(super) struct Atoms {
     singles: Filter,
     pairs: Filter,
     triples: Filter,
+    fours: Filter,
 }
 
 impl Atoms {
@@ -38,7 +39,8 @@ impl Atoms {
             slots: vec![0; (1 << bits) + 1],
             singles: Filter::new(8 * of_length(1)),
             pairs: Filter::new(16 * of_length(2)),
-            triples: Filter::new(16 * (words.len() - of_length(1) - of_length(2))),
+            triples: Filter::new(16 * of_length(3)),
+            fours: Filter::new(24 * words.len()),
             ..Self::default()
         };
         let slot_of = |codes: &[u32]| slot(key(codes), bits);
@@ -70,7 +72,8 @@ impl Atoms {
         self.codes.extend(codes);
         self.starts.push(self.codes.len() as u32);
         match codes {
-            [_, _, _, ..] => self.triples.add(key(codes)),
+            [_, _, _, fourth, ..] => self.fours.add(four(key(codes), *fourth)),
+            [_, _, _] => self.triples.add(key(codes)),
             [_, _] => self.pairs.add(key(codes)),
             _ => self.singles.add(key(codes)),
         }
@@ -87,18 +90,20 @@ impl Atoms {
         if self.len() == 0 {
             return found;
         }
-        let mut codes: Vec<u32> = Vec::with_capacity(text.len() + 2);
+        let mut codes: Vec<u32> = Vec::with_capacity(text.len() + 3);
         codes.extend(text.codes());
-        codes.extend([0, 0]);
+        codes.extend([0, 0, 0]);
         // Reads first and decides after, so that waits for memory overlap.
         let mut places: Vec<u32> = vec![0; text.len()];
         let mut count = 0;
-        for (start, three) in codes.windows(3).enumerate() {
-            let &[first, second, third] = three else { continue };
+        for (start, window) in codes.windows(4).enumerate() {
+            let &[first, second, third, fourth] = window else { continue };
             if let Some(place) = places.get_mut(count) {
                 *place = start as u32;
             }
-            let any = self.triples.has(triple(first, second, third))
+            let three = triple(first, second, third);
+            let any = self.fours.has(four(three, fourth))
+                | self.triples.has(three)
                 | self.pairs.has(triple(first, second, 0))
                 | self.singles.has(triple(first, 0, 0));
             count += usize::from(any);
@@ -187,6 +192,11 @@ fn triple(a: u32, b: u32, c: u32) -> u64 {
     u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c)
 }
 
+/// A key of three characters, and a fourth.
+fn four(three: u64, fourth: u32) -> u64 {
+    hash(three) ^ u64::from(fourth)
+}
+
 /// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
 fn hash(key: u64) -> u64 {
     (key ^ key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -196,7 +206,7 @@ fn slot(key: u64, bits: u32) -> u32 {
     (hash(key) >> (64 - bits)) as u32
 }
 
-/// What is surely not there: a bit for each hash.
+/// What is surely not there: two bits of one word for each hash (a blocked Bloom filter; Putze, Sanders, Singler 2007).
 #[derive(Debug, Default)]
 struct Filter {
     words: Vec<u64>,
@@ -204,22 +214,27 @@ struct Filter {
 }
 
 impl Filter {
-    /// Of `bits` bits and more, at least 64 and at most 2^24.
+    /// Of `bits` bits and more, at least 128 and at most 2^24.
     fn new(bits: usize) -> Self {
-        let bits = bits.next_power_of_two().trailing_zeros().clamp(6, 24);
-        Self { words: vec![0; 1 << (bits - 6)], shift: 64 - bits }
+        let bits = bits.next_power_of_two().trailing_zeros().clamp(7, 24);
+        Self { words: vec![0; 1 << (bits - 6)], shift: 64 - (bits - 6) }
     }
 
     fn add(&mut self, key: u64) {
-        let bit = hash(key) >> self.shift;
-        if let Some(word) = self.words.get_mut((bit >> 6) as usize) {
-            *word |= 1 << (bit & 63);
+        let (word, bits) = self.place(key);
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= bits;
         }
     }
 
     fn has(&self, key: u64) -> bool {
-        let bit = hash(key) >> self.shift;
-        self.words.get((bit >> 6) as usize).is_some_and(|word| word >> (bit & 63) & 1 == 1)
+        let (word, bits) = self.place(key);
+        self.words.get(word).is_some_and(|word| word & bits == bits)
+    }
+
+    fn place(&self, key: u64) -> (usize, u64) {
+        let hash = hash(key);
+        ((hash >> self.shift) as usize, 1 << (hash >> 26 & 63) | 1 << (hash >> 32 & 63))
     }
 }
 

@@ -10,7 +10,7 @@ use regex::RegexBuilder;
 use toml::{Spanned, value::Datetime};
 
 use crate::{
-    model::{Channel, Diagnostic, Fix},
+    model::{Channel, Diagnostic, Fix, SurfaceKind},
     text::fold,
 };
 
@@ -21,13 +21,13 @@ use super::{
     file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile, day},
     guard,
     limits::{
-        MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_WITHIN,
+        MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_TOLD, MAX_WITHIN,
         MAX_WORD_CHARS, MAX_WORDS,
     },
     lint,
     lists::Lists,
     nearest::nearest,
-    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test},
+    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test, Yield},
     sentence,
     statutes::Statutes,
     words::Words,
@@ -67,9 +67,12 @@ impl Compiler<'_> {
             }
         };
         let before = self.problems.len();
-        let mut one = One { compiler: self, source, names: Vec::new(), clauses: Vec::new() };
+        let mut one = One { compiler: self, source, told: 0, names: Vec::new(), clauses: Vec::new() };
         let made = one.rule(&file);
-        self.problems.extend(lint::file(&file, source));
+        // What cannot be made into a rule is not looked at more closely.
+        if made.is_some() {
+            self.problems.extend(lint::file(&file, source));
+        }
         let clean = !self.problems.iter().skip(before).any(|problem| !problem.warning);
         made.filter(|_| clean)
     }
@@ -95,18 +98,31 @@ fn syntax(source: &RuleSource, error: &toml::de::Error) -> Diagnostic {
 struct One<'a, 'b> {
     compiler: &'a mut Compiler<'b>,
     source: &'a RuleSource,
+    /// Mistakes told so far.
+    told: usize,
     names: Vec<String>,
     clauses: Vec<Clause>,
 }
 
 impl One<'_, '_> {
     fn wrong(&mut self, span: Range<usize>, code: &'static str, message: impl Into<String>, help: &str) {
-        let problem = Diagnostic::error(&self.source.path, &self.source.text, span, code, message, help);
-        self.compiler.problems.push(problem);
+        if self.tells() {
+            let problem = Diagnostic::error(&self.source.path, &self.source.text, span, code, message, help);
+            self.compiler.problems.push(problem);
+        }
+    }
+
+    /// Whether one more mistake is told: each keeps the text of its file.
+    fn tells(&mut self) -> bool {
+        self.told += 1;
+        self.told <= MAX_TOLD
     }
 
     fn rule(&mut self, file: &RuleFile) -> Option<Rule> {
         self.check_head(file);
+        if file.clause.len() + file.except.len() > MAX_CLAUSES {
+            return None;
+        }
         let sectors = self.sectors(&file.sectors);
         let cites = self.cites(file);
         self.clauses(file);
@@ -114,6 +130,8 @@ impl One<'_, '_> {
         let condition = self.condition(&file.matching.as_ref().condition)?;
         self.mark_reported(file, &condition, &exceptions);
         let skip_attributes = self.names_from(&file.matching.as_ref().skip_attributes);
+        let yields_to = file.matching.as_ref().yields_to.iter();
+        let yields_to = yields_to.map(|name| Yield { to: name.as_ref().clone(), place: name.span() }).collect();
         let tests = self.tests(&file.test);
         Some(Rule {
             id: file.id.as_ref().clone(),
@@ -135,6 +153,7 @@ impl One<'_, '_> {
             sectors,
             fields: file.matching.as_ref().fields.clone(),
             skip_attributes,
+            yields_to,
             channels: channels(&file.matching.as_ref().fold),
             condition,
             clauses: std::mem::take(&mut self.clauses),
@@ -218,6 +237,9 @@ impl One<'_, '_> {
 
     /// A name that nothing has, and the one that was probably meant.
     fn unknown(&mut self, span: Range<usize>, code: &'static str, message: String, help: &str, meant: Option<&str>) {
+        if !self.tells() {
+            return;
+        }
         let problem = Diagnostic::error(&self.source.path, &self.source.text, span.clone(), code, message, help);
         // A name inside a longer value is no place to write into.
         let written = self.source.text.get(span.clone()).unwrap_or("");
@@ -240,10 +262,12 @@ impl One<'_, '_> {
         for (name, clause) in &file.clause {
             let (look, words) = self.look(&LookFile::of_clause(clause.as_ref(), name.span()));
             let ClauseFile { edges, cover, anywhere, report, min_count, .. } = clause.as_ref();
+            let fields = self.fields_of(clause.as_ref(), file);
             self.clauses.push(Clause {
                 name: name.as_ref().clone(),
                 look,
                 words,
+                fields,
                 edges: *edges,
                 cover: *cover,
                 min_count: min_count.as_ref().map_or(1, |count| (*count.as_ref()).max(1)),
@@ -251,6 +275,21 @@ impl One<'_, '_> {
                 report: *report,
             });
         }
+    }
+
+    /// The kinds of surface a clause is kept to, each of which its rule reads.
+    fn fields_of(&mut self, clause: &ClauseFile, file: &RuleFile) -> Vec<SurfaceKind> {
+        let Some(written) = &clause.fields else { return Vec::new() };
+        let read = &file.matching.as_ref().fields;
+        if written.as_ref().is_empty() || written.as_ref().iter().any(|kind| !read.contains(kind)) {
+            let message = "a clause is kept to surfaces that the rule does not read";
+            let help = "name some of the fields of [match], or leave fields out";
+            self.wrong(written.span(), "rule.clause-fields", message, help);
+        } else if clause.when.is_some() {
+            let message = "a `when` asks the listing, not its surfaces";
+            self.wrong(written.span(), "rule.clause-fields", message, "leave fields out");
+        }
+        written.as_ref().clone()
     }
 
     fn exceptions(&mut self, written: &[Spanned<ExceptFile>]) -> Vec<Exception> {
@@ -268,6 +307,7 @@ impl One<'_, '_> {
                 name: format!("except {name}"),
                 look,
                 words,
+                fields: Vec::new(),
                 edges: Edges::Latin,
                 cover: true,
                 min_count: 1,

@@ -192,6 +192,16 @@ impl Place<'_> {
     }
 }
 
+/// Sets `finding` aside for that of the rule `winner` at the same place.
+pub(super) fn set_aside(finding: &mut Finding, winner: &str) {
+    let (zh, en) =
+        (format!("让位于规则 {winner} 在同一处的命中"), format!("gives way to what {winner} finds at the same place"));
+    finding.suppressed = Some(format!("yields-to: {zh} / {en}"));
+    let mut given_way = step("rule.yields", ("", winner), zh, en);
+    given_way.factor = 0.0;
+    finding.explanation.push(given_way);
+}
+
 fn step(code: &str, (before, after): (&str, &str), zh: String, en: String) -> Step {
     Step { code: code.to_owned(), before: before.to_owned(), after: after.to_owned(), factor: 1.0, score: None, zh, en }
 }

@@ -14,13 +14,14 @@ use std::{
 
 use jiff::{ToSpan, civil::Date};
 
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Fix};
 
 use super::{
     compile::too_many_words,
     file::{Expectation, RuleFile, Status},
     folder::{RuleSource, too_large},
     limits::{MAX_ALL_WORDS, MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
+    nearest::nearest,
     rule::Rule,
     words::Words,
 };
@@ -59,6 +60,7 @@ pub(super) fn file(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
 pub(super) fn set(rules: &[Arc<Rule>], sources: &[RuleSource]) -> Vec<Diagnostic> {
     let mut problems = all_words(rules);
     let by_path: HashMap<&str, &RuleSource> = sources.iter().map(|source| (source.path.as_str(), source)).collect();
+    problems.extend(yields(rules, &by_path));
     let mut first: HashMap<&str, &str> = HashMap::new();
     for rule in rules {
         let Some(&source) = by_path.get(rule.path.as_str()) else { continue };
@@ -79,6 +81,47 @@ pub(super) fn set(rules: &[Arc<Rule>], sources: &[RuleSource]) -> Vec<Diagnostic
         }
     }
     problems
+}
+
+/// Rules that give way to one that is not there, or in the end to themselves.
+fn yields(rules: &[Arc<Rule>], by_path: &HashMap<&str, &RuleSource>) -> Vec<Diagnostic> {
+    let by_id: HashMap<&str, &Arc<Rule>> = rules.iter().map(|rule| (rule.id.as_str(), rule)).collect();
+    let mut problems = Vec::new();
+    for rule in rules {
+        let Some(&source) = by_path.get(rule.path.as_str()) else { continue };
+        for one in &rule.yields_to {
+            let at = |code, message: String, help: &str| {
+                Diagnostic::error(&source.path, &source.text, one.place.clone(), code, message, help)
+            };
+            if !by_id.contains_key(one.to.as_str()) {
+                let message = format!("there is no rule `{}` beside this one", one.to);
+                let problem = at("rule.yields-unknown", message, "name a rule of this folder").as_warning();
+                problems.push(match nearest(&one.to, by_id.keys().copied()) {
+                    Some(meant) => problem.with_fix(Fix::replace(one.place.clone(), format!("\"{meant}\""))),
+                    None => problem,
+                });
+            } else if leads_to(&by_id, &one.to, &rule.id) {
+                let message = format!("`{}` gives way to `{}`, and that in the end to it", rule.id, one.to);
+                problems.push(at("rule.yields-cycle", message, "decide which of them counts"));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether `from` gives way to `to`, at once or by way of others, or is it.
+fn leads_to(by_id: &HashMap<&str, &Arc<Rule>>, from: &str, to: &str) -> bool {
+    let (mut seen, mut ahead): (HashSet<&str>, Vec<&str>) = (HashSet::new(), Vec::new());
+    ahead.extend(by_id.get_key_value(from).map(|(id, _)| *id));
+    while let Some(id) = ahead.pop() {
+        if id == to {
+            return true;
+        }
+        if seen.insert(id) {
+            ahead.extend(by_id.get(id).into_iter().flat_map(|rule| &rule.yields_to).map(|one| one.to.as_str()));
+        }
+    }
+    false
 }
 
 /// All words of all rules, where they are too many; a list counts once.

@@ -126,8 +126,14 @@ impl Plans {
         words.map(|word| (word as usize, self.stock.codes(word)))
     }
 
-    /// Adds to `hits` what stands in `text` for `clauses` of a rule, by clause, then side, then place.
-    pub fn hits(&self, number: u32, clauses: Range<usize>, text: &Text, hits: &mut Vec<Hit>) {
+    /// Whether the condition of a rule could hold on `text`, and something be shown.
+    pub fn may_hold(&self, number: u32, rule: &Rule, text: &Text) -> bool {
+        Hope { plans: self, number, rule, text }.may_hold()
+    }
+
+    /// What stands in `text` for `clauses` of a rule, by clause, then side, then place.
+    pub fn hits(&self, number: u32, clauses: Range<usize>, text: &Text) -> Vec<Hit> {
+        let mut hits = Vec::new();
         for clause in clauses {
             for side in 0..2 {
                 let before = hits.len();
@@ -141,44 +147,54 @@ impl Plans {
                 }
             }
         }
+        hits
     }
 }
 
-/// Whether the condition of `rule` could hold on a surface with `hits`, and something be shown.
-pub(super) fn may_hold(rule: &Rule, hits: &[Hit]) -> bool {
-    let possible = |clause: usize| may_match(rule, clause, hits);
-    // How often a clause must match is the condition's matter: one match can be shown where another clause decides.
-    let shown = rule.clauses.iter().enumerate().any(|(index, clause)| clause.report && possible(index));
-    let answer = |clause: usize| match rule.clauses.get(clause) {
-        None => false,
-        Some(clause) if matches!(clause.look, Look::When(_)) || clause.anywhere => true,
-        Some(found) => !found.cover && possible(clause) && count(hits, clause, 0) >= found.least_words(),
-    };
-    shown && may_be(&rule.condition, true, &answer)
+/// A rule and a text that it may match.
+struct Hope<'a> {
+    plans: &'a Plans,
+    number: u32,
+    rule: &'a Rule,
+    text: &'a Text,
 }
 
-fn may_match(rule: &Rule, index: usize, hits: &[Hit]) -> bool {
-    let Some(clause) = rule.clauses.get(index) else { return false };
-    match &clause.look {
-        Look::Words | Look::Regex { .. } => stands(hits, index, 0),
-        Look::Near(near) => [(near.a, 0), (near.b, 1)].into_iter().all(|(reference, side)| match reference {
-            // What is referred to refers to nothing itself; how often it must stand there is its own matter.
-            Some(other) => rule.clauses.get(other).is_some_and(|clause| match &clause.look {
-                Look::Near(_) => [0, 1].iter().all(|side| stands(hits, other, *side)),
-                _ => stands(hits, other, 0),
+impl Hope<'_> {
+    /// Whether so many words of a side stand in the text.
+    fn stands(&self, clause: usize, side: u8, least: usize) -> bool {
+        let mut count = 0;
+        for &group in self.plans.groups(self.number, clause, side) {
+            self.plans.stock.find(group, self.text, |_, _| count += 1);
+        }
+        count >= least
+    }
+
+    /// Whether the condition could hold, and something be shown.
+    fn may_hold(&self) -> bool {
+        let answer = |clause: usize| match self.rule.clauses.get(clause) {
+            None => false,
+            Some(clause) if matches!(clause.look, Look::When(_)) || clause.anywhere => true,
+            Some(found) if found.cover => false,
+            Some(found) if matches!(found.look, Look::Words) => self.stands(clause, 0, found.min_count),
+            Some(_) => self.may_match(clause),
+        };
+        // How often a clause must match is the condition's matter: one match can be shown where another clause decides.
+        let mut shown = self.rule.clauses.iter().enumerate().filter(|(_, clause)| clause.report);
+        may_be(&self.rule.condition, true, &answer) && shown.any(|(index, _)| self.may_match(index))
+    }
+
+    fn may_match(&self, index: usize) -> bool {
+        let Some(clause) = self.rule.clauses.get(index) else { return false };
+        match &clause.look {
+            Look::Words | Look::Regex { .. } => self.stands(index, 0, 1),
+            Look::Near(near) => [(near.a, 0), (near.b, 1)].into_iter().all(|(reference, side)| match reference {
+                // What is referred to refers to nothing itself.
+                Some(other) => other != index && self.may_match(other),
+                None => self.stands(index, side, 1),
             }),
-            None => stands(hits, index, side),
-        }),
-        Look::When(_) => false,
+            Look::When(_) => false,
+        }
     }
-}
-
-fn count(hits: &[Hit], clause: usize, side: u8) -> usize {
-    hits.iter().filter(|hit| hit.clause == clause && hit.side == side).count()
-}
-
-fn stands(hits: &[Hit], clause: usize, side: u8) -> bool {
-    hits.iter().any(|hit| hit.clause == clause && hit.side == side)
 }
 
 /// Whether `expression` may be what is `wanted`, when a clause that may match need not.

@@ -55,6 +55,7 @@ pub struct Rule {
     pub(super) sectors: SectorGate,
     pub(super) fields: Vec<SurfaceKind>,
     pub(super) skip_attributes: Vec<String>,
+    pub(super) yields_to: Vec<Yield>,
     pub(super) channels: Vec<Channel>,
     pub(super) condition: Expression<usize>,
     pub(super) clauses: Vec<Clause>,
@@ -87,9 +88,10 @@ impl Rule {
         self.exceptions.iter().map(|exception| exception.name.as_str())
     }
 
-    /// How many clauses come before those of the exceptions.
-    pub(super) fn own_clauses(&self) -> usize {
-        self.clauses.len() - self.exceptions.len()
+    /// Whether a finding of this rule gives way to one of `other` at the same place: what is queued never to what is not.
+    pub(super) fn gives_way_to(&self, other: &Self) -> bool {
+        let counts = other.status == Status::Active || other.status == self.status;
+        counts && self.yields_to.iter().any(|one| one.to == other.id)
     }
 
     pub(super) fn reads(&self, kind: SurfaceKind, folded_attribute: Option<&str>) -> bool {
@@ -130,6 +132,13 @@ impl Cite {
     pub fn on(&self, day: Date) -> Option<&Article> {
         self.articles.iter().find(|article| article.in_force(day)).map(AsRef::as_ref)
     }
+}
+
+/// A rule that wins over another where both find something at one place.
+#[derive(Debug)]
+pub(super) struct Yield {
+    pub to: String,
+    pub place: Range<usize>,
 }
 
 /// What a gate asks the reviewer, and what would answer it.
@@ -186,6 +195,8 @@ pub(super) struct Clause {
     pub look: Look,
     /// What it looks for: words, a regex's atoms, or those of a near's sides.
     pub words: Sides,
+    /// The only kinds of surface it looks at, where some are named.
+    pub fields: Vec<SurfaceKind>,
     pub edges: Edges,
     pub cover: bool,
     pub min_count: usize,
@@ -194,15 +205,15 @@ pub(super) struct Clause {
     pub report: bool,
 }
 
-/// The words of a clause, by side; only a near has a second one.
-pub(super) type Sides = [Vec<Arc<Words>>; 2];
-
 impl Clause {
-    /// How many of its words must stand on a surface for it to answer.
-    pub fn least_words(&self) -> usize {
-        if matches!(self.look, Look::Words) { self.min_count } else { 0 }
+    /// Whether it looks at surfaces of `kind`, when its rule reads them.
+    pub fn reads(&self, kind: SurfaceKind) -> bool {
+        self.fields.is_empty() || self.fields.contains(&kind)
     }
 }
+
+/// The words of a clause, by side; only a near has a second one.
+pub(super) type Sides = [Vec<Arc<Words>>; 2];
 
 /// How a clause looks; its words stand beside.
 #[derive(Debug)]

@@ -21,11 +21,12 @@ use super::{
     compile::Compiler,
     evaluate::{self, Facts, Hit, Outcome},
     file::Status,
-    finding::Place,
+    finding::{self, Place},
     folder::{RuleSource, Shelves},
     lint,
     lists::Lists,
-    plan::{Plans, may_hold},
+    plan::Plans,
+    rows::Rows,
     rule::{Fit, Rule},
     statutes::Statutes,
     words::{Text, Words},
@@ -37,6 +38,8 @@ pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
     /// The places of rules, by id.
     by_id: Vec<u32>,
+    /// By rule, those that give way to it.
+    yielding: Rows,
     plans: Plans,
     sectors: Sectors,
     statutes: Statutes,
@@ -124,7 +127,9 @@ impl RuleSet {
         let hash = hash(&[&lists, &rules, &laws]);
         let mut by_id: Vec<u32> = (0..compiled.len() as u32).collect();
         by_id.sort_by_key(|&number| compiled.get(number as usize).map(|rule| &rule.id));
+        let yielding = yielding(&compiled);
         Ok(Self {
+            yielding,
             plans: Plans::new(&compiled),
             rules: compiled,
             by_id,
@@ -207,22 +212,50 @@ impl RuleSet {
         day: Date,
         wanted: impl Fn(&Rule) -> bool,
     ) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut found: Vec<(u32, Finding)> = Vec::new();
         let reading = Reading::new(self, listing, surfaces, day);
+        // Those to which a wanted rule gives way are run too, and not shown.
+        let wins = |number| self.yielding.row(number).iter().filter_map(|&other| self.number(other)).any(&wanted);
         for (index, surface) in surfaces.iter().enumerate() {
             for number in self.plans.called(&surface.folded) {
-                let Some(rule) = self.rules.get(number as usize).filter(|rule| wanted(rule)) else { continue };
+                let Some(rule) = self.number(number).filter(|rule| wanted(rule) || wins(number)) else { continue };
                 if !self.plans.reads(number, surface.surface.kind) {
                     continue;
                 }
                 reading.work(number, rule, index, Only::WhatMayHold, |work| {
                     let Work { rule, surface, fit, outcome, .. } = work;
                     let place = Place { rule, surface, plans: &self.plans, fit, day };
-                    findings.extend(place.findings(&outcome));
+                    found.extend(place.findings(&outcome).into_iter().map(|finding| (number, finding)));
                 });
             }
         }
-        findings
+        self.give_way(&mut found);
+        let shown = found.into_iter().filter(|(number, _)| self.number(*number).is_some_and(&wanted));
+        shown.map(|(_, finding)| finding).collect()
+    }
+
+    /// Sets aside what stands where a rule that counts instead has found something too.
+    fn give_way(&self, found: &mut [(u32, Finding)]) {
+        for index in 0..found.len() {
+            let Some((number, finding)) = found.get(index) else { continue };
+            let Some(rule) = self.number(*number).filter(|rule| !rule.yields_to.is_empty()) else { continue };
+            let wins = |(other, of_other): &&(u32, Finding)| {
+                let there =
+                    of_other.surface == finding.surface && of_other.start < finding.end && finding.start < of_other.end;
+                there
+                    && of_other.suppressed.is_none()
+                    && self.number(*other).is_some_and(|other| rule.gives_way_to(other))
+            };
+            let winner = found.iter().find(wins).map(|(_, winner)| winner.reference.clone());
+            let winner = winner.filter(|_| finding.suppressed.is_none());
+            if let (Some(winner), Some((_, finding))) = (winner, found.get_mut(index)) {
+                finding::set_aside(finding, &winner);
+            }
+        }
+    }
+
+    fn number(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(number as usize).map(AsRef::as_ref)
     }
 
     /// Runs the rule `wanted` over every surface that it reads and that holds one of its words, whatever comes of it.
@@ -252,6 +285,16 @@ impl RuleSet {
     pub(super) fn sectors_of(&self, listing: &Listing) -> SectorSet {
         self.sectors.of(listing)
     }
+}
+
+/// By rule, those that give way to it.
+fn yielding(rules: &[Arc<Rule>]) -> Rows {
+    let mut pairs = Vec::new();
+    for (number, rule) in (0..).zip(rules).filter(|(_, rule)| !rule.yields_to.is_empty()) {
+        let winners = (0..).zip(rules).filter(|(_, other)| rule.gives_way_to(other));
+        pairs.extend(winners.map(|(winner, _)| (winner, number)));
+    }
+    Rows::of_pairs(rules.len(), &pairs)
 }
 
 /// Which rules are run on a surface.
@@ -297,12 +340,11 @@ impl<'a> Reading<'a> {
         if !rule.reads(surface.surface.kind, attribute_of(surface).as_deref()) {
             return;
         }
-        let (plans, mut hits) = (&self.set.plans, Vec::new());
-        plans.hits(number, 0..rule.own_clauses(), text, &mut hits);
-        if only == Only::WhatMayHold && !may_hold(rule, &hits) {
+        let plans = &self.set.plans;
+        if only == Only::WhatMayHold && !plans.may_hold(number, rule, text) {
             return;
         }
-        plans.hits(number, rule.own_clauses()..rule.clauses.len(), text, &mut hits);
+        let hits = plans.hits(number, 0..rule.clauses.len(), text);
         if hits.is_empty() {
             return;
         }
@@ -320,8 +362,7 @@ impl<'a> Reading<'a> {
             surfaces
                 .filter(|(surface, _)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
                 .map(|(surface, text)| {
-                    let mut hits = Vec::new();
-                    self.set.plans.hits(number, clause..clause + 1, text, &mut hits);
+                    let hits = self.set.plans.hits(number, clause..clause + 1, text);
                     evaluate::direct(rule, clause, surface, &hits.iter().collect::<Vec<_>>()).len()
                 })
                 .sum()

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench rules -- [--rules N] [--listings N] [--without-peer]`. Rules and listings come from
 //! `tests/bench/rules/generator.rs`, from one seed. Prints figures of one thread; asserts nothing.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
 #[path = "rules/generator.rs"]
 mod generator;
@@ -91,7 +91,6 @@ fn reloading(sources: &[RuleSource]) {
         milliseconds(all - tested),
         milliseconds(reading)
     );
-    assert_ne!(set.hash(), in_use.lock().unwrap().hash());
 }
 
 /// Gives the time over all listings, already folded.

@@ -211,7 +211,7 @@ pub fn listings(count: usize, rules: &[Made]) -> Vec<Listing> {
 
 fn listing(number: usize, rules: &[Made], words: &Words, random: &mut Rng) -> Listing {
     let rule = &rules[random.usize(..rules.len())];
-    let planted = (number % 2 == 0).then_some(rule);
+    let planted = number.is_multiple_of(2).then_some(rule);
     let sector = planted.and_then(|rule| rule.sector).unwrap_or_else(|| random.usize(..SECTORS.len()));
     let mut body = words.text(random, 220);
     for _ in 0..4 {
