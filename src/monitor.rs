@@ -186,7 +186,8 @@ impl Monitor {
     pub fn reload_rules(&self) -> Option<RulesState> {
         let rulebook = self.rulebook.as_ref()?;
         let now = self.clock.now();
-        match rulebook.look(now.to_zoned(TimeZone::UTC).date(), now, self.gate.as_ref()) {
+        let in_use = self.matcher().rules().cloned().unwrap_or_default();
+        match rulebook.look(&in_use, now.to_zoned(TimeZone::UTC).date(), now, self.gate.as_ref()) {
             Look::Same => return None,
             Look::Refused => {}
             Look::New(rules, campaigns) => {

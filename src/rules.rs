@@ -25,6 +25,10 @@ mod lint;
 mod lists;
 mod nearest;
 mod needles;
+#[cfg(test)]
+mod plain;
+mod plan;
+mod rows;
 mod rule;
 mod sarif;
 mod schema;
@@ -34,6 +38,7 @@ mod set;
 mod statutes;
 mod survey;
 mod trial;
+mod words;
 
 pub use backtest::{Backtest, Comparison, Judged, RuleChange, RuleReport, RuleSample, Side, wilson};
 pub use codes::{CODES, Code};

@@ -97,15 +97,16 @@ impl Rulebook {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks whether a file has changed or `gate` has news, and if so reads all of them, runs their tests as on `day`, and
-    /// asks the gate which may go live.
-    pub fn look(&self, day: Date, now: Timestamp, gate: Option<&Gate>) -> Look {
+    /// Looks whether a file has changed or `gate` has news, and if so compiles what differs from `in_use`, runs all tests as on
+    /// `day`, and asks the gate which rules may go live.
+    pub fn look(&self, in_use: &RuleSet, day: Date, now: Timestamp, gate: Option<&Gate>) -> Look {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let there = look(&self.folder);
         if *seen == there && !gate.is_some_and(Gate::has_news) {
             return Look::Same;
         }
-        let read = if self.folder.is_dir() { RuleSet::read_folder(&self.folder) } else { RuleSet::builtin() };
+        let read =
+            if self.folder.is_dir() { RuleSet::read_folder_after(&self.folder, in_use) } else { RuleSet::builtin() };
         let verdict = read.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect()).and_then(|rules| {
             let failed: Vec<String> = rules
                 .trials(day)

@@ -5,7 +5,7 @@
 //! places is of unknown sector: rules for certain sectors still look at it, with less weight, and
 //! say so; guards answer that it is in none.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use aho_corasick::AhoCorasick;
 use serde::Deserialize;
@@ -16,34 +16,42 @@ use crate::{model::Listing, text::fold};
 /// Which words place a listing in which sector.
 #[derive(Debug, Default)]
 pub(super) struct Sectors {
-    names: Vec<String>,
+    names: Arc<[String]>,
     category: Words,
     title: Words,
 }
 
 /// The sectors of one listing; empty when unknown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SectorSet(Vec<String>);
+pub(super) struct SectorSet {
+    names: Arc<[String]>,
+    found: Vec<usize>,
+}
 
 impl SectorSet {
     pub fn has(&self, sector: &str) -> bool {
-        self.0.iter().any(|known| known == sector)
+        self.known().any(|known| known == sector)
+    }
+
+    fn known(&self) -> impl Iterator<Item = &str> {
+        self.found.iter().filter_map(|&index| self.names.get(index)).map(String::as_str)
     }
 
     pub fn is_unknown(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     #[cfg(test)]
     pub fn of(sectors: &[&str]) -> Self {
-        Self(sectors.iter().map(|&sector| sector.to_owned()).collect())
+        Self { names: sectors.iter().map(|&sector| sector.to_owned()).collect(), found: (0..sectors.len()).collect() }
     }
 }
 
 impl fmt::Display for SectorSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "unknown" } else { "" })?;
-        f.write_str(&self.0.join(", "))
+        let known: Vec<&str> = self.known().collect();
+        f.write_str(if known.is_empty() { "unknown" } else { "" })?;
+        f.write_str(&known.join(", "))
     }
 }
 
@@ -93,7 +101,7 @@ impl Sectors {
             category.extend(words.category.iter().map(|word| (fold(word), index)));
             title.extend(words.title.iter().map(|word| (fold(word), index)));
         }
-        Ok(Self { names, category: Words::new(category), title: Words::new(title) })
+        Ok(Self { names: names.into(), category: Words::new(category), title: Words::new(title) })
     }
 
     pub fn knows(&self, sector: &str) -> bool {
@@ -114,7 +122,7 @@ impl Sectors {
         }
         found.sort_unstable();
         found.dedup();
-        SectorSet(found.into_iter().filter_map(|index| self.names.get(index).cloned()).collect())
+        SectorSet { names: Arc::clone(&self.names), found }
     }
 }
 
@@ -129,9 +137,9 @@ mod tests {
         )
         .unwrap();
         let of = |text: &str| sectors.of(&serde_json::from_str(text).unwrap());
-        assert_eq!(of(r#"{"title":"绿茶杯","category":["家居","杯具"]}"#), SectorSet::of(&["home"]));
-        assert_eq!(of(r#"{"title":"绿茶","category":["其他"]}"#), SectorSet::of(&["food"]));
-        assert_eq!(of(r#"{"title":"x","category":"食品/茶 / 家居"}"#), SectorSet::of(&["food", "home"]));
+        assert_eq!(of(r#"{"title":"绿茶杯","category":["家居","杯具"]}"#).to_string(), "home");
+        assert_eq!(of(r#"{"title":"绿茶","category":["其他"]}"#).to_string(), "food");
+        assert_eq!(of(r#"{"title":"x","category":"食品/茶 / 家居"}"#).to_string(), "food, home");
         assert!(of(r#"{"title":"铁锤"}"#).is_unknown());
         assert!(sectors.knows("home") && !sectors.knows("houses"));
     }

@@ -22,6 +22,11 @@ pub const CODES: &[Code] = &[
     code("list.word", "a line of a list can never match, or matches everywhere", "词表中的一行无法匹配或到处匹配"),
     code("lock.syntax", "the record of versions cannot be read", "版本记录无法读取"),
     code("rule.clause", "a clause looks in no way or in several", "条款没有或有多种匹配方式"),
+    code(
+        "rule.clause-fields",
+        "a clause is kept to surfaces that its rule does not read",
+        "条款限定的部分不在规则所看之内",
+    ),
     code("rule.clauses", "a rule has too many clauses and exceptions", "条款与例外过多"),
     code("rule.condition", "the condition cannot be read", "条件无法读取"),
     code(
@@ -116,6 +121,8 @@ pub const CODES: &[Code] = &[
     ),
     code("rule.within", "a near reaches too far", "near 距离过大"),
     code("rule.words", "too many words in a clause or in all", "条款或全部词数过多"),
+    code("rule.yields-cycle", "rules give way to one another in a circle", "规则互相让位，形成循环"),
+    code("rule.yields-unknown", "a rule gives way to one that does not exist", "规则让位于不存在的规则"),
     code("statute.date", "a date is no day", "不是有效日期"),
     code("statute.dates", "an article ends before it begins", "条文失效早于施行"),
     code("statute.duplicate-id", "an article’s name is taken", "条文编号重复"),

@@ -1,36 +1,36 @@
 //! From a rule file to a rule: every part is read, bounded and fitted, every mistake is kept.
 //!
-//! Main type: [`Compiler`]. Words end up in the automaton's builder; mistakes are diagnostics with a
+//! Main type: [`Compiler`]. Words of a list are shared by all who name it; mistakes are diagnostics with a
 //! place. Rules about a whole set (such as two files with one id) are `lint`'s matter.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use jiff::civil::Date;
 use regex::RegexBuilder;
 use toml::{Spanned, value::Datetime};
 
 use crate::{
-    model::{Channel, Diagnostic, Fix},
+    model::{Channel, Diagnostic, Fix, SurfaceKind},
     text::fold,
 };
 
 use super::{
     RuleSource,
-    atoms::AtomsBuilder,
     category::Sectors,
     expression::{Expression, Mistake, Token},
     file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile, day},
     guard,
     limits::{
-        MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_WITHIN,
+        MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_TOLD, MAX_WITHIN,
         MAX_WORD_CHARS, MAX_WORDS,
     },
     lint,
     lists::Lists,
     nearest::nearest,
-    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Test},
+    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test, Yield},
     sentence,
     statutes::Statutes,
+    words::Words,
 };
 
 /// What compiling many rules shares.
@@ -39,7 +39,8 @@ pub(super) struct Compiler<'a> {
     pub lists: &'a Lists,
     pub statutes: &'a Statutes,
     pub sectors: &'a Sectors,
-    pub atoms: AtomsBuilder,
+    /// The folded words of the lists that were named so far.
+    pub shared: HashMap<String, Arc<Words>>,
     pub problems: Vec<Diagnostic>,
 }
 
@@ -56,8 +57,8 @@ struct LookFile<'a> {
 }
 
 impl Compiler<'_> {
-    /// Reads and compiles one file as rule number `rule`; `None` when nothing can be made of it.
-    pub fn rule(&mut self, source: &RuleSource, rule: usize) -> Option<Rule> {
+    /// Reads and compiles one file; `None` when nothing can be made of it.
+    pub fn rule(&mut self, source: &RuleSource) -> Option<Rule> {
         let file: RuleFile = match toml::from_str(&source.text) {
             Ok(file) => file,
             Err(error) => {
@@ -66,9 +67,12 @@ impl Compiler<'_> {
             }
         };
         let before = self.problems.len();
-        let mut one = One { compiler: self, source, rule, names: Vec::new(), clauses: Vec::new() };
+        let mut one = One { compiler: self, source, told: 0, names: Vec::new(), clauses: Vec::new() };
         let made = one.rule(&file);
-        self.problems.extend(lint::file(&file, source));
+        // What cannot be made into a rule is not looked at more closely.
+        if made.is_some() {
+            self.problems.extend(lint::file(&file, source));
+        }
         let clean = !self.problems.iter().skip(before).any(|problem| !problem.warning);
         made.filter(|_| clean)
     }
@@ -94,19 +98,31 @@ fn syntax(source: &RuleSource, error: &toml::de::Error) -> Diagnostic {
 struct One<'a, 'b> {
     compiler: &'a mut Compiler<'b>,
     source: &'a RuleSource,
-    rule: usize,
+    /// Mistakes told so far.
+    told: usize,
     names: Vec<String>,
     clauses: Vec<Clause>,
 }
 
 impl One<'_, '_> {
     fn wrong(&mut self, span: Range<usize>, code: &'static str, message: impl Into<String>, help: &str) {
-        let problem = Diagnostic::error(&self.source.path, &self.source.text, span, code, message, help);
-        self.compiler.problems.push(problem);
+        if self.tells() {
+            let problem = Diagnostic::error(&self.source.path, &self.source.text, span, code, message, help);
+            self.compiler.problems.push(problem);
+        }
+    }
+
+    /// Whether one more mistake is told: each keeps the text of its file.
+    fn tells(&mut self) -> bool {
+        self.told += 1;
+        self.told <= MAX_TOLD
     }
 
     fn rule(&mut self, file: &RuleFile) -> Option<Rule> {
         self.check_head(file);
+        if file.clause.len() + file.except.len() > MAX_CLAUSES {
+            return None;
+        }
         let sectors = self.sectors(&file.sectors);
         let cites = self.cites(file);
         self.clauses(file);
@@ -114,6 +130,8 @@ impl One<'_, '_> {
         let condition = self.condition(&file.matching.as_ref().condition)?;
         self.mark_reported(file, &condition, &exceptions);
         let skip_attributes = self.names_from(&file.matching.as_ref().skip_attributes);
+        let yields_to = file.matching.as_ref().yields_to.iter();
+        let yields_to = yields_to.map(|name| Yield { to: name.as_ref().clone(), place: name.span() }).collect();
         let tests = self.tests(&file.test);
         Some(Rule {
             id: file.id.as_ref().clone(),
@@ -136,6 +154,7 @@ impl One<'_, '_> {
             sectors,
             fields: file.matching.as_ref().fields.clone(),
             skip_attributes,
+            yields_to,
             channels: channels(&file.matching.as_ref().fold),
             condition,
             clauses: std::mem::take(&mut self.clauses),
@@ -219,6 +238,9 @@ impl One<'_, '_> {
 
     /// A name that nothing has, and the one that was probably meant.
     fn unknown(&mut self, span: Range<usize>, code: &'static str, message: String, help: &str, meant: Option<&str>) {
+        if !self.tells() {
+            return;
+        }
         let problem = Diagnostic::error(&self.source.path, &self.source.text, span.clone(), code, message, help);
         // A name inside a longer value is no place to write into.
         let written = self.source.text.get(span.clone()).unwrap_or("");
@@ -239,13 +261,14 @@ impl One<'_, '_> {
     fn clauses(&mut self, file: &RuleFile) {
         self.names = file.clause.keys().map(|name| name.as_ref().clone()).collect();
         for (name, clause) in &file.clause {
-            let index = self.clauses.len();
-            let spanned = LookFile::of_clause(clause.as_ref(), name.span());
-            let look = self.look(&spanned, index);
+            let (look, words) = self.look(&LookFile::of_clause(clause.as_ref(), name.span()));
             let ClauseFile { edges, cover, anywhere, report, min_count, .. } = clause.as_ref();
+            let fields = self.fields_of(clause.as_ref(), file);
             self.clauses.push(Clause {
                 name: name.as_ref().clone(),
                 look,
+                words,
+                fields,
                 edges: *edges,
                 cover: *cover,
                 min_count: min_count.as_ref().map_or(1, |count| (*count.as_ref()).max(1)),
@@ -255,12 +278,27 @@ impl One<'_, '_> {
         }
     }
 
+    /// The kinds of surface a clause is kept to, each of which its rule reads.
+    fn fields_of(&mut self, clause: &ClauseFile, file: &RuleFile) -> Vec<SurfaceKind> {
+        let Some(written) = &clause.fields else { return Vec::new() };
+        let read = &file.matching.as_ref().fields;
+        if written.as_ref().is_empty() || written.as_ref().iter().any(|kind| !read.contains(kind)) {
+            let message = "a clause is kept to surfaces that the rule does not read";
+            let help = "name some of the fields of [match], or leave fields out";
+            self.wrong(written.span(), "rule.clause-fields", message, help);
+        } else if clause.when.is_some() {
+            let message = "a `when` asks the listing, not its surfaces";
+            self.wrong(written.span(), "rule.clause-fields", message, "leave fields out");
+        }
+        written.as_ref().clone()
+    }
+
     fn exceptions(&mut self, written: &[Spanned<ExceptFile>]) -> Vec<Exception> {
         let mut exceptions = Vec::new();
         for exception in written {
             let clause = self.clauses.len();
             let file = exception.as_ref();
-            let look = self.look(&LookFile::of_exception(file), clause);
+            let (look, words) = self.look(&LookFile::of_exception(file));
             let name = file.name.as_ref().clone();
             if file.why.zh.trim().is_empty() || file.why.en.trim().is_empty() {
                 let message = format!("the exception `{name}` gives no reason");
@@ -269,6 +307,8 @@ impl One<'_, '_> {
             self.clauses.push(Clause {
                 name: format!("except {name}"),
                 look,
+                words,
+                fields: Vec::new(),
                 edges: Edges::Latin,
                 cover: true,
                 min_count: 1,
@@ -282,7 +322,7 @@ impl One<'_, '_> {
         exceptions
     }
 
-    fn look(&mut self, file: &LookFile<'_>, clause: usize) -> Look {
+    fn look(&mut self, file: &LookFile<'_>) -> (Look, Sides) {
         let ways = [
             file.words.is_some(),
             file.words_from.is_some(),
@@ -293,22 +333,20 @@ impl One<'_, '_> {
         if ways.iter().filter(|&&used| used).count() != 1 {
             let message = "a clause has exactly one of words, words_from, regex, near and when";
             self.wrong(file.span.clone(), "rule.clause", message, "keep one; name the others as clauses");
-            return Look::Words;
+            return (Look::Words, Sides::default());
         }
         if let Some(words) = file.words {
-            let words = self.words(words);
-            self.want(words, clause, 0);
+            return (Look::Words, [self.words(words), Vec::new()]);
         } else if let Some(list) = file.words_from {
-            let words = self.list(list.as_ref(), &list.span());
-            self.want(words, clause, 0);
+            return (Look::Words, [self.list(list.as_ref(), &list.span()), Vec::new()]);
         } else if let Some(regex) = file.regex {
-            return self.regex(regex, file, clause);
+            return self.regex(regex, file);
         } else if let Some(near) = file.near {
-            return self.near(near, file, clause);
+            return self.near(near, file);
         } else if let Some(when) = file.when {
-            return self.when(when);
+            return (self.when(when), Sides::default());
         }
-        Look::Words
+        (Look::Words, Sides::default())
     }
 
     fn when(&mut self, when: &Spanned<String>) -> Look {
@@ -322,11 +360,12 @@ impl One<'_, '_> {
         }
     }
 
-    fn regex(&mut self, regex: &Spanned<String>, file: &LookFile<'_>, clause: usize) -> Look {
+    fn regex(&mut self, regex: &Spanned<String>, file: &LookFile<'_>) -> (Look, Sides) {
+        let mut sides = Sides::default();
         if regex.as_ref().len() > MAX_REGEX_BYTES {
             let message = format!("the regex has {} bytes, more than {MAX_REGEX_BYTES}", regex.as_ref().len());
             self.wrong(regex.span(), "rule.regex-size", message, "use words and near instead");
-            return Look::Words;
+            return (Look::Words, sides);
         }
         if file.atoms.iter().all(|atom| fold(atom.as_ref()).is_empty()) {
             let help = "add atoms = [\"…\"]: words one of which stands in every text the regex matches";
@@ -335,8 +374,8 @@ impl One<'_, '_> {
         // An atom only calls the regex, so a single character will do.
         let atoms = file.atoms.iter().map(|atom| (atom.as_ref().clone(), fold(atom.as_ref())));
         let atoms: Vec<_> = atoms.filter(|(_, folded)| !folded.is_empty()).collect();
-        self.want(atoms, clause, 0);
-        match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
+        sides[0] = self.bounded(vec![Words::new(atoms)]);
+        let look = match RegexBuilder::new(regex.as_ref()).size_limit(MAX_REGEX_COMPILED).build() {
             Ok(built) => Look::Regex { regex: built, on: file.on },
             Err(regex::Error::CompiledTooBig(limit)) => {
                 let message = format!("the regex compiles to more than {limit} bytes");
@@ -349,39 +388,28 @@ impl One<'_, '_> {
                 self.wrong(regex.span(), "rule.regex", format!("the regex cannot be read: {message}"), "correct it");
                 Look::Words
             }
-        }
+        };
+        (look, sides)
     }
 
-    fn near(&mut self, near: &NearFile, file: &LookFile<'_>, clause: usize) -> Look {
+    fn near(&mut self, near: &NearFile, file: &LookFile<'_>) -> (Look, Sides) {
         if *near.within.as_ref() > MAX_WITHIN {
             let message = format!("within reaches at most {MAX_WITHIN} characters");
             self.wrong(near.within.span(), "rule.within", message, "what stands further apart is not near");
         }
-        Look::Near(Near {
-            a: self.side(&near.a, file, clause, 0),
-            b: self.side(&near.b, file, clause, 1),
-            within: *near.within.as_ref(),
-            order: near.order,
-            stop: near.stop,
-        })
+        let ((a, first), (b, second)) = (self.side(&near.a, file), self.side(&near.b, file));
+        let look = Look::Near(Near { a, b, within: *near.within.as_ref(), order: near.order, stop: near.stop });
+        (look, [first, second])
     }
 
-    /// The clause a side refers to; its words go to the automaton when it has its own.
-    fn side(&mut self, side: &SideFile, file: &LookFile<'_>, clause: usize, number: u8) -> Option<usize> {
+    /// The clause a side refers to, or its own words.
+    fn side(&mut self, side: &SideFile, file: &LookFile<'_>) -> (Option<usize>, Vec<Arc<Words>>) {
         match side {
             SideFile::Words(words) => {
-                let mut all = Vec::new();
-                for word in words {
-                    all.extend(self.expand(word, &file.span));
-                }
-                self.want(all, clause, number);
-                None
+                let words = words.iter().map(|word| (word.as_str(), file.span.clone())).collect();
+                (None, self.side_words(words))
             }
-            SideFile::Clause(list) if list.starts_with('@') => {
-                let words = self.list(list, &file.span);
-                self.want(words, clause, number);
-                None
-            }
+            SideFile::Clause(list) if list.starts_with('@') => (None, self.list(list, &file.span)),
             SideFile::Clause(name) => {
                 let found = self.names.iter().position(|known| known == name);
                 if found.is_none() {
@@ -389,7 +417,7 @@ impl One<'_, '_> {
                     let help = "name a [clause.…] of this file, or write the words as a list";
                     self.wrong(file.span.clone(), "rule.undefined-clause", message, help);
                 }
-                found
+                (found, Vec::new())
             }
         }
     }
@@ -503,37 +531,49 @@ impl One<'_, '_> {
     }
 
     fn names_from(&mut self, written: &[Spanned<String>]) -> Vec<String> {
-        self.words(written).into_iter().map(|(_, folded)| folded).collect()
+        self.words(written).iter().flat_map(|words| words.folded()).map(str::to_owned).collect()
     }
 
-    fn words(&mut self, written: &[Spanned<String>]) -> Vec<(String, String)> {
-        written.iter().flat_map(|word| self.expand(word.as_ref(), &word.span())).collect()
+    fn words(&mut self, written: &[Spanned<String>]) -> Vec<Arc<Words>> {
+        self.side_words(written.iter().map(|word| (word.as_ref().as_str(), word.span())).collect())
     }
 
-    /// A word with its fold, or the words of the list it names.
-    fn expand(&mut self, word: &str, span: &Range<usize>) -> Vec<(String, String)> {
-        if word.starts_with('@') {
-            return self.list(word, span);
+    /// The words of a side: those written there, then each list that is named there.
+    fn side_words(&mut self, written: Vec<(&str, Range<usize>)>) -> Vec<Arc<Words>> {
+        let (lists, plain): (Vec<_>, Vec<_>) = written.into_iter().partition(|(word, _)| word.starts_with('@'));
+        let own: Vec<_> = plain.into_iter().filter_map(|(word, span)| self.word(word, span)).collect();
+        let mut all = if own.is_empty() { Vec::new() } else { vec![Words::new(own)] };
+        for (list, span) in lists {
+            all.extend(self.list(list, &span));
         }
+        self.bounded(all)
+    }
+
+    /// A word with its fold.
+    fn word(&mut self, word: &str, span: Range<usize>) -> Option<(String, String)> {
         let folded = fold(word);
         let count = folded.chars().count();
         if folded.is_empty() {
             let message = format!("`{word}` is nothing but separators and can never match");
-            self.wrong(span.clone(), "rule.dead-word", message, "remove it, or use a regex with on = \"original\"");
+            self.wrong(span, "rule.dead-word", message, "remove it, or use a regex with on = \"original\"");
         } else if count == 1 && !folded.is_ascii() {
             let message = format!("`{word}` is a single character: it stands inside countless words");
-            self.wrong(span.clone(), "rule.single-character", message, "write the words that are meant");
+            self.wrong(span, "rule.single-character", message, "write the words that are meant");
         } else if count > MAX_WORD_CHARS {
             let message = format!("a word of {count} characters; at most {MAX_WORD_CHARS}");
-            self.wrong(span.clone(), "rule.long-word", message, "shorten it");
+            self.wrong(span, "rule.long-word", message, "shorten it");
         } else {
-            return vec![(word.to_owned(), folded)];
+            return Some((word.to_owned(), folded));
         }
-        Vec::new()
+        None
     }
 
-    fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<(String, String)> {
+    fn list(&mut self, name: &str, span: &Range<usize>) -> Vec<Arc<Words>> {
         let name = name.trim_start_matches('@');
+        if let Some(words) = self.compiler.shared.get(name) {
+            let words = vec![Arc::clone(words)];
+            return self.bounded(words);
+        }
         let lists = self.compiler.lists;
         let Some(words) = lists.words(name) else {
             let meant = lists.nearest(name);
@@ -542,18 +582,18 @@ impl One<'_, '_> {
             self.unknown(span.clone(), "rule.list-missing", message, help, meant.as_deref());
             return Vec::new();
         };
-        words.iter().map(|word| (word.clone(), fold(word))).collect()
+        let words = Words::new(words.iter().map(|word| (word.clone(), fold(word))).collect());
+        self.compiler.shared.insert(name.to_owned(), Arc::clone(&words));
+        self.bounded(vec![words])
     }
 
-    fn want(&mut self, words: Vec<(String, String)>, clause: usize, side: u8) {
-        if words.len() > MAX_WORDS || self.compiler.atoms.len() + words.len() > MAX_ALL_WORDS {
-            let message = format!("more than {MAX_WORDS} words in a clause or {MAX_ALL_WORDS} in all");
-            self.wrong(0..0, "rule.words", message, "a list this long belongs to the register of marks");
-            return;
+    /// `words` of one side, unless they are too many.
+    fn bounded(&mut self, words: Vec<Arc<Words>>) -> Vec<Arc<Words>> {
+        if words.iter().map(|words| words.len()).sum::<usize>() > MAX_WORDS {
+            self.wrong(0..0, "rule.words", too_many_words(), "a list this long belongs to the register of marks");
+            return Vec::new();
         }
-        for (written, folded) in words {
-            self.compiler.atoms.want(&written, folded, self.rule, clause, side);
-        }
+        words
     }
 
     /// A mistake inside a text of the file, underlined there when it is written without escapes.
@@ -597,6 +637,11 @@ impl<'a> LookFile<'a> {
             span: file.name.span(),
         }
     }
+}
+
+/// What is said where a clause, or all rules together, have too many words.
+pub(super) fn too_many_words() -> String {
+    format!("more than {MAX_WORDS} words in a clause or {MAX_ALL_WORDS} in all")
 }
 
 /// The channels that fold steps undo.

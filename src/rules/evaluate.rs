@@ -81,6 +81,7 @@ pub(super) fn run(rule: &Rule, surface: &FoldedSurface<'_>, hits: &[Hit], facts:
     for (index, clause) in rule.clauses.iter().enumerate() {
         if let Look::Near(near) = &clause.look
             && near.refers()
+            && clause.reads(surface.surface.kind)
         {
             let words = Words { rule, index, surface, hits: &hits, limit: MAX_COVERS };
             let found = referring(&words, near, &matches);
@@ -115,7 +116,9 @@ fn is_covered(parts: &[Range<usize>], covers: &[Range<usize>]) -> bool {
 
 /// Matches of a clause that refers to no other.
 pub(super) fn direct(rule: &Rule, index: usize, surface: &FoldedSurface<'_>, hits: &[&Hit]) -> Vec<Match> {
-    let Some(clause) = rule.clauses.get(index) else { return Vec::new() };
+    let Some(clause) = rule.clauses.get(index).filter(|clause| clause.reads(surface.surface.kind)) else {
+        return Vec::new();
+    };
     let limit = if clause.cover { MAX_COVERS } else { MAX_MATCHES };
     let words = Words { rule, index, surface, hits, limit };
     match &clause.look {
@@ -356,7 +359,7 @@ fn except(rule: &Rule, mut matches: Vec<Vec<Match>>, facts: Facts<'_>) -> Outcom
             continue;
         }
         if let Some(Clause { look: Look::When(guard), .. }) = rule.clauses.get(exception.clause) {
-            if outcome.set_aside.is_none() && guard::holds(guard, facts.listing, facts.sectors) {
+            if outcome.set_aside.is_none() && guard::holds(guard, facts.listing, facts.sectors, facts.day) {
                 outcome.set_aside = Some(number);
             }
             continue;
@@ -384,7 +387,7 @@ fn holds(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>) -> bool {
 pub(super) fn answer(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>, index: usize) -> bool {
     let Some(clause) = rule.clauses.get(index) else { return false };
     match &clause.look {
-        Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors),
+        Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors, facts.day),
         _ if clause.cover => false,
         _ if clause.anywhere => facts.anywhere.contains(&index),
         _ => matches.get(index).is_some_and(|found| found.len() >= clause.min_count),

@@ -14,9 +14,10 @@ use crate::{
 };
 
 use super::{
-    evaluate::{self, Hit, Match},
+    evaluate::{self, Facts, Hit, Match},
     expression::Expression,
     file::{Bilingual, Order, Status},
+    guard,
     rule::{Clause, Fit, Look, Near, Rule},
     set::{RuleSet, Work},
 };
@@ -53,19 +54,24 @@ impl RuleSet {
         let surfaces = fold_surfaces(listing);
         lines.extend(unread(rule, &surfaces));
         let (mut hits, mut seen) = (false, false);
-        self.each(
-            listing,
-            &surfaces,
-            day,
-            |other| other.id == rule.id,
-            |work| {
-                seen = true;
-                hits |= work.outcome.holds && work.outcome.set_aside.is_none() && reported(&work);
-                lines.extend(of_surface(&work));
-            },
-        );
+        self.each(listing, &surfaces, day, rule, |work| {
+            seen = true;
+            hits |= work.outcome.holds && work.outcome.set_aside.is_none() && reported(&work);
+            lines.extend(of_surface(&work));
+        });
         if !seen && rule.sectors.fit(&sectors) != Fit::No {
             lines.push(line("本规则所看之处没有它的任何字词", "no word of the rule stands on a surface it reads"));
+        }
+        if hits && !rule.yields_to.is_empty() {
+            let found = self.findings_of(listing, &surfaces, day, |other| other.id == rule.id);
+            hits = found.iter().any(|finding| finding.suppressed.is_none());
+            lines.extend(found.iter().flat_map(|finding| {
+                let steps = finding.explanation.iter().filter(|step| step.code == "rule.yields");
+                steps.map(|step| {
+                    let (path, text) = (&finding.surface, &finding.text);
+                    line(format!("{path}：“{text}” {}", step.zh), format!("{path}: “{text}” {}", step.en))
+                })
+            }));
         }
         lines.extend(law(rule, day, hits));
         Explanation { hits, lines }
@@ -147,8 +153,22 @@ fn quoted(surface: &FoldedSurface<'_>, one: &Match) -> String {
 /// Why a clause has no match on a surface, or what it says where it looks at no text.
 fn silence(work: &Work<'_>, index: usize, clause: &Clause) -> Bilingual {
     let answers = evaluate::answer(work.rule, &work.outcome.matches, work.facts, index);
-    if let Look::When(_) = clause.look {
-        return if answers { line("是", "yes") } else { line("否", "no") };
+    if let Look::When(guard) = &clause.look {
+        let Facts { listing, sectors, day, .. } = work.facts;
+        let facts = guard::facts(guard, listing, sectors, day);
+        let (zh, en) = if facts.is_empty() {
+            (String::new(), String::new())
+        } else {
+            (format!("（{}）", facts.join("，")), format!(" ({})", facts.join(", ")))
+        };
+        return if answers {
+            line(format!("是{zh}"), format!("yes{en}"))
+        } else {
+            line(format!("否{zh}"), format!("no{en}"))
+        };
+    }
+    if !clause.reads(work.surface.surface.kind) {
+        return line("无（此条款不看这里）", "nothing (the clause does not look here)");
     }
     if clause.anywhere && answers {
         return line("商品的另一处有", "stands elsewhere in the listing");

@@ -118,6 +118,9 @@ pub(super) struct MatchFile {
     /// Attributes that are labels the law requires, not advertising; `@name` is a list.
     #[serde(default)]
     pub skip_attributes: Vec<Spanned<String>>,
+    /// Rules whose finding at the same place counts instead.
+    #[serde(default)]
+    pub yields_to: Vec<Spanned<String>>,
 }
 
 /// How a clause or an exception looks at a surface: exactly one of `words`, `words_from`, `regex`,
@@ -142,6 +145,9 @@ pub(super) struct ClauseFile {
     pub when: Option<Spanned<String>>,
     #[serde(default)]
     pub edges: Edges,
+    /// Kinds of surface it looks at; all that the rule reads where none is named.
+    #[serde(default)]
+    pub fields: Option<Spanned<Vec<SurfaceKind>>>,
     #[serde(default)]
     pub cover: bool,
     #[serde(default)]

@@ -10,10 +10,10 @@ use crate::{
 };
 
 use super::{
-    atoms::Atoms,
     evaluate::{Match, Outcome, channels},
     file::Bilingual,
     limits::MAX_MATCHES,
+    plan::Plans,
     rule::{Exception, Fit, Rule},
     statutes::{Article, Verified},
 };
@@ -28,7 +28,7 @@ const UNKNOWN_SECTOR: f64 = 0.8;
 pub(super) struct Place<'a> {
     pub rule: &'a Rule,
     pub surface: &'a FoldedSurface<'a>,
-    pub atoms: &'a Atoms,
+    pub plans: &'a Plans,
     pub fit: Fit,
     pub day: Date,
 }
@@ -129,7 +129,7 @@ impl Place<'_> {
         if one.words.is_empty() {
             return one.units.clone().filter_map(|unit| self.surface.folded.char_at(unit)).collect();
         }
-        let words: Vec<&str> = one.words.iter().map(|&word| self.atoms.written(word)).collect();
+        let words: Vec<&str> = one.words.iter().map(|&word| self.plans.written(word)).collect();
         words.join(" … ")
     }
 
@@ -193,6 +193,16 @@ impl Place<'_> {
             )
         })
     }
+}
+
+/// Sets `finding` aside for that of the rule `winner` at the same place.
+pub(super) fn set_aside(finding: &mut Finding, winner: &str) {
+    let (zh, en) =
+        (format!("让位于规则 {winner} 在同一处的命中"), format!("gives way to what {winner} finds at the same place"));
+    finding.suppressed = Some(format!("yields-to: {zh} / {en}"));
+    let mut given_way = step("rule.yields", ("", winner), zh, en);
+    given_way.factor = 0.0;
+    finding.explanation.push(given_way);
 }
 
 fn step(code: &str, (before, after): (&str, &str), zh: String, en: String) -> Step {

@@ -26,7 +26,7 @@ pub const LOCK_FILE: &str = "versions.lock";
 struct Builtin;
 
 /// A file of a rule folder: a rule, a word list, the sectors, a statute or the lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RuleSource {
     /// Its path, as shown in diagnostics.
     pub path: String,
@@ -182,6 +182,14 @@ impl RuleSet {
     /// Every mistake in the files, and what cannot be read.
     pub fn read_folder(folder: &Path) -> Result<Self, Vec<Diagnostic>> {
         Self::read(&[folder.to_owned()])
+    }
+
+    /// The same, where `before` is in use; see [`parse_after`](Self::parse_after).
+    ///
+    /// # Errors
+    /// Every mistake in the files, and what cannot be read.
+    pub fn read_folder_after(folder: &Path, before: &Self) -> Result<Self, Vec<Diagnostic>> {
+        RuleSource::read_all(&[folder.to_owned()]).and_then(|files| Self::parse_after(files, before))
     }
 
     /// Reads rule files and folders together; a file brings `lists/`, `statutes/` and the lock beside it.

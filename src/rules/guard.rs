@@ -2,6 +2,8 @@
 //!
 //! Main type: [`Guard`]. Words in texts are the clauses' matter; a guard looks at facts.
 
+use jiff::civil::Date;
+
 use crate::{model::Listing, text::fold};
 
 use super::{
@@ -17,8 +19,12 @@ pub(super) type Guard = Expression<Predicate>;
 pub(super) enum Predicate {
     /// In one of these sectors; a listing of unknown sector is in none.
     Category(Vec<String>),
+    /// A part of its category path has one of these in it.
+    CategoryText(Vec<String>),
     /// No word places the listing in a sector.
     UnknownCategory,
+    /// It was captured in one of these windows.
+    Date(Vec<Days>),
     /// One of these attributes is present and says something.
     HasAttribute(Vec<String>),
     /// The seller shows this.
@@ -27,6 +33,41 @@ pub(super) enum Predicate {
     Price(Comparison, f64),
     /// A text, compared after folding; an absent one is empty.
     Text(Fact, TextTest),
+}
+
+/// Days from the first to the last, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Days {
+    /// Of every year, as month and day; over the end of the year where the last comes before the first.
+    Yearly((i8, i8), (i8, i8)),
+    Once(Date, Date),
+}
+
+impl Days {
+    /// `MM-DD..MM-DD` or `YYYY-MM-DD..YYYY-MM-DD`.
+    fn parse(text: &str) -> Option<Self> {
+        let (first, last) = text.split_once("..")?;
+        if let (Ok(first), Ok(last)) = (first.parse::<Date>(), last.parse::<Date>()) {
+            return (first <= last).then_some(Self::Once(first, last));
+        }
+        let day = |text: &str| {
+            let (month, day) = text.split_once('-').filter(|_| text.len() == 5)?;
+            // A leap year has every day there is.
+            let date = Date::new(2024, month.parse().ok()?, day.parse().ok()?).ok()?;
+            Some((date.month(), date.day()))
+        };
+        Some(Self::Yearly(day(first)?, day(last)?))
+    }
+
+    fn has(self, day: Date) -> bool {
+        match self {
+            Self::Once(first, last) => first <= day && day <= last,
+            Self::Yearly(first, last) => {
+                let day = (day.month(), day.day());
+                if first <= last { first <= day && day <= last } else { first <= day || day <= last }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,8 +112,30 @@ pub(super) fn parse(text: &str, known_sector: impl Fn(&str) -> bool) -> Result<G
 }
 
 /// Whether `guard` holds for `listing`, whose sectors are `sectors`.
-pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet) -> bool {
-    guard.holds(&mut |predicate| answer(predicate, listing, sectors))
+pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet, day: Date) -> bool {
+    guard.holds(&mut |predicate| answer(predicate, listing, sectors, day))
+}
+
+/// The facts of the listing that `guard` asks for, each once: `price 35`, `category food`, `date 2026-11-23`.
+pub(super) fn facts(guard: &Guard, listing: &Listing, sectors: &SectorSet, day: Date) -> Vec<String> {
+    let mut facts: Vec<String> = Vec::new();
+    guard.leaves(true, &mut |predicate, _| {
+        let fact = match predicate {
+            Predicate::Category(_) | Predicate::UnknownCategory => format!("category {sectors}"),
+            Predicate::CategoryText(_) => format!("category “{}”", listing.category.join(" / ")),
+            Predicate::Date(_) => format!("date {day}"),
+            Predicate::Price(..) => match &listing.price {
+                Some(price) => format!("price {}", price.amount.as_f64()),
+                None => "no price".to_owned(),
+            },
+            Predicate::Text(fact, _) => format!("“{}”", fact_text(fact, listing)),
+            Predicate::HasAttribute(_) | Predicate::HasSeller(_) => return,
+        };
+        if !facts.contains(&fact) {
+            facts.push(fact);
+        }
+    });
+    facts
 }
 
 fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Result<Predicate, Mistake> {
@@ -84,6 +147,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
     match word.as_str() {
         "category" => category(tokens, known_sector),
         "category.unknown" => Ok(Predicate::UnknownCategory),
+        "date" => date(tokens),
         "price" => price(tokens),
         "attr.has" => {
             tokens.expect("(")?;
@@ -112,7 +176,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
             None => Err(Mistake::new(
                 span,
                 format!("a listing has no fact `{other}`"),
-                "use category, category.unknown, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
+                "use category, category.unknown, date, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
             )),
         },
     }
@@ -128,8 +192,11 @@ fn seller_fact(name: &str) -> Option<SellerFact> {
 }
 
 fn category(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Result<Predicate, Mistake> {
+    if tokens.take_word("contains") {
+        return Ok(Predicate::CategoryText(folded(vec![tokens.text()?])));
+    }
     if !tokens.take_word("in") {
-        return Err(tokens.unexpected("`in [ … ]`"));
+        return Err(tokens.unexpected("`in [ … ]` or `contains`"));
     }
     tokens.expect("[")?;
     let mut sectors = Vec::new();
@@ -150,6 +217,27 @@ fn category(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Result
     }
     tokens.expect("]")?;
     Ok(Predicate::Category(sectors))
+}
+
+fn date(tokens: &mut Tokens) -> Result<Predicate, Mistake> {
+    if !tokens.take_word("in") {
+        return Err(tokens.unexpected("`in [ … ]`"));
+    }
+    tokens.expect("[")?;
+    let mut windows = Vec::new();
+    loop {
+        let (span, text) = (tokens.span(), tokens.text()?);
+        let Some(window) = Days::parse(&text) else {
+            let help = "write '10-20..11-12' for every year, or '2026-10-20..2026-11-12' for one";
+            return Err(Mistake::new(span, format!("`{text}` is no window of days"), help));
+        };
+        windows.push(window);
+        if !tokens.take(",") {
+            break;
+        }
+    }
+    tokens.expect("]")?;
+    Ok(Predicate::Date(windows))
 }
 
 fn price(tokens: &mut Tokens) -> Result<Predicate, Mistake> {
@@ -194,9 +282,15 @@ fn folded(texts: Vec<String>) -> Vec<String> {
     texts.iter().map(|text| fold(text)).collect()
 }
 
-fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet) -> bool {
+fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet, day: Date) -> bool {
     match predicate {
         Predicate::Category(wanted) => wanted.iter().any(|sector| sectors.has(sector)),
+        Predicate::CategoryText(texts) => listing
+            .category
+            .iter()
+            .map(|part| fold(part))
+            .any(|part| texts.iter().any(|text| part.contains(text.as_str()))),
+        Predicate::Date(windows) => windows.iter().any(|window| window.has(day)),
         Predicate::UnknownCategory => sectors.is_unknown(),
         Predicate::HasAttribute(names) => has_attribute(listing, names),
         Predicate::HasSeller(fact) => says_something(&fold(seller(listing, *fact))),
@@ -271,7 +365,28 @@ mod tests {
     fn asks(guard: &str, listing: &str) -> bool {
         let listing: Listing = serde_json::from_str(listing).unwrap();
         let guard = parse(guard, |_| true).unwrap();
-        holds(&guard, &listing, &SectorSet::of(&["food"]))
+        holds(&guard, &listing, &SectorSet::of(&["food"]), jiff::civil::date(2026, 11, 11))
+    }
+
+    #[test]
+    fn a_window_of_days_is_of_every_year_or_of_one_and_may_go_over_new_year() {
+        let tea = r#"{"title":"茶","category":["食品","茶饮 / 普洱"]}"#;
+        assert!(asks("date in ['10-20..11-11']", tea) && asks("date in ['11-11..01-03', '06-01..06-18']", tea));
+        assert!(!asks("date in ['11-12..01-03']", tea) && !asks("date in ['11-12..11-10']", tea));
+        assert!(asks("date in ['2026-11-11..2026-11-11']", tea) && !asks("date in ['2025-11-01..2025-11-30']", tea));
+        assert!(asks("category contains '普洱' and not category contains '饮料'", tea));
+        for wrong in ["11-11", "02-30..03-01", "2026-12-01..2026-11-01", "1-1..2-2", "11-01..2026-12-01"] {
+            let mistake = parse(&format!("date in ['{wrong}']"), |_| true).unwrap_err();
+            assert_eq!(mistake.span, 9..9 + wrong.len() + 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_guard_names_the_facts_that_it_asked_for() {
+        let tea: Listing = serde_json::from_str(r#"{"title":"茶","price":{"amount":"35"}}"#).unwrap();
+        let guard = parse("price < 20 and price > 1 and date in ['06-01..06-18']", |_| true).unwrap();
+        let day = jiff::civil::date(2026, 11, 11);
+        assert_eq!(facts(&guard, &tea, &SectorSet::default(), day), ["price 35", "date 2026-11-11"]);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl RuleSet {
             .filter(|problem| problem.code == "rule.unrecorded")
             .map(|problem| problem.file.as_str())
             .collect();
-        let active = self.rules().iter().filter(|rule| rule.status == Status::Active);
+        let active = self.rules().iter().map(AsRef::as_ref).filter(|rule: &&Rule| rule.status == Status::Active);
         active.filter(move |rule| !unrecorded.contains(rule.path.as_str()))
     }
 

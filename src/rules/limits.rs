@@ -30,6 +30,8 @@ pub const MAX_WITHIN: usize = 64;
 pub const MAX_MATCHES: usize = 256;
 /// Matches of a covering clause kept on one surface.
 pub const MAX_COVERS: usize = 2_048;
+/// Mistakes of one sort of look that are told of one file; further ones are told when these are mended.
+pub const MAX_TOLD: usize = 64;
 /// Fewest tests of each sort a rule must carry.
 pub const MIN_TESTS: usize = 5;
 /// Articles of one statute.

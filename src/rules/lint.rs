@@ -7,21 +7,27 @@ mod sentences;
 mod version;
 mod words;
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::{ToSpan, civil::Date};
 
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, Fix};
 
 use super::{
+    compile::too_many_words,
     file::{Expectation, RuleFile, Status},
     folder::{RuleSource, too_large},
-    limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
+    limits::{MAX_ALL_WORDS, MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES, MIN_TESTS},
+    nearest::nearest,
     rule::Rule,
+    words::Words,
 };
 
 pub use version::lock;
-pub(super) use version::{logic, recorded, versions};
+pub(super) use version::{is_of_version, logic, recorded, versions};
 
 /// Days before an article lapses at which its rule's owner is warned.
 const LAPSE_WARNING_DAYS: i32 = 90;
@@ -51,11 +57,13 @@ pub(super) fn file(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
 }
 
 /// What is wrong between rules, and with the tests of each.
-pub(super) fn set(rules: &[Rule], sources: &[RuleSource]) -> Vec<Diagnostic> {
-    let mut problems = Vec::new();
+pub(super) fn set(rules: &[Arc<Rule>], sources: &[RuleSource]) -> Vec<Diagnostic> {
+    let mut problems = all_words(rules);
+    let by_path: HashMap<&str, &RuleSource> = sources.iter().map(|source| (source.path.as_str(), source)).collect();
+    problems.extend(yields(rules, &by_path));
     let mut first: HashMap<&str, &str> = HashMap::new();
     for rule in rules {
-        let Some(source) = sources.iter().find(|source| source.path == rule.path) else { continue };
+        let Some(&source) = by_path.get(rule.path.as_str()) else { continue };
         if let Some(other) = first.insert(&rule.id, &rule.path) {
             let message = format!("the rule `{}` stands in {other} too", rule.id);
             problems.push(at_key(source, "id", "rule.duplicate-id", message, "give one of them another id"));
@@ -75,8 +83,61 @@ pub(super) fn set(rules: &[Rule], sources: &[RuleSource]) -> Vec<Diagnostic> {
     problems
 }
 
+/// Rules that give way to one that is not there, or in the end to themselves.
+fn yields(rules: &[Arc<Rule>], by_path: &HashMap<&str, &RuleSource>) -> Vec<Diagnostic> {
+    let by_id: HashMap<&str, &Arc<Rule>> = rules.iter().map(|rule| (rule.id.as_str(), rule)).collect();
+    let mut problems = Vec::new();
+    for rule in rules {
+        let Some(&source) = by_path.get(rule.path.as_str()) else { continue };
+        for one in &rule.yields_to {
+            let at = |code, message: String, help: &str| {
+                Diagnostic::error(&source.path, &source.text, one.place.clone(), code, message, help)
+            };
+            if !by_id.contains_key(one.to.as_str()) {
+                let message = format!("there is no rule `{}` beside this one", one.to);
+                let problem = at("rule.yields-unknown", message, "name a rule of this folder").as_warning();
+                problems.push(match nearest(&one.to, by_id.keys().copied()) {
+                    Some(meant) => problem.with_fix(Fix::replace(one.place.clone(), format!("\"{meant}\""))),
+                    None => problem,
+                });
+            } else if leads_to(&by_id, &one.to, &rule.id) {
+                let message = format!("`{}` gives way to `{}`, and that in the end to it", rule.id, one.to);
+                problems.push(at("rule.yields-cycle", message, "decide which of them counts"));
+            }
+        }
+    }
+    problems
+}
+
+/// Whether `from` gives way to `to`, at once or by way of others, or is it.
+fn leads_to(by_id: &HashMap<&str, &Arc<Rule>>, from: &str, to: &str) -> bool {
+    let (mut seen, mut ahead): (HashSet<&str>, Vec<&str>) = (HashSet::new(), Vec::new());
+    ahead.extend(by_id.get_key_value(from).map(|(id, _)| *id));
+    while let Some(id) = ahead.pop() {
+        if id == to {
+            return true;
+        }
+        if seen.insert(id) {
+            ahead.extend(by_id.get(id).into_iter().flat_map(|rule| &rule.yields_to).map(|one| one.to.as_str()));
+        }
+    }
+    false
+}
+
+/// All words of all rules, where they are too many; a list counts once.
+fn all_words(rules: &[Arc<Rule>]) -> Vec<Diagnostic> {
+    let mut known: HashSet<*const Words> = HashSet::new();
+    let words = rules.iter().flat_map(|rule| &rule.clauses).flat_map(|clause| clause.words.iter().flatten());
+    let count: usize = words.filter(|words| known.insert(Arc::as_ptr(words))).map(|words| words.len()).sum();
+    if count <= MAX_ALL_WORDS {
+        return Vec::new();
+    }
+    let help = "a list this long belongs to the register of marks";
+    vec![Diagnostic::error("rules", "", 0..0, "rule.words", too_many_words(), help)]
+}
+
 /// Exceptions that have ended, and articles that are not in force or soon lapse, on `day`.
-pub(super) fn calendar(rules: &[Rule], sources: &[RuleSource], day: Date) -> Vec<Diagnostic> {
+pub(super) fn calendar(rules: &[Arc<Rule>], sources: &[RuleSource], day: Date) -> Vec<Diagnostic> {
     let soon = day.checked_add(LAPSE_WARNING_DAYS.days()).unwrap_or(day);
     let mut problems = Vec::new();
     for rule in rules.iter().filter(|rule| rule.status != Status::Retired) {

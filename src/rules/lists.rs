@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     RuleSource,
-    limits::{MAX_TAKEN_IN, MAX_WORD_CHARS, MAX_WORDS},
+    limits::{MAX_TAKEN_IN, MAX_TOLD, MAX_WORD_CHARS, MAX_WORDS},
     nearest::nearest,
 };
 use crate::{
@@ -126,6 +126,7 @@ fn is_word(text: &str) -> bool {
 /// What is wrong with the lines of one list.
 fn check(source: &RuleSource, problems: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    let (mut wrong, mut repeated) = (0, 0);
     for line in lines(source).filter(|line| !line.text.starts_with('@')) {
         let folded = fold(line.text);
         if !is_word(line.text) {
@@ -134,8 +135,15 @@ fn check(source: &RuleSource, problems: &mut Vec<Diagnostic>) {
                 1 => format!("`{}` is a single character: it stands inside countless words", line.text),
                 count => format!("a word of {count} characters; at most {MAX_WORD_CHARS}"),
             };
-            problems.push(at(&line, source, "list.word", message, "write the words that are meant, one a line"));
+            wrong += 1;
+            if wrong <= MAX_TOLD {
+                problems.push(at(&line, source, "list.word", message, "write the words that are meant, one a line"));
+            }
         } else if let Some(other) = seen.get(&folded) {
+            repeated += 1;
+            if repeated > MAX_TOLD {
+                continue;
+            }
             let message = format!("`{}` is the same word as `{other}` above", line.text);
             let problem = at(&line, source, "list.repeated-word", message, "once is enough").as_warning();
             problems.push(problem.with_fix(Fix::remove(whole_line(&source.text, &line.span))));

@@ -16,10 +16,11 @@ use super::{
     guard::Guard,
     life::Quality,
     statutes::{self, Article},
+    words::Words,
 };
 
 /// One rule, ready to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// Its name, and that of its file without `.toml`.
     pub id: String,
@@ -57,6 +58,7 @@ pub struct Rule {
     pub(super) sectors: SectorGate,
     pub(super) fields: Vec<SurfaceKind>,
     pub(super) skip_attributes: Vec<String>,
+    pub(super) yields_to: Vec<Yield>,
     pub(super) channels: Vec<Channel>,
     pub(super) condition: Expression<usize>,
     pub(super) clauses: Vec<Clause>,
@@ -89,6 +91,12 @@ impl Rule {
         self.exceptions.iter().map(|exception| exception.name.as_str())
     }
 
+    /// Whether a finding of this rule gives way to one of `other` at the same place: what is queued never to what is not.
+    pub(super) fn gives_way_to(&self, other: &Self) -> bool {
+        let counts = other.status == Status::Active || other.status == self.status;
+        counts && self.yields_to.iter().any(|one| one.to == other.id)
+    }
+
     pub(super) fn reads(&self, kind: SurfaceKind, folded_attribute: Option<&str>) -> bool {
         self.fields.contains(&kind)
             && folded_attribute.is_none_or(|name| !self.skip_attributes.iter().any(|skipped| skipped == name))
@@ -96,7 +104,7 @@ impl Rule {
 }
 
 /// A sentence that a rule must hit or must miss.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Test {
     /// What it shows; may be empty.
     pub name: String,
@@ -115,7 +123,7 @@ pub struct Test {
 }
 
 /// What a rule cites: a topic with the articles that had or have its place, or one article.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Cite {
     pub name: String,
     /// The earliest first.
@@ -127,6 +135,13 @@ impl Cite {
     pub fn on(&self, day: Date) -> Option<&Article> {
         self.articles.iter().find(|article| article.in_force(day)).map(AsRef::as_ref)
     }
+}
+
+/// A rule that wins over another where both find something at one place.
+#[derive(Debug, Clone)]
+pub(super) struct Yield {
+    pub to: String,
+    pub place: Range<usize>,
 }
 
 /// What a gate asks the reviewer, and what would answer it.
@@ -145,7 +160,7 @@ impl From<&GateFile> for Gate {
 }
 
 /// Which sectors a rule looks at: `*`, named ones, and never those after a `!`.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct SectorGate {
     pub all: bool,
     pub only: Vec<String>,
@@ -177,10 +192,14 @@ impl SectorGate {
 }
 
 /// A named part of a rule's condition.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Clause {
     pub name: String,
     pub look: Look,
+    /// What it looks for: words, a regex's atoms, or those of a near's sides.
+    pub words: Sides,
+    /// The only kinds of surface it looks at, where some are named.
+    pub fields: Vec<SurfaceKind>,
     pub edges: Edges,
     pub cover: bool,
     pub min_count: usize,
@@ -189,8 +208,18 @@ pub(super) struct Clause {
     pub report: bool,
 }
 
-/// How a clause looks. The words of `Words`, of `Near`'s sides and a regex's atoms are in the automaton.
-#[derive(Debug)]
+impl Clause {
+    /// Whether it looks at surfaces of `kind`, when its rule reads them.
+    pub fn reads(&self, kind: SurfaceKind) -> bool {
+        self.fields.is_empty() || self.fields.contains(&kind)
+    }
+}
+
+/// The words of a clause, by side; only a near has a second one.
+pub(super) type Sides = [Vec<Arc<Words>>; 2];
+
+/// How a clause looks; its words stand beside.
+#[derive(Debug, Clone)]
 pub(super) enum Look {
     Words,
     Regex { regex: Regex, on: RegexText },
@@ -198,8 +227,8 @@ pub(super) enum Look {
     When(Guard),
 }
 
-/// Two sides that must stand close; a side without a clause has its words in the automaton.
-#[derive(Debug)]
+/// Two sides that must stand close; a side without a clause has words of its own.
+#[derive(Debug, Clone)]
 pub(super) struct Near {
     pub a: Option<usize>,
     pub b: Option<usize>,
@@ -215,7 +244,7 @@ impl Near {
 }
 
 /// A named reason why a match does not stand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Exception {
     pub name: String,
     pub why: Bilingual,

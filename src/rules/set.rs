@@ -2,7 +2,11 @@
 //!
 //! Main type: [`RuleSet`].
 
-use std::collections::BTreeMap;
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -13,27 +17,43 @@ use crate::{
 };
 
 use super::{
-    atoms::{Atoms, AtomsBuilder},
     category::{SectorSet, Sectors},
     compile::Compiler,
     evaluate::{self, Facts, Hit, Outcome},
     file::Status,
-    finding::Place,
+    finding::{self, Place},
     folder::{RuleSource, Shelves},
     lint,
     lists::Lists,
+    plan::Plans,
+    rows::Rows,
     rule::{Fit, Rule},
     statutes::Statutes,
+    words::{Text, Words},
 };
 
 /// Compiled rules. Matching is pure: the same listing, day and set give the same findings.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct RuleSet {
-    rules: Vec<Rule>,
-    atoms: Option<Atoms>,
+    /// Those in use.
+    rules: Vec<Arc<Rule>>,
+    /// The same as their files have them: some may be held in shadow.
+    written: Vec<Arc<Rule>>,
+    /// The places of rules, by id.
+    by_id: Vec<u32>,
+    /// By rule, those that give way to it.
+    yielding: Rows,
+    plans: Plans,
     sectors: Sectors,
     statutes: Statutes,
+    /// The folded words of lists that rules name.
+    shared: HashMap<String, Arc<Words>>,
     sources: Vec<RuleSource>,
+    lists: Vec<RuleSource>,
+    laws: Vec<RuleSource>,
+    lock: Option<RuleSource>,
+    /// Those of single files, and all of them.
+    warnings_of_files: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     hash: String,
 }
@@ -56,37 +76,75 @@ impl RuleSet {
     /// # Errors
     /// Every mistake, each with file, line and column.
     pub fn parse(files: Vec<RuleSource>) -> Result<Self, Vec<Diagnostic>> {
+        Self::parse_after(files, &Self::default())
+    }
+
+    /// The same, where `before` is in use: rules that have not changed since, and whose lists and laws have not, are taken
+    /// from there.
+    ///
+    /// # Errors
+    /// Every mistake, each with file, line and column.
+    pub fn parse_after(files: Vec<RuleSource>, before: &Self) -> Result<Self, Vec<Diagnostic>> {
         let mut problems = lint::sizes(&files);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let Shelves { rules, lists, statutes, lock } = Shelves::sort(files);
+        let Shelves { rules, lists, statutes: laws, lock } = Shelves::sort(files);
         let sectors = read_sectors(&lists, &mut problems);
         let words = Lists::read(&lists, &mut problems);
-        let (law, mistakes) = Statutes::read(&statutes);
+        let (law, mistakes) = Statutes::read(&laws);
         problems.extend(mistakes);
-        let atoms = AtomsBuilder::default();
-        let mut compiler = Compiler { lists: &words, statutes: &law, sectors: &sectors, atoms, problems };
-        let mut compiled: Vec<Rule> = Vec::new();
+        let same = lists == before.lists && laws == before.laws;
+        let known: HashMap<&RuleSource, &Arc<Rule>> =
+            before.sources.iter().zip(&before.written).filter(|_| same).collect();
+        let shared = if same { before.shared.clone() } else { HashMap::new() };
+        let mut compiler = Compiler { lists: &words, statutes: &law, sectors: &sectors, shared, problems };
+        let (mut compiled, mut changed): (Vec<Arc<Rule>>, _) = (Vec::new(), Vec::new());
         for source in &rules {
-            // A rule that failed leaves its number to the next; its words then do no harm, for the set is refused.
-            compiled.extend(compiler.rule(source, compiled.len()));
+            if let Some(&rule) = known.get(source) {
+                compiled.push(Arc::clone(rule));
+            } else {
+                compiled.extend(compiler.rule(source).map(Arc::new));
+                changed.push(source.clone());
+            }
         }
-        let Compiler { atoms, mut problems, .. } = compiler;
+        let Compiler { mut problems, shared, .. } = compiler;
+        // What was said of a rule that is taken over still holds; of its version, as long as the record is the same.
+        let same_record = same && lock == before.lock;
+        let told = if same_record { &changed } else { &rules };
+        problems.extend(lock.iter().flat_map(|lock| lint::versions(told, lock)));
+        let taken_over: HashSet<&str> = rules.iter().map(|source| source.path.as_str()).collect();
+        let kept = before.warnings_of_files.iter().filter(|warning| {
+            let changed = changed.iter().any(|source| source.path == warning.file);
+            same && !changed
+                && taken_over.contains(warning.file.as_str())
+                && (same_record || !lint::is_of_version(warning))
+        });
+        problems.extend(kept.cloned());
+        let warnings_of_files = problems.clone();
         problems.extend(lint::set(&compiled, &rules));
-        problems.extend(lock.iter().flat_map(|lock| lint::versions(&rules, lock)));
         if problems.iter().any(|problem| !problem.warning) {
             problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
             return Err(problems);
         }
-        let atoms = atoms.build().map_err(|error| vec![too_many_words(&error)])?;
-        let hash = hash(&[&lists, &rules, &statutes]);
+        let hash = hash(&[&lists, &rules, &laws]);
+        let mut by_id: Vec<u32> = (0..compiled.len() as u32).collect();
+        by_id.sort_by_key(|&number| compiled.get(number as usize).map(|rule| &rule.id));
+        let yielding = yielding(&compiled);
         Ok(Self {
+            yielding,
+            plans: Plans::new(&compiled),
+            written: compiled.clone(),
             rules: compiled,
-            atoms: Some(atoms),
+            by_id,
             sectors,
             statutes: law,
+            shared,
             sources: rules,
+            lists,
+            laws,
+            lock,
+            warnings_of_files,
             warnings: problems,
             hash,
         })
@@ -94,32 +152,28 @@ impl RuleSet {
 
     /// A set without rules, which finds nothing.
     pub fn empty() -> Self {
-        Self::parse(Vec::new()).unwrap_or_else(|_| Self {
-            rules: Vec::new(),
-            atoms: None,
-            sectors: Sectors::default(),
-            statutes: Statutes::default(),
-            sources: Vec::new(),
-            warnings: Vec::new(),
-            hash: String::new(),
-        })
+        Self::parse(Vec::new()).unwrap_or_default()
     }
 
     /// The rules, by id.
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
     }
 
     /// The rule named `id`.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        let of = |number: &u32| self.rules.get(*number as usize);
+        let found =
+            self.by_id.binary_search_by(|number| of(number).map(|rule| rule.id.as_str()).cmp(&Some(id))).ok()?;
+        self.by_id.get(found).and_then(of).map(AsRef::as_ref)
     }
 
     /// Puts the active rules that `held` names into shadow.
     pub fn hold(&mut self, held: impl Fn(&str) -> bool) {
         for rule in self.rules.iter_mut().filter(|rule| rule.status == Status::Active && held(&rule.id)) {
-            rule.status = Status::Shadow;
+            Arc::make_mut(rule).status = Status::Shadow;
         }
+        self.yielding = yielding(&self.rules);
     }
 
     /// SHA-256 (hex) of everything that decides what the set finds.
@@ -129,7 +183,13 @@ impl RuleSet {
 
     /// The folded words of the rule with this number, by clause and side.
     pub(super) fn words_of(&self, rule: usize) -> BTreeMap<(usize, u8), Vec<String>> {
-        self.atoms.as_ref().map(|atoms| atoms.of_rule(rule)).unwrap_or_default()
+        let clauses = self.rules.get(rule).map_or(0, |rule| rule.clauses.len());
+        let sides = (0..clauses).flat_map(|clause| [(clause, 0), (clause, 1)]);
+        let words = sides.map(|(clause, side)| {
+            let folded = self.plans.words_of(rule as u32, clause, side).map(|(_, codes)| text_of(codes));
+            ((clause, side), folded.collect::<Vec<String>>())
+        });
+        words.filter(|(_, words)| !words.is_empty()).collect()
     }
 
     pub(super) fn source(&self, path: &str) -> Option<&RuleSource> {
@@ -175,43 +235,66 @@ impl RuleSet {
         day: Date,
         wanted: impl Fn(&Rule) -> bool,
     ) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let Some(atoms) = &self.atoms else { return findings };
-        self.each(listing, surfaces, day, wanted, |work| {
-            let Work { rule, surface, fit, outcome, .. } = work;
-            findings.extend(Place { rule, surface, atoms, fit, day }.findings(&outcome));
-        });
-        findings
+        let mut found: Vec<(u32, Finding)> = Vec::new();
+        let reading = Reading::new(self, listing, surfaces, day);
+        // Those to which a wanted rule gives way are run too, and not shown.
+        let wins = |number| self.yielding.row(number).iter().filter_map(|&other| self.number(other)).any(&wanted);
+        for (index, surface) in surfaces.iter().enumerate() {
+            for number in self.plans.called(&surface.folded) {
+                let Some(rule) = self.number(number).filter(|rule| wanted(rule) || wins(number)) else { continue };
+                if !self.plans.reads(number, surface.surface.kind) {
+                    continue;
+                }
+                reading.work(number, rule, index, Only::WhatMayHold, |work| {
+                    let Work { rule, surface, fit, outcome, .. } = work;
+                    let place = Place { rule, surface, plans: &self.plans, fit, day };
+                    found.extend(place.findings(&outcome).into_iter().map(|finding| (number, finding)));
+                });
+            }
+        }
+        self.give_way(&mut found);
+        let shown = found.into_iter().filter(|(number, _)| self.number(*number).is_some_and(&wanted));
+        shown.map(|(_, finding)| finding).collect()
     }
 
-    /// Runs the wanted rules over the surfaces they read and that hold one of their words.
+    /// Sets aside what stands where a rule that counts instead has found something too.
+    fn give_way(&self, found: &mut [(u32, Finding)]) {
+        for index in 0..found.len() {
+            let Some((number, finding)) = found.get(index) else { continue };
+            let Some(rule) = self.number(*number).filter(|rule| !rule.yields_to.is_empty()) else { continue };
+            let wins = |(other, of_other): &&(u32, Finding)| {
+                let there =
+                    of_other.surface == finding.surface && of_other.start < finding.end && finding.start < of_other.end;
+                there
+                    && of_other.suppressed.is_none()
+                    && self.number(*other).is_some_and(|other| rule.gives_way_to(other))
+            };
+            let winner = found.iter().find(wins).map(|(_, winner)| winner.reference.clone());
+            let winner = winner.filter(|_| finding.suppressed.is_none());
+            if let (Some(winner), Some((_, finding))) = (winner, found.get_mut(index)) {
+                finding::set_aside(finding, &winner);
+            }
+        }
+    }
+
+    fn number(&self, number: u32) -> Option<&Rule> {
+        self.rules.get(number as usize).map(AsRef::as_ref)
+    }
+
+    /// Runs the rule `wanted` over every surface that it reads and that holds one of its words, whatever comes of it.
     pub(super) fn each(
         &self,
         listing: &Listing,
         surfaces: &[FoldedSurface<'_>],
         day: Date,
-        wanted: impl Fn(&Rule) -> bool,
+        wanted: &Rule,
         mut act: impl FnMut(Work<'_>),
     ) {
-        let Some(atoms) = &self.atoms else { return };
-        let hits: Vec<_> = surfaces.iter().map(|surface| atoms.hits(&surface.folded)).collect();
-        if hits.iter().all(BTreeMap::is_empty) {
-            return;
-        }
-        let sectors = self.sectors.of(listing);
-        let mut seen: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (surface, here) in surfaces.iter().zip(&hits) {
-            let attribute = attribute_of(surface);
-            for (&number, of_rule) in here {
-                let Some(rule) = self.rules.get(number).filter(|rule| wanted(rule)) else { continue };
-                let fit = rule.sectors.fit(&sectors);
-                if fit == Fit::No || !rule.reads(surface.surface.kind, attribute.as_deref()) {
-                    continue;
-                }
-                let anywhere = seen.entry(number).or_insert_with(|| anywhere(rule, number, surfaces, &hits));
-                let facts = Facts { listing, sectors: &sectors, day, anywhere };
-                let outcome = evaluate::run(rule, surface, of_rule, facts);
-                act(Work { rule, surface, fit, facts, hits: of_rule, outcome });
+        let reading = Reading::new(self, listing, surfaces, day);
+        let numbers = (0..).zip(&self.rules).filter(|(_, rule)| rule.id == wanted.id);
+        for (number, rule) in numbers {
+            for index in 0..surfaces.len() {
+                reading.work(number, rule, index, Only::WhatHasWords, &mut act);
             }
         }
     }
@@ -220,35 +303,108 @@ impl RuleSet {
         self.sectors.knows(sector)
     }
 
+    #[cfg(test)]
+    pub(super) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
     /// The sectors `listing` is in, as rules see it.
     pub(super) fn sectors_of(&self, listing: &Listing) -> SectorSet {
         self.sectors.of(listing)
     }
 }
 
+fn text_of(codes: &[u32]) -> String {
+    codes.iter().filter_map(|code| char::from_u32(*code)).collect()
+}
+
+/// By rule, those that give way to it.
+fn yielding(rules: &[Arc<Rule>]) -> Rows {
+    let mut pairs = Vec::new();
+    for (number, rule) in (0..).zip(rules).filter(|(_, rule)| !rule.yields_to.is_empty()) {
+        let winners = (0..).zip(rules).filter(|(_, other)| rule.gives_way_to(other));
+        pairs.extend(winners.map(|(winner, _)| (winner, number)));
+    }
+    Rows::of_pairs(rules.len(), &pairs)
+}
+
+/// Which rules are run on a surface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Only {
+    /// Those of which a word stands there.
+    WhatHasWords,
+    /// Those whose condition may hold there.
+    WhatMayHold,
+}
+
+/// A listing while the set reads it.
+struct Reading<'a> {
+    set: &'a RuleSet,
+    listing: &'a Listing,
+    surfaces: &'a [FoldedSurface<'a>],
+    /// Where words stand on each surface; made when a rule first asks.
+    texts: Vec<OnceCell<Text>>,
+    sectors: OnceCell<SectorSet>,
+    day: Date,
+}
+
+impl<'a> Reading<'a> {
+    fn new(set: &'a RuleSet, listing: &'a Listing, surfaces: &'a [FoldedSurface<'a>], day: Date) -> Self {
+        let texts = surfaces.iter().map(|_| OnceCell::new()).collect();
+        Self { set, listing, surfaces, texts, sectors: OnceCell::new(), day }
+    }
+
+    /// The surface number `index` and where words stand in it.
+    fn text(&self, index: usize) -> Option<(&FoldedSurface<'a>, &Text)> {
+        let (surface, text) = (self.surfaces.get(index)?, self.texts.get(index)?);
+        Some((surface, text.get_or_init(|| Text::new(&surface.folded))))
+    }
+
+    /// Runs one rule on one surface that it reads; `act` gets what comes of it.
+    fn work(&self, number: u32, rule: &Rule, index: usize, only: Only, act: impl FnOnce(Work<'_>)) {
+        let sectors = self.sectors.get_or_init(|| self.set.sectors.of(self.listing));
+        let fit = rule.sectors.fit(sectors);
+        if fit == Fit::No {
+            return;
+        }
+        let Some((surface, text)) = self.text(index) else { return };
+        if !rule.reads(surface.surface.kind, attribute_of(surface).as_deref()) {
+            return;
+        }
+        let plans = &self.set.plans;
+        if only == Only::WhatMayHold && !plans.may_hold(number, rule, text) {
+            return;
+        }
+        let hits = plans.hits(number, 0..rule.clauses.len(), text);
+        if hits.is_empty() {
+            return;
+        }
+        let anywhere = self.anywhere(number, rule);
+        let facts = Facts { listing: self.listing, sectors, day: self.day, anywhere: &anywhere };
+        let outcome = evaluate::run(rule, surface, &hits, facts);
+        act(Work { rule, surface, fit, facts, hits: &hits, outcome });
+    }
+
+    /// Clauses of `rule` that ask the whole listing and are answered; buyers and viewers are not asked.
+    fn anywhere(&self, number: u32, rule: &Rule) -> Vec<usize> {
+        let asked = rule.clauses.iter().enumerate().filter(|(_, clause)| clause.anywhere);
+        let count = |clause: usize| -> usize {
+            let surfaces = (0..self.surfaces.len()).filter_map(|index| self.text(index));
+            surfaces
+                .filter(|(surface, _)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
+                .map(|(surface, text)| {
+                    let hits = self.set.plans.hits(number, clause..clause + 1, text);
+                    evaluate::direct(rule, clause, surface, &hits.iter().collect::<Vec<_>>()).len()
+                })
+                .sum()
+        };
+        asked.filter(|(index, clause)| count(*index) >= clause.min_count).map(|(index, _)| index).collect()
+    }
+}
+
 /// The folded name of the attribute a surface is.
 fn attribute_of(surface: &FoldedSurface<'_>) -> Option<String> {
     surface.surface.path.strip_prefix("attributes.").map(fold)
-}
-
-/// Clauses of `rule` that ask the whole listing and are answered; buyers and viewers are not asked.
-fn anywhere(
-    rule: &Rule,
-    number: usize,
-    surfaces: &[FoldedSurface<'_>],
-    hits: &[BTreeMap<usize, Vec<Hit>>],
-) -> Vec<usize> {
-    let asked = rule.clauses.iter().enumerate().filter(|(_, clause)| clause.anywhere);
-    let count = |index: usize| -> usize {
-        surfaces
-            .iter()
-            .zip(hits)
-            .filter(|(surface, _)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
-            .filter_map(|(surface, hits)| Some((surface, hits.get(&number)?)))
-            .map(|(surface, hits)| evaluate::direct(rule, index, surface, &hits.iter().collect::<Vec<_>>()).len())
-            .sum()
-    };
-    asked.filter(|(index, clause)| count(*index) >= clause.min_count).map(|(index, _)| index).collect()
 }
 
 fn read_sectors(shelf: &[RuleSource], problems: &mut Vec<Diagnostic>) -> Sectors {
@@ -260,11 +416,6 @@ fn read_sectors(shelf: &[RuleSource], problems: &mut Vec<Diagnostic>) -> Sectors
         problems.push(Diagnostic::toml(&source.path, &source.text, &error, "rule.sectors", help));
         Sectors::default()
     })
-}
-
-fn too_many_words(error: &aho_corasick::BuildError) -> Diagnostic {
-    let message = format!("the words of the rules fit into no automaton: {error}");
-    Diagnostic::error("rules", "", 0..0, "rule.words", message, "use fewer words")
 }
 
 /// Files by shelf and name, line ends alike, so that the hash changes only with what the set finds.

@@ -231,3 +231,61 @@ fn a_failed_test_says_why() {
     assert!(failed[0].why.iter().any(|line| line.en.contains("praise → “绝妙无比”")), "{:?}", failed[0].why);
     assert!(failed[0].line > 30);
 }
+
+/// A rule that looks for `word` and is otherwise as the fixture is.
+fn word_rule(id: &str, status: &str, word: &str, more: &str) -> RuleSource {
+    let text = fs::read_to_string("fixtures/rules/test.word.toml").unwrap();
+    let text = text.replacen("test.word", id, 1).replacen("\"active\"", &format!("\"{status}\""), 1);
+    let from = text.find("[clause.").unwrap();
+    let to = text.find("[review]").unwrap();
+    let clause = format!("{more}\n[clause.claim]\nwords = [\"{word}\"]\n\n");
+    let head = text[..from].lines().filter(|line| !line.starts_with("condition")).collect::<Vec<_>>().join("\n");
+    let tests = (1..6).map(|number| {
+        format!("[[test]]\nlisting = {{ title = \"{word} {number}\" }}\nexpect = \"hit\"\n\n[[test]]\nlisting = {{ title = \"平常 {number}\" }}\nexpect = \"miss\"\n\n")
+    });
+    let review = text[to..].split("[[test]]").next().unwrap().to_owned();
+    source(
+        &format!("{id}.toml"),
+        format!("{head}\ncondition = \"claim\"\n{clause}{review}{}", tests.collect::<String>()),
+    )
+}
+
+#[test]
+fn a_rule_gives_way_to_another_at_the_same_place_and_only_to_one_that_is_queued() {
+    let listing: Listing = serde_json::from_str(r#"{"title":"绝妙无比 茶 绝妙"}"#).unwrap();
+    let found = |status: &str, wanted: Option<&str>| -> Vec<(String, String, bool)> {
+        let wide = word_rule("ad.wide", "active", "绝妙", "yields_to = [\"ad.long\"]");
+        let set = RuleSet::parse(vec![wide, word_rule("ad.long", status, "绝妙无比", "")])
+            .unwrap_or_else(|wrong| panic!("{}", wrong[0]));
+        assert!(set.trials(DAY).iter().all(|trial| !trial.failed()));
+        let all = set.all_findings(&listing, &fold_surfaces(&listing), DAY);
+        let of = |finding: &Finding| (finding.reference.clone(), finding.text.clone(), finding.suppressed.is_none());
+        all.iter().filter(|finding| wanted.is_none_or(|wanted| finding.reference == wanted)).map(of).collect()
+    };
+    let told = |rule: &str, text: &str, stands: bool| (rule.to_owned(), text.to_owned(), stands);
+    let both = [told("ad.wide", "绝妙", false), told("ad.wide", "绝妙", true), told("ad.long", "绝妙无比", true)];
+    assert_eq!(found("active", None), both);
+    assert_eq!(found("shadow", Some("ad.wide")), [told("ad.wide", "绝妙", true), told("ad.wide", "绝妙", true)]);
+}
+
+#[test]
+fn a_clause_may_be_kept_to_some_surfaces_and_a_circle_of_rules_is_refused() {
+    let fields = |fields: &str| {
+        let mut rule = word_rule("ad.one", "active", "绝妙", "");
+        rule.text = rule.text.replacen("words = [\"绝妙\"]", &format!("words = [\"绝妙\"]\nfields = [{fields}]"), 1);
+        let from = rule.text.find("\nfields = [").unwrap();
+        let to = from + 1 + rule.text[from + 1..].find('\n').unwrap();
+        rule.text.replace_range(from..to, "\nfields = [\"title\", \"description\"]");
+        let listing: Listing = serde_json::from_str(r#"{"title":"绝妙","description":"绝妙"}"#).unwrap();
+        let set = RuleSet::parse(vec![rule]).unwrap_or_else(|wrong| panic!("{}", wrong[0]));
+        let found = set.findings(&listing, &fold_surfaces(&listing), DAY);
+        let explained = set.explain(&set.rules()[0], &listing, DAY);
+        (found.into_iter().map(|finding| finding.surface).collect::<Vec<_>>(), explained)
+    };
+    assert_eq!(fields("\"title\", \"description\"").0, ["title", "description"]);
+    let (found, explained) = fields("\"title\"");
+    assert_eq!(found, ["title"]);
+    assert!(explained.lines.iter().any(|line| line.en.contains("does not look here")), "{explained:?}");
+    let circle = |id: &str, to: &str| word_rule(id, "active", "绝妙", &format!("yields_to = [\"{to}\"]"));
+    assert_eq!(codes(vec![circle("ad.a", "ad.b"), circle("ad.b", "ad.a")]), ["rule.yields-cycle"; 2]);
+}

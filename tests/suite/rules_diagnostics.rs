@@ -128,7 +128,7 @@ fn every_diagnostic_reads_as_its_golden_file_says_and_every_code_has_one() {
 }
 
 /// Codes of the steps by which a finding explains itself: no diagnostics.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     "rule.clause",
     "rule.disguise",
     "rule.sector-unknown",
@@ -137,6 +137,7 @@ const STEPS: [&str; 8] = [
     "rule.guidance",
     "rule.question",
     "rule.law-unread",
+    "rule.yields",
 ];
 
 #[test]

@@ -9,6 +9,7 @@ use crate::{
     rules::{
         RuleSource,
         file::{Expectation, RuleFile, TestFile},
+        limits::MAX_TOLD,
         sentence,
     },
 };
@@ -18,6 +19,9 @@ pub(super) fn all(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
     let mut problems = Vec::new();
     let mut seen: HashMap<String, (usize, Expectation)> = HashMap::new();
     for test in &file.test {
+        if problems.len() >= MAX_TOLD {
+            break;
+        }
         let written = test.as_ref();
         let place = written.listing.span();
         let at = |code, message: String, help: &str| {

@@ -69,6 +69,11 @@ pub(in crate::rules) fn recorded(lock: &str) -> BTreeMap<String, Edition> {
     toml::from_str::<Recorded>(lock).unwrap_or_default().0
 }
 
+/// Whether a diagnostic says something of what is recorded.
+pub(in crate::rules) fn is_of_version(problem: &Diagnostic) -> bool {
+    matches!(problem.code, "rule.version" | "rule.unrecorded")
+}
+
 fn compare(source: &RuleSource, head: &Head, recorded: Option<&Edition>) -> Option<Diagnostic> {
     let at = |span: Range<usize>, code, message: String, help: &str| {
         Diagnostic::error(&source.path, &source.text, span, code, message, help)

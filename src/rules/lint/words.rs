@@ -11,6 +11,7 @@ use crate::{
         compile::channels,
         evaluate::joins,
         file::{ClauseFile, RuleFile, SideFile},
+        limits::MAX_TOLD,
     },
     text::{fold, fold_surfaces},
 };
@@ -64,6 +65,9 @@ impl Lint<'_> {
         }
         self.repeated(words);
         for word in words {
+            if self.problems.len() >= MAX_TOLD {
+                return;
+            }
             self.misses_itself(word);
         }
     }
@@ -71,6 +75,9 @@ impl Lint<'_> {
     fn repeated(&mut self, words: &[Spanned<String>]) {
         let mut seen: HashMap<String, &str> = HashMap::new();
         for word in words.iter().filter(|word| !word.as_ref().starts_with('@')) {
+            if self.problems.len() >= MAX_TOLD {
+                return;
+            }
             let folded = fold(word.as_ref());
             if let Some(other) = seen.get(&folded) {
                 let message = format!("`{}` is the same word as `{other}` before it", word.as_ref());
@@ -107,6 +114,9 @@ impl Lint<'_> {
     fn contained(&mut self, words: &[Spanned<String>]) {
         let folded: Vec<String> = words.iter().map(|word| fold(word.as_ref())).collect();
         for (word, long) in words.iter().zip(&folded) {
+            if self.problems.len() >= MAX_TOLD {
+                return;
+            }
             let inner = words.iter().zip(&folded).find(|(other, short)| {
                 short.len() < long.len()
                     && !other.as_ref().starts_with('@')
