@@ -141,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_was_held_is_active_again_once_nothing_holds_it_though_its_file_is_the_same() {
+        let source = || vec![RuleSource { path: "rules/test.word.toml".into(), text: RULE.into() }];
+        let mut set = RuleSet::parse(source()).unwrap();
+        set.hold(|id| id == "test.word");
+        assert_eq!(set.rule("test.word").unwrap().status, Status::Shadow);
+        let read_anew = RuleSet::parse_after(source(), &set).unwrap();
+        assert_eq!(read_anew.rule("test.word").unwrap().status, Status::Active);
+    }
+
+    #[test]
     fn one_line_of_the_lock_changes_and_stands_in_its_place() {
         let source = RuleSource { path: "rules/test.word.toml".into(), text: RULE.into() };
         let lock = "# head\n\"a.b\" = { version = 1, logic = \"0\" }\n\"test.word\" = { version = 0, logic = \"1\" }\n\"z\" = { version = 3, logic = \"2\" }\n";

@@ -29,6 +29,7 @@ mod robots;
 mod rules;
 mod rules_archive;
 mod rules_diagnostics;
+mod rules_hostile;
 mod rules_language;
 mod rules_life;
 mod rules_statutes;
