@@ -16,6 +16,7 @@ mod latin;
 mod phrases;
 mod register;
 pub mod registry;
+mod rolling;
 mod watch;
 
 pub use align::{Alignment, Change};

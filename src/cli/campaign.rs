@@ -39,9 +39,9 @@ enum What {
     /// Show one campaign: its days, scope, rules, and what is missing before it can start.
     Show(show::Args),
     /// Set a campaign and its rules live: a person's decision, which is noted.
-    Start(start::Args),
+    Start(Decision),
     /// End a campaign and retire its own rules: a person's decision, which is noted.
-    End(end::Args),
+    End(Decision),
     /// What came of a campaign: listings, hits, decisions, sellers.
     Report(report::Args),
 }
@@ -55,6 +55,22 @@ pub struct Place {
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+}
+
+/// What a person decides about a campaign.
+#[derive(Debug, clap::Args)]
+pub struct Decision {
+    /// The campaign.
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Who decides.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why, for whoever asks later.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    why: String,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Runs the command.

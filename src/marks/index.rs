@@ -8,6 +8,7 @@ use std::{collections::HashMap, ops::Range};
 use super::{
     ahead::put,
     keys::{Asked, Keys},
+    rolling,
 };
 use crate::text::mix::{Mixed, spread};
 
@@ -15,17 +16,6 @@ use crate::text::mix::{Mixed, spread};
 pub const MAX_UNITS: usize = 63;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
-
-/// Powers of the base, as many as a spelling has units.
-static POWERS: [u64; MAX_UNITS + 1] = {
-    let mut powers = [1_u64; MAX_UNITS + 1];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1].wrapping_mul(BASE);
-        at += 1;
-    }
-    powers
-};
 
 /// Bits of a hash of first characters: 128 KiB.
 const BEGUN_BITS: u32 = 20;
@@ -61,7 +51,7 @@ impl IndexBuilder {
         if chars.is_empty() || chars.len() > MAX_UNITS {
             return None;
         }
-        let chain = self.numbers.entry(hash(&chars)).or_default();
+        let chain = self.numbers.entry(rolling::of(chars.iter().map(|&c| c as u32))).or_default();
         let known = chain.iter().copied().find(|&number| self.index.spelling(number) == chars);
         if known.is_some() {
             return known;
@@ -130,12 +120,7 @@ impl Index {
             put(&mut begins, &mut filled, (at as u32, pair), self.may_begin(pair) & (rest.len() > 1));
         }
         let mut sums = Vec::with_capacity(text.len() + 1);
-        let mut sum = 0_u64;
-        sums.push(sum);
-        sums.extend(text.iter().map(|&c| {
-            sum = next(sum, c);
-            sum
-        }));
+        rolling::sums(text.iter().map(|&c| c as u32), &mut sums);
         let mut asked: Vec<Asked> = Vec::with_capacity(filled);
         for &(at, start) in begins.get(..filled).unwrap_or(&[]) {
             let (at, single) = (at as usize, start as u32 == 0);
@@ -144,11 +129,8 @@ impl Index {
             while lengths != 0 {
                 let length = lengths.trailing_zeros() as usize;
                 lengths &= lengths - 1;
-                let (Some(&to), Some(&from), Some(&power)) = (sums.get(at + length), sums.get(at), POWERS.get(length))
-                else {
-                    break;
-                };
-                asked.push(Asked { key: spread(to.wrapping_sub(from.wrapping_mul(power))), tag: at as u32 });
+                let (Some(&to), Some(&from)) = (sums.get(at + length), sums.get(at)) else { break };
+                asked.push(Asked { key: spread(rolling::between(from, to, length)), tag: at as u32 });
             }
         }
         self.numbers.each_answer(&asked, |at, number| {
@@ -163,15 +145,6 @@ impl Index {
     fn may_begin(&self, start: u64) -> bool {
         self.begun.get(begun(start) >> 6).is_some_and(|word| word >> (begun(start) & 63) & 1 == 1)
     }
-}
-
-#[inline]
-fn next(sum: u64, c: char) -> u64 {
-    sum.wrapping_mul(BASE).wrapping_add(c as u64 + 1)
-}
-
-fn hash(chars: &[char]) -> u64 {
-    chars.iter().fold(0, |sum, &c| next(sum, c))
 }
 
 /// The bit of a key of first characters.

@@ -112,7 +112,8 @@ pub struct Held {
     pub rule: String,
     /// Its version.
     pub version: u32,
-    /// Who answers for it.
+    /// Who answers for it: somebody's name, which those who have not signed in are not told.
+    #[serde(skip_serializing)]
     pub owner: String,
     /// Why.
     #[serde(flatten)]

@@ -50,4 +50,5 @@ mod store_trim;
 mod store_vault;
 mod store_vault_s3;
 mod store_writers;
+mod tables;
 mod warc;

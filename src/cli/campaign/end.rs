@@ -6,7 +6,10 @@ use anyhow::{Context as _, Result};
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::{Context, Done, Place, named, path, read};
+use super::{
+    Context, Decision, Done, named, path, read,
+    start::{refuse, take_back},
+};
 use crate::{
     campaign::{Stage, with_stage},
     cli::{
@@ -18,27 +21,11 @@ use crate::{
     store::Write,
 };
 
-/// Arguments of `campaign end`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The campaign.
-    #[arg(value_name = "ID")]
-    id: String,
-    /// Who decides.
-    #[arg(long, value_name = "NAME")]
-    by: String,
-    /// Why, for whoever asks later.
-    #[arg(long, default_value = "", value_name = "TEXT")]
-    why: String,
-    #[command(flatten)]
-    place: Place,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// When there is no such campaign, or a file or the journal cannot be written.
-pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
+pub fn run(args: Decision, today: Date, context: &Context) -> Result<Done> {
     let by = person(&args.by)?;
     let Some(campaigns) = read(&args.place.rules, context)? else { return Ok(Done::Findings) };
     let campaign = named(&campaigns, &args.id)?;
@@ -47,7 +34,7 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         return Ok(Done::Fine);
     }
     let notes = Notes::open(&context.settings()?, args.place.data.clone())?;
-    let mut writes: Vec<Write> = Vec::new();
+    let mut changes: Vec<Change> = Vec::new();
     // A rule that another campaign still needs goes on there.
     let needed = |rule: &String| {
         let mut others = campaigns.all().iter().filter(|other| other.id != campaign.id && other.stage == Stage::On);
@@ -56,19 +43,25 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
     for rule in campaign.rules.iter().filter(|rule| !needed(rule)) {
         let sources = match RuleSource::read_all(std::slice::from_ref(&args.place.rules)) {
             Ok(sources) => sources,
-            Err(problems) => return super::show_mistakes(&problems, context).map(|()| Done::Findings),
+            Err(problems) => return refuse(&changes, &args.place, &problems, context),
         };
-        match Change::prepare(&sources, rule, Status::Retired, today)? {
-            Ok(change) => {
+        match Change::prepare(&sources, rule, Status::Retired, today) {
+            Ok(Ok(change)) => {
                 change.write(&args.place.rules)?;
-                writes.push(promoted(&change, Status::Retired, &by, &args.why));
+                changes.push(change);
             }
-            Err(problems) => return super::show_mistakes(&problems, context).map(|()| Done::Findings),
+            Ok(Err(problems)) => return refuse(&changes, &args.place, &problems, context),
+            Err(error) => {
+                take_back(&changes, &args.place)?;
+                return Err(error);
+            }
         }
     }
     let file = path(&args.place.rules, &campaign.id);
     let before = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     replace(&file.display().to_string(), &with_stage(&before, Stage::Ended)?)?;
+    let mut writes: Vec<Write> =
+        changes.iter().map(|change| promoted(change, Status::Retired, &by, &args.why)).collect();
     writes.push(note("campaign.ended", json!({"campaign": campaign.id, "by": by, "why": args.why, "on": today})));
     notes.note(&by, writes, context)?;
     context

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::{Context, Done, Place, named, path, read};
+use super::{Context, Decision, Done, Place, named, path, read};
 use crate::{
     campaign::{Campaign, Stage, with_stage},
     cli::{
@@ -18,27 +18,11 @@ use crate::{
     store::Write,
 };
 
-/// Arguments of `campaign start`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The campaign.
-    #[arg(value_name = "ID")]
-    id: String,
-    /// Who decides.
-    #[arg(long, value_name = "NAME")]
-    by: String,
-    /// Why, for whoever asks later.
-    #[arg(long, default_value = "", value_name = "TEXT")]
-    why: String,
-    #[command(flatten)]
-    place: Place,
-}
-
 /// Runs the command.
 ///
 /// # Errors
 /// When there is no such campaign, or a file or the journal cannot be written.
-pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
+pub fn run(args: Decision, today: Date, context: &Context) -> Result<Done> {
     let by = person(&args.by)?;
     let Some(campaigns) = read(&args.place.rules, context)? else { return Ok(Done::Findings) };
     let campaign = named(&campaigns, &args.id)?;
@@ -100,11 +84,17 @@ pub(super) fn go_live(
     Ok(Done::Fine)
 }
 
-fn take_back(changes: &[Change], place: &Place) -> Result<()> {
+pub(super) fn take_back(changes: &[Change], place: &Place) -> Result<()> {
     changes.iter().rev().try_for_each(|change| change.take_back(&place.rules))
 }
 
-fn refuse(changes: &[Change], place: &Place, problems: &[crate::model::Diagnostic], context: &Context) -> Result<Done> {
+/// Takes back what was written, and shows why.
+pub(super) fn refuse(
+    changes: &[Change],
+    place: &Place,
+    problems: &[crate::model::Diagnostic],
+    context: &Context,
+) -> Result<Done> {
     take_back(changes, place)?;
     super::show_mistakes(problems, context)?;
     Ok(Done::Findings)

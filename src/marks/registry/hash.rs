@@ -2,23 +2,12 @@
 //!
 //! None of them is trusted: what they find is compared. They are part of the file's format.
 
-use crate::marks::MAX_UNITS;
+use crate::marks::rolling;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 const MIX: u64 = 0xD6E8_FEB8_6659_FD93;
 /// Bits of a character's number.
 const CODE_BITS: u32 = 21;
-
-/// Powers of the base, as many as a spelling has units.
-static POWERS: [u64; MAX_UNITS + 1] = {
-    let mut powers = [1_u64; MAX_UNITS + 1];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1].wrapping_mul(BASE);
-        at += 1;
-    }
-    powers
-};
 
 /// A spelling's hash: which part of the file, which line of it, which print in the line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +15,7 @@ pub(super) struct SpellingHash(pub u64);
 
 impl SpellingHash {
     pub fn new(codes: &[u32]) -> Self {
-        Self(mix(codes.iter().fold(0, |sum, &code| next(sum, code))))
+        Self(mix(rolling::of(codes.iter().copied())))
     }
 
     /// The part of the file.
@@ -45,22 +34,10 @@ impl SpellingHash {
     }
 }
 
-/// Hashes of everything in a text, each for a subtraction: `sums[n]` covers the first `n` characters.
-pub(super) fn prefix_sums(codes: &[u32], sums: &mut Vec<u64>) {
-    sums.clear();
-    sums.push(0);
-    let mut sum = 0;
-    sums.extend(codes.iter().map(|&code| {
-        sum = next(sum, code);
-        sum
-    }));
-}
-
 /// The hash of the `length` characters between two prefix sums.
 #[inline]
 pub(super) fn between(from: u64, to: u64, length: u8) -> SpellingHash {
-    let power = POWERS.get(usize::from(length)).copied().unwrap_or(1);
-    SpellingHash(mix(to.wrapping_sub(from.wrapping_mul(power))))
+    SpellingHash(mix(rolling::between(from, to, usize::from(length))))
 }
 
 /// The hash of two characters.
@@ -85,11 +62,6 @@ pub(super) fn scale(hash: u32, many: u32) -> u32 {
 }
 
 #[inline]
-fn next(sum: u64, code: u32) -> u64 {
-    sum.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1)
-}
-
-#[inline]
 fn mix(sum: u64) -> u64 {
     let half = (sum ^ sum >> 32).wrapping_mul(MIX);
     let half = (half ^ half >> 32).wrapping_mul(MIX);
@@ -104,7 +76,7 @@ mod tests {
     fn a_part_of_a_text_hashes_as_it_does_alone() {
         let codes: Vec<u32> = "云雀记the云".chars().map(|c| c as u32).collect();
         let mut sums = Vec::new();
-        prefix_sums(&codes, &mut sums);
+        rolling::sums(codes.iter().copied(), &mut sums);
         for start in 0..codes.len() {
             for end in start + 1..=codes.len() {
                 let hash = between(sums[start], sums[end], (end - start) as u8);

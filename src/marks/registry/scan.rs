@@ -12,7 +12,10 @@ use super::{
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
 use crate::{
-    marks::ahead::{put, room},
+    marks::{
+        ahead::{put, room},
+        rolling,
+    },
     text::Folded,
 };
 
@@ -84,7 +87,7 @@ impl Base {
             scratch.codes.clear();
             scratch.codes.extend(folded.codes());
             let units = scratch.codes.len();
-            hash::prefix_sums(&scratch.codes, &mut scratch.sums);
+            rolling::sums(scratch.codes.iter().copied(), &mut scratch.sums);
             // What is looked for beyond the end is not found: no unit is 0.
             scratch.codes.extend([0; 2]);
             for begin in (0..units).step_by(BLOCK) {
