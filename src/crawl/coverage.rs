@@ -290,7 +290,12 @@ impl Coverage {
 
     /// The number of the run that begins now.
     pub(super) fn next_run(&self, profile: &str) -> Result<u64, CoverageError> {
-        Ok(self.runs(profile)?.last().map_or(1, |last| last.run + 1))
+        let newest_first = self.table.scan_prefix(runs_key(profile)).values().rev();
+        let mut readable = newest_first.filter_map(|run| match run {
+            Ok(run) => read::<Ended>(&run).map(Ok),
+            Err(error) => Some(Err(self.failed(error))),
+        });
+        Ok(readable.next().transpose()?.map_or(1, |last| last.run + 1))
     }
 
     /// Notes what a run did, and forgets those long past.

@@ -6,10 +6,7 @@ use super::{
     Run,
     read::{Kind, kind_of},
 };
-use crate::{
-    crawl::{Exchange, Known, Validators, coverage::facts_of},
-    model::Listing,
-};
+use crate::crawl::{Exchange, Known, Validators};
 
 impl Run<'_> {
     /// What is known of an address.
@@ -35,12 +32,12 @@ impl Run<'_> {
     }
 
     /// Notes that a page was had: what it is, and its facts where it is a listing.
-    pub(super) fn had(&self, known: Known, page: &Exchange, kind: &str, listing: Option<&Listing>) {
+    pub(super) fn had(&self, known: Known, page: &Exchange, kind: &str, facts: Option<String>) {
         let mut known = known;
         known.had(self.number);
         known.ended(page.finished, kind, "");
-        if let Some(listing) = listing {
-            known.facts_are(facts_of(listing), page.finished);
+        if let Some(facts) = facts {
+            known.facts_are(facts, page.finished);
             // What another address sent is no answer to whether this one has changed.
             let own = page.url.as_str() == known.url;
             known.validators = if own {

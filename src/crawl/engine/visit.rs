@@ -12,6 +12,7 @@ use super::{
 use crate::{
     crawl::{
         Answer, Exchange, Extra, FetchError, Known, Refusal, canonical,
+        coverage::facts_of,
         frontier::{Entry, Purpose},
     },
     evidence::{EvidenceError, Http, WarcWriter, Written},
@@ -126,11 +127,12 @@ impl Run<'_> {
         let yielded = read(&self.compiled, page, entry.purpose, self.profile.pace.max_body_bytes).await;
         self.tally().read(&yielded, &page.url);
         let Yield { kind, listing, pages, sitemaps, .. } = yielded;
-        let facts = listing.clone();
+        let covered = self.crawl.coverage.is_some();
+        let facts = listing.as_ref().filter(|_| covered).map(facts_of);
         self.hand_over(page, listing, written).await?;
-        if self.crawl.coverage.is_some() {
+        if covered {
             let known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
-            self.had(known, page, kind.word(facts.is_some()), facts.as_ref());
+            self.had(known, page, kind.word(facts.is_some()), facts);
         }
         let added = self.queue(entry, &pages, &sitemaps);
         let mut frontier = self.frontier();
