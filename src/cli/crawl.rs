@@ -6,7 +6,10 @@ mod why;
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -21,6 +24,7 @@ use crate::{
     config::Config,
     crawl::{self, Coverage, Fetched, Profile, RunReport, Sink, SinkError},
     monitor::Monitor,
+    rules::RuleSet,
     store::{Batch, Write},
 };
 
@@ -89,12 +93,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let rules = app::rules_or_builtin(&settings.rules)?;
     let evidence = settings.crawl.warc && !args.no_evidence && !args.dry_run;
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
-    if let Some(marks) = &args.marks {
-        let writes = super::marks::read(marks, context)?.into_iter().map(Write::Mark).collect();
-        app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
-    }
-    let monitor = app.monitor(rules)?;
-    app.wait(monitor.learn())?;
+    let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped, evidence)?;
     let bar = context.progress(0, "pages");
@@ -133,6 +132,17 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         }
     }
     failure.map_or(Ok(done), Err)
+}
+
+/// A monitor over the app's store, to which `marks` (CSV) are added first, that has learnt from decisions.
+pub(super) fn monitor_with(app: &App, rules: RuleSet, marks: Option<&Path>, context: &Context) -> Result<Arc<Monitor>> {
+    if let Some(marks) = marks {
+        let writes = super::marks::read(marks, context)?.into_iter().map(Write::Mark).collect();
+        app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
+    }
+    let monitor = app.monitor(rules)?;
+    app.wait(monitor.learn())?;
+    Ok(monitor)
 }
 
 /// The named profiles; all of the folder when none is named.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use jiff::{civil::Date, tz::TimeZone};
 use tokio::sync::watch;
 
-use super::{Context, Done, context::visible, serve};
+use super::{Context, Done, context::visible, crawl::monitor_with, serve};
 use crate::{
     app::{self, App},
     live::{self, Fields, Framing, Room, Source, SourceKind},
@@ -17,7 +17,6 @@ use crate::{
     matcher::{Heard, Matcher, RoomMatcher, Settings},
     model::{Finding, Listing},
     monitor::room_listing,
-    store::{Batch, Write},
 };
 
 /// Arguments of `live`.
@@ -129,12 +128,7 @@ fn watch_room(args: WatchArgs, context: &Context) -> Result<Done> {
     room.allow_loopback |= args.allow_loopback;
     let rules = app::rules_or_builtin(&settings.rules)?;
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
-    if let Some(marks) = &args.marks {
-        let writes = super::marks::read(marks, context)?.into_iter().map(Write::Mark).collect();
-        app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;
-    }
-    let monitor = app.monitor(rules)?;
-    app.wait(monitor.learn())?;
+    let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
     let services = app.listener(stopped, !args.dry_run)?;
     let printed: Arc<Mutex<Vec<String>>> = Arc::default();
