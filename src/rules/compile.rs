@@ -17,6 +17,7 @@ use crate::{
 use super::{
     RuleSource,
     category::Sectors,
+    deep,
     expression::{Expression, Mistake, Token},
     file::{
         ClauseFile, Edges, ExceptFile, FoldStep, NearFile, NumberFile, RegexText, RuleFile, SideFile, TestFile, day,
@@ -266,7 +267,15 @@ impl One<'_, '_> {
         self.names = file.clause.keys().map(|name| name.as_ref().clone()).collect();
         for (name, clause) in &file.clause {
             let (look, words) = self.look(&LookFile::of_clause(clause.as_ref(), name.span()));
-            let ClauseFile { edges, cover, anywhere, report, min_count, .. } = clause.as_ref();
+            let ClauseFile { edges, cover, anywhere, report, min_count, written, .. } = clause.as_ref();
+            let deep = channels(&file.matching.as_ref().fold).iter().any(|channel| deep::CHANNELS.contains(channel));
+            if !written && (!deep || *cover || clause.as_ref().regex.is_some() || clause.as_ref().when.is_some()) {
+                let message =
+                    format!("the clause `{}` counts only what is meant, and nothing looks so deep", name.as_ref());
+                let help =
+                    "add sound, shape, split, pinyin or digit to fold, or take written = false away; it is for words";
+                self.wrong(name.span(), "rule.clause", message, help);
+            }
             let fields = self.fields_of(clause.as_ref(), file);
             self.clauses.push(Clause {
                 name: name.as_ref().clone(),
@@ -277,6 +286,7 @@ impl One<'_, '_> {
                 cover: *cover,
                 min_count: min_count.as_ref().map_or(1, |count| (*count.as_ref()).max(1)),
                 anywhere: *anywhere,
+                written: *written,
                 report: *report,
             });
         }
@@ -317,6 +327,7 @@ impl One<'_, '_> {
                 cover: true,
                 min_count: 1,
                 anywhere: false,
+                written: true,
                 report: false,
             });
             let until = file.until.as_ref().and_then(|date| self.date(date));

@@ -162,6 +162,9 @@ pub(super) struct ClauseFile {
     /// True when it matches on any surface of the listing, buyers' and viewers' words left out.
     #[serde(default)]
     pub anywhere: bool,
+    /// False for words that count only where they are meant, not where they stand.
+    #[serde(default = "yes")]
+    pub written: bool,
     /// False for a clause that is only the setting, not the violation.
     #[serde(default = "yes")]
     pub report: bool,

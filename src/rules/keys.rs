@@ -102,6 +102,7 @@ const CLAUSE: &[Key] = &[
     may("edges", Sort::OneOf(&["latin", "none"]), "字母词的边界 / borders of Latin words"),
     may("min_count", Sort::Whole(1, 1_000), "至少次数 / so many matches at least"),
     may("anywhere", Sort::Flag, "商品任何一处皆可 / answered by any surface"),
+    may("written", Sort::Flag, "写出的字词是否算 / false: only what is meant counts, not what stands there"),
     may("report", Sort::Flag, "是否显示为命中 / false: the setting, not the violation"),
 ];
 

@@ -112,7 +112,7 @@ const WRITINGS: [Writing; 62] = [
 const BEFORE: [Writing; 4] =
     [("百分之", Unit::Percent, 1.0), ("¥", Unit::Yuan, 1.0), ("￥", Unit::Yuan, 1.0), ("rmb", Unit::Yuan, 1.0)];
 /// What may stand between a number and its unit.
-const BETWEEN: [&str; 7] = [" ", "多", "余", "几", "+", "以上", "个"];
+const BETWEEN: [&str; 6] = [" ", "多", "余", "几", "+", "以上"];
 
 impl Unit {
     /// By the name rules use, with all names.

@@ -213,6 +213,8 @@ pub(super) struct Clause {
     pub cover: bool,
     pub min_count: usize,
     pub anywhere: bool,
+    /// False where words count only that are meant, not those that stand there.
+    pub written: bool,
     /// Whether its matches become findings.
     pub report: bool,
 }

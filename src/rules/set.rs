@@ -403,6 +403,7 @@ impl<'a> Reading<'a> {
         if !rule.looks_deep() {
             return (hits, false);
         }
+        hits.retain(|hit| rule.clauses.get(hit.clause).is_some_and(|clause| clause.written));
         let meant = self.set.deep.hits(number, rule, clauses, self.seen(index));
         let deeper = !meant.is_empty();
         if deeper {
