@@ -19,7 +19,10 @@ mod score;
 mod surprise;
 mod verify;
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -28,7 +31,7 @@ use crate::{
     campaign::Campaigns,
     marks::{Occurrence, Register, registry::View},
     model::{Finding, FindingKind, Findings, Listing},
-    rules::{Given, RuleSet, Status},
+    rules::{Article, Given, RuleSet, Status},
     text::{Assembled, FoldedSurface, assembled},
 };
 
@@ -62,10 +65,18 @@ pub struct Matcher {
     campaigns: Arc<Campaigns>,
     registry: Option<Arc<View>>,
     settings: Settings,
+    /// What the infringement of a mark has rested on and will.
+    infringement: Vec<Arc<Article>>,
     /// Hashes of register and rules.
     made_with: String,
     version: String,
 }
+
+/// The topic of the statutes that a mark's finding rests on.
+const INFRINGEMENT: &str = "trademark-law.infringement";
+
+/// Statutes, where no rules are in use.
+static BARE: LazyLock<RuleSet> = LazyLock::new(RuleSet::empty);
 
 /// Which rules are asked.
 type RuleFindings = fn(&RuleSet, &Listing, &[FoldedSurface<'_>], Given) -> Vec<Finding>;
@@ -81,7 +92,18 @@ impl Matcher {
         let set = rules.as_ref().map_or("none", |rules| rules.hash());
         let version = format!("marks:{} rules:{}", register.hash(), set.get(..16).unwrap_or(set));
         let (campaigns, registry) = (Arc::default(), None);
-        Self { register, rules, campaigns, registry, settings, version: version.clone(), made_with: version }
+        let statutes = rules.as_deref().unwrap_or(&BARE).statutes();
+        let infringement = statutes.cited(INFRINGEMENT);
+        Self {
+            register,
+            rules,
+            campaigns,
+            registry,
+            settings,
+            infringement,
+            version: version.clone(),
+            made_with: version,
+        }
     }
 
     /// Asks a registry too: all registered words of a jurisdiction, most of which nobody watches for.
@@ -200,6 +222,8 @@ impl Matcher {
 
     fn mark_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
         let classes = nice::classes(listing, surfaces);
+        let article = self.infringement.iter().find(|article| article.in_force(on));
+        let citation = &article.map(|article| article.citation()).unwrap_or_default();
         let mut findings = Vec::new();
         for surface in surfaces {
             let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes.of);
@@ -211,7 +235,8 @@ impl Matcher {
             let cuts = &surprise::cuts(&surface.folded);
             let taken = |units: &Range<usize>| occurrences.iter().any(|occurrence| occurrence.units == *units);
             let registered = registered::words(registered, (&surface.folded, cuts), (&classes.of, on), taken);
-            let scene = score::Scene { surface, surroundings, cuts, listing, classes: &classes, on, watched: true };
+            let scene =
+                score::Scene { surface, surroundings, cuts, listing, classes: &classes, citation, watched: true };
             let mut found: Vec<Finding> = occurrences
                 .into_iter()
                 .filter(|occurrence| occurrence.mark.in_force(on) && surprise::stands(occurrence, cuts))

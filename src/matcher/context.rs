@@ -17,7 +17,6 @@ struct Table {
     group: Vec<Group>,
     raise: Vec<Raise>,
     surface: BTreeMap<SurfaceKind, f64>,
-    citation: Vec<Citation>,
     twins: Twins,
 }
 
@@ -52,13 +51,6 @@ struct Raise {
     en: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct Citation {
-    text: String,
-    valid_from: Option<Date>,
-    valid_to: Option<Date>,
-}
-
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let mut table: Table = toml::from_str(include_str!("context.toml")).unwrap_or_default();
     let fold_all = |words: &mut Vec<String>| words.iter_mut().for_each(|word| *word = fold(word));
@@ -83,14 +75,6 @@ pub(super) fn surface_weight(kind: SurfaceKind) -> f64 {
 /// Whether a folded word is the name of an animal, a food or a thing that marks share.
 pub(super) fn is_twin(codes: &[u32]) -> bool {
     TABLE.twins.words.iter().any(|word| word.chars().map(|c| c as u32).eq(codes.iter().copied()))
-}
-
-/// The article a mark's finding rests on, in force on `on`.
-pub(super) fn citation(on: Date) -> String {
-    let in_force = |citation: &&Citation| {
-        citation.valid_from.is_none_or(|from| from <= on) && citation.valid_to.is_none_or(|to| on <= to)
-    };
-    TABLE.citation.iter().find(in_force).map(|citation| citation.text.clone()).unwrap_or_default()
 }
 
 /// What a word of the table is looked for as.
@@ -238,13 +222,7 @@ mod tests {
 
     #[test]
     fn the_table_is_read_whole() {
-        assert!(TABLE.group.len() >= 4 && TABLE.surface.len() == 11 && TABLE.citation.len() == 2);
-    }
-
-    #[test]
-    fn the_article_follows_the_day() {
-        assert!(citation("2026-12-31".parse().unwrap()).contains("第五十七条"));
-        assert!(citation("2027-01-01".parse().unwrap()).contains("第七十二条"));
+        assert!(TABLE.group.len() >= 4 && TABLE.surface.len() == 11);
     }
 
     fn around(text: &str, units: Range<usize>) -> Vec<String> {

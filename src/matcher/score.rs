@@ -22,15 +22,15 @@ pub(super) struct Scene<'a> {
     pub(super) listing: &'a Listing,
     /// Nice classes that the listing's words point to.
     pub(super) classes: &'a Classes,
-    /// The day whose law applies.
-    pub(super) on: Date,
+    /// The article that is infringed, in force on the day of capture.
+    pub(super) citation: &'a str,
     /// Whether the mark is watched for its holder; else it only stands in the registry.
     pub(super) watched: bool,
 }
 
 /// Makes the finding of one verified occurrence.
 pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>) -> Finding {
-    let Scene { surface, surroundings, cuts, listing, classes, on, watched } = *scene;
+    let Scene { surface, surroundings, cuts, listing, classes, citation, watched } = *scene;
     let mark = occurrence.mark;
     let original = surface.surface.text;
     let span = occurrence.span.clone();
@@ -98,7 +98,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
             (_, true) => Severity::High,
             _ => Severity::Medium,
         },
-        citation: context::citation(on),
+        citation: citation.to_owned(),
         explanation: steps,
         suppressed: authorised.map(|step| step.en),
     }
