@@ -16,14 +16,20 @@ use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use indicatif::ProgressBar;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Context, Done, context::visible};
+use super::{
+    Context, Done,
+    asking::{self, Question},
+    context::visible,
+};
 use crate::{
     app::{self, App},
     config::Config,
-    crawl::{self, Coverage, Fetched, Profile, RunReport, Sink, SinkError},
-    monitor::Monitor,
+    crawl::{self, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
+    monitor::{Monitor, Risk},
     rules::RuleSet,
     store::{Batch, Write},
 };
@@ -48,7 +54,7 @@ const SHOWN_FATES: usize = 10;
 )]
 pub struct Args {
     #[command(subcommand)]
-    question: Option<Question>,
+    about: Option<About>,
     /// Profile ids or files; every profile of the sites folder when absent.
     #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
@@ -68,7 +74,7 @@ pub struct Args {
 
 /// What can be asked about crawls.
 #[derive(Debug, clap::Subcommand)]
-enum Question {
+enum About {
     /// Show what runs when, and why
     Plan(plan::Args),
     /// Show what the runs of a profile did, and how much of its site is known
@@ -82,10 +88,10 @@ enum Question {
 /// # Errors
 /// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    match args.question {
-        Some(Question::Plan(args)) => return plan::run(args, context),
-        Some(Question::Status(args)) => return status::run(args, context),
-        Some(Question::Why(args)) => return why::run(args, context),
+    match args.about {
+        Some(About::Plan(args)) => return plan::run(args, context),
+        Some(About::Status(args)) => return status::run(args, context),
+        Some(About::Why(args)) => return why::run(args, context),
         None => {}
     }
     let settings = context.settings()?;
@@ -167,10 +173,36 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
         .collect()
 }
 
-/// What became of addresses in the data folder `data`, else the settings'; none before the first crawl.
-fn coverage(settings: &Config, data: Option<&Path>) -> Result<Option<Coverage>> {
-    let folder = data.unwrap_or(&settings.data).join(app::COVERAGE);
-    Ok(if folder.is_dir() { Some(Coverage::open(&folder)?) } else { None })
+/// What `own` makes of the coverage in the data folder `data`, else the settings'; where the server has that open, what it
+/// answers to `question`. There is no coverage before the first crawl.
+fn gathered<T: DeserializeOwned>(
+    settings: &Config,
+    data: Option<&Path>,
+    question: Question,
+    own: impl FnOnce(Option<&Coverage>) -> Result<T>,
+) -> Result<T> {
+    let data = data.unwrap_or(&settings.data);
+    let folder = data.join(app::COVERAGE);
+    if !folder.is_dir() {
+        return own(None);
+    }
+    match Coverage::open(&folder) {
+        Ok(coverage) => own(Some(&coverage)),
+        Err(CoverageError::InUse { .. }) => asking::ask(data, question),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The server's answer to `question`.
+pub(super) fn answer(question: Question, sites: &Path, coverage: &Coverage, risk: &Risk) -> Result<Value> {
+    let coverage = Some(coverage);
+    Ok(match question {
+        Question::Why { url } => serde_json::to_value(why::gather(&url, sites, coverage)?)?,
+        Question::Plan { profiles: names, listings } => {
+            serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, coverage, &|| Ok(risk.clone()))?)?
+        }
+        Question::Status { profile } => serde_json::to_value(status::gather(profile, coverage)?)?,
+    })
 }
 
 /// Hands pages to the monitor, and counts.

@@ -24,12 +24,14 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, select};
+use jiff::tz::TimeZone;
 use tokio::sync::{Notify, watch};
 use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
     CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
 };
@@ -157,8 +159,29 @@ pub enum CrawlError {
 /// # Errors
 /// When it cannot go on; what was accepted by then stays accepted.
 pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result<RunReport, CrawlError> {
+    whole(Run::new(profile, crawl, sink, None)?, profile, crawl).await
+}
+
+/// Looks at `listings` of `profile` again, and at nothing else. It is no run that coverage counts: what it saw stands with
+/// the addresses, and what it cost with the day.
+///
+/// # Errors
+/// When it cannot go on; what was accepted by then stays accepted.
+pub async fn look_again(
+    profile: &Profile,
+    listings: Vec<Url>,
+    crawl: &Services,
+    sink: &dyn Sink,
+) -> Result<RunReport, CrawlError> {
+    if let Some(coverage) = &crawl.coverage {
+        let day = crawl.clock.now().to_zoned(TimeZone::UTC).date();
+        coverage.look_again(&profile.id, day, listings.len() as u64)?;
+    }
+    whole(Run::new(profile, crawl, sink, Some(listings))?, profile, crawl).await
+}
+
+async fn whole(run: Run<'_>, profile: &Profile, crawl: &Services) -> Result<RunReport, CrawlError> {
     let begun = std::time::Instant::now();
-    let run = Run::new(profile, crawl, sink)?;
     let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
     let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
         return run.into_report(begun.elapsed(), true);
@@ -195,6 +218,11 @@ struct Run<'a> {
     /// What the sink looks with, and this run's number.
     looks_with: String,
     number: u64,
+    /// What facts are read with.
+    reads_with: String,
+    /// Whether only the listings to look at `again` are visited.
+    again: bool,
+    listings: Vec<Url>,
     guard: Guard,
     lanes: Vec<Lane>,
     by_host: HashMap<String, usize>,
@@ -210,7 +238,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(profile: &'a Profile, crawl: &'a Services, sink: &'a dyn Sink) -> Result<Self, CrawlError> {
+    fn new(
+        profile: &'a Profile,
+        crawl: &'a Services,
+        sink: &'a dyn Sink,
+        listings: Option<Vec<Url>>,
+    ) -> Result<Self, CrawlError> {
         if !profile.allow_loopback && crawl.fetcher.settings().contact.is_empty() {
             return Err(CrawlError::NoContact { profile: profile.id.clone() });
         }
@@ -221,12 +254,14 @@ impl<'a> Run<'a> {
         }
         let by_host: HashMap<String, usize> =
             lanes.iter().enumerate().map(|(index, lane)| (lane.host.clone(), index)).collect();
-        let path = crawl.frontier.join(format!("{}.log", profile.id));
+        let again = listings.is_some();
+        let path = crawl.frontier.join(format!("{}.{}log", profile.id, if again { "again." } else { "" }));
         let frontier = Frontier::open(&path, lanes.len(), |url| {
             let url = Url::parse(url).ok()?;
             Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
         })?;
-        let number = crawl.coverage.as_ref().map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
+        let counted = crawl.coverage.as_ref().filter(|_| !again);
+        let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
         Ok(Self {
             profile,
@@ -235,6 +270,9 @@ impl<'a> Run<'a> {
             compiled: Arc::new(CompiledProfile::new(profile)),
             looks_with: sink.looks_with(),
             number,
+            reads_with: short_hash(format!("{:?}", profile.listing).as_bytes()),
+            again,
+            listings: listings.unwrap_or_default(),
             guard: Guard { allow_loopback: profile.allow_loopback },
             lanes,
             by_host,
@@ -266,6 +304,12 @@ impl<'a> Run<'a> {
 
     /// Queues where the profile says to begin.
     async fn begin(&self) {
+        if self.again {
+            for url in &self.listings {
+                self.add(url, 0, Purpose::Page);
+            }
+            return;
+        }
         let sitemaps = self.profile.sitemaps.iter().map(|url| (url, Purpose::Sitemap));
         let starts = self.profile.start.iter().map(|url| (url, Purpose::Page));
         let begin: Vec<(Url, Purpose)> =
@@ -378,7 +422,7 @@ impl<'a> Run<'a> {
             frontier.finish()?;
         }
         let report = tally.finish(duration, interrupted, spent, left);
-        if let Some(coverage) = &self.crawl.coverage {
+        if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| !self.again) {
             coverage.ended(self.number, self.crawl.clock.now(), &report)?;
         }
         Ok(report)

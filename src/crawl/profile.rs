@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer};
 
 use crate::model::Diagnostic;
 
+/// Shortest time after which a listing may be looked at again.
+const LEAST_RECRAWL: Duration = Duration::from_secs(900);
+
 /// How to read one site.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +41,9 @@ pub struct Profile {
     /// When `serve` runs it; never by itself when absent.
     #[serde(default)]
     pub schedule: Option<Schedule>,
+    /// How often known listings are looked at again by `serve`; whenever a list names them, when absent.
+    #[serde(default)]
+    pub recrawl: Option<Recrawl>,
     /// How fast and how much.
     #[serde(default)]
     pub pace: Pace,
@@ -60,6 +66,28 @@ pub struct Schedule {
     /// Each run is put off by a random time up to this.
     #[serde(default, deserialize_with = "duration")]
     pub jitter: Duration,
+}
+
+/// How often known listings are looked at again: by their changes and their weight, under a budget.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recrawl {
+    /// Most listings looked at again in a day (UTC).
+    pub budget_per_day: u32,
+    /// No sooner than this after the last time; an hour when absent, a quarter of one at least.
+    #[serde(default = "hour", deserialize_with = "duration")]
+    pub min: Duration,
+    /// No later than this, as far as the budget allows; 30 days when absent.
+    #[serde(default = "month", deserialize_with = "duration")]
+    pub max: Duration,
+}
+
+fn hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn month() -> Duration {
+    Duration::from_secs(30 * 86_400)
 }
 
 fn shanghai() -> String {
@@ -373,6 +401,19 @@ impl Profile {
                 "the profile has no place to begin".into(),
                 "add start = [\"https://…\"] or sitemaps = [\"https://…\"]",
             );
+        }
+        if let Some(recrawl) = &self.recrawl {
+            if recrawl.budget_per_day == 0 {
+                let help = "write how many listings a day may be looked at again, or leave [recrawl] away";
+                return wrong("budget_per_day", "a budget of no visits".into(), help);
+            }
+            if recrawl.min < LEAST_RECRAWL || recrawl.min > recrawl.max {
+                return wrong(
+                    "recrawl",
+                    format!("listings cannot be looked at again after {:?} to {:?}", recrawl.min, recrawl.max),
+                    "min is 15 minutes at least, and no longer than max",
+                );
+            }
         }
         for css in self.selectors() {
             if let Err(error) = scraper::Selector::parse(css) {

@@ -1,6 +1,9 @@
 //! What a run did: counted in full, listed up to a bound.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -20,6 +23,9 @@ pub struct RunReport {
     /// Listings that had not changed, as their host said: they were not sent, read or matched again.
     #[serde(default)]
     pub unchanged: u64,
+    /// Known listings that lists named, left to the profile's `[recrawl]`.
+    #[serde(default)]
+    pub left_to_recrawl: u64,
     /// Pages that are lists.
     pub lists: u64,
     /// Sitemaps read.
@@ -72,6 +78,8 @@ pub struct Fate {
 pub(super) struct Tally {
     report: RunReport,
     max_fates: usize,
+    /// Addresses that were left to recrawl, each once.
+    left_to_recrawl: HashSet<String>,
     pub(super) retries: u64,
     pub(super) redirects: u64,
     pub(super) moved_to_known: u64,
@@ -80,7 +88,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(profile: &Profile, resumed: u64, max_fates: usize) -> Self {
         let report = RunReport { profile: profile.id.clone(), resumed, ..RunReport::default() };
-        Self { report, max_fates, retries: 0, redirects: 0, moved_to_known: 0 }
+        Self { report, max_fates, left_to_recrawl: HashSet::new(), retries: 0, redirects: 0, moved_to_known: 0 }
     }
 
     pub(super) fn fetched(&mut self, raw: usize, decoded: usize) {
@@ -101,6 +109,13 @@ impl Tally {
         }
         if yielded.truncated {
             self.failed("truncated", url, "a part was left out: over a limit, or behind broken markup");
+        }
+    }
+
+    /// Whether it was named once or often, it counts once.
+    pub(super) fn left_to_recrawl(&mut self, url: &Url) {
+        if self.left_to_recrawl.insert(url.to_string()) {
+            self.report.left_to_recrawl += 1;
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crawl::{
         Answer, Exchange, Extra, FetchError, Known, Refusal, canonical,
-        coverage::facts_of,
+        coverage::{Facts, Standing, facts_of},
         frontier::{Entry, Purpose},
     },
     evidence::{EvidenceError, Http, WarcWriter, Written},
@@ -128,7 +128,10 @@ impl Run<'_> {
         self.tally().read(&yielded, &page.url);
         let Yield { kind, listing, pages, sitemaps, .. } = yielded;
         let covered = self.crawl.coverage.is_some();
-        let facts = listing.as_ref().filter(|_| covered).map(facts_of);
+        let facts = listing
+            .as_ref()
+            .filter(|_| covered)
+            .map(|listing| Facts { hash: facts_of(listing), stands: Standing::of(listing, &page.url) });
         self.hand_over(page, listing, written).await?;
         if covered {
             let known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
@@ -169,6 +172,10 @@ impl Run<'_> {
 
     /// Queues what a page names; says whether anything was new.
     fn queue(&self, entry: &Entry, pages: &[Url], sitemaps: &[Url]) -> bool {
+        // A visit to look at a listing again discovers nothing.
+        if self.again {
+            return false;
+        }
         let depth = entry.depth.saturating_add(1);
         let mut added = false;
         for url in sitemaps {
@@ -183,6 +190,8 @@ impl Run<'_> {
                 self.dropped("depth", url, depth);
             } else if kind_of(&self.compiled, url) == Kind::Unmatched {
                 self.dropped("unmatched", url, depth);
+            } else if self.is_left_to_recrawl(url) {
+                self.tally().left_to_recrawl(url);
             } else {
                 added |= self.add(url, depth, Purpose::Page);
             }
