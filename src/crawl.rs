@@ -10,6 +10,7 @@ mod engine;
 mod facts;
 mod fetch;
 mod frontier;
+mod identity;
 mod pace;
 mod price;
 mod profile;
@@ -23,7 +24,8 @@ pub use address::{Guard, PrivateAddress};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use coverage::{
-    Coverage, CoverageError, Ended, Estimate, Known, Outcome, Standing, Validators, estimate, seller_key,
+    Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
+    VersionsError, estimate, seller_key,
 };
 pub use engine::{
     CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, look_again, part_of, run, write_down,
@@ -31,6 +33,7 @@ pub use engine::{
 pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
 pub use frontier::FrontierError;
+pub use identity::Addresses;
 pub use pace::Hosts;
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{

@@ -54,6 +54,11 @@ pub(super) enum Question {
         /// Visits to come that are named for each.
         listings: usize,
     },
+    /// What changed in a listing.
+    Versions {
+        /// Its identity, or its address.
+        listing: String,
+    },
     /// What the runs of a profile did.
     Status {
         /// The profile.

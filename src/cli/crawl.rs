@@ -2,6 +2,7 @@
 
 mod plan;
 mod status;
+mod versions;
 mod why;
 
 use std::{
@@ -49,7 +50,8 @@ const SHOWN_FATES: usize = 10;
     markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n  \
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
-    markwarden crawl why https://xinghe.example/p/7\n\n\
+    markwarden crawl why https://xinghe.example/p/7\n  \
+    markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
 )]
 pub struct Args {
@@ -81,6 +83,8 @@ enum About {
     Status(status::Args),
     /// Say what became of an address, in every profile
     Why(why::Args),
+    /// Show what changed in a listing, and when
+    Versions(versions::Args),
 }
 
 /// Runs the command.
@@ -92,6 +96,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         Some(About::Plan(args)) => return plan::run(args, context),
         Some(About::Status(args)) => return status::run(args, context),
         Some(About::Why(args)) => return why::run(args, context),
+        Some(About::Versions(args)) => return versions::run(args, context),
         None => {}
     }
     let settings = context.settings()?;
@@ -194,13 +199,19 @@ fn gathered<T: DeserializeOwned>(
 }
 
 /// The server's answer to `question`.
-pub(super) fn answer(question: Question, sites: &Path, coverage: &Coverage, risk: &Risk) -> Result<Value> {
+pub(super) fn answer(
+    question: Question,
+    sites: &Path,
+    coverage: &Coverage,
+    (risk, seen): (&Risk, versions::Seen<'_>),
+) -> Result<Value> {
     let coverage = Some(coverage);
     Ok(match question {
         Question::Why { url } => serde_json::to_value(why::gather(&url, sites, coverage)?)?,
         Question::Plan { profiles: names, listings } => {
             serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, coverage, &|| Ok(risk.clone()))?)?
         }
+        Question::Versions { listing } => serde_json::to_value(versions::gather(&listing, sites, coverage, seen)?)?,
         Question::Status { profile } => serde_json::to_value(status::gather(profile, coverage)?)?,
     })
 }

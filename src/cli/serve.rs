@@ -25,9 +25,9 @@ use super::{Context, Done, asking::Counter};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
-    crawl::{self, Profile, Services, next_run},
+    crawl::{self, Coverage, Profile, Services, next_run},
     live::{self, Room},
-    model::{Account, AccountName, Role},
+    model::{Account, AccountName, ListingId, Role},
     monitor::{self, Monitor, Risk, RulesState},
     store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
@@ -190,7 +190,11 @@ async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> R
     let answer = move |question| {
         let coverage = coverage.as_ref().context("this server keeps no coverage")?;
         let risk = runtime.block_on(again::caught_up(&risk, &*store))?;
-        super::crawl::answer(question, &sites, coverage, &risk)
+        let seen = |coverage: &Coverage, id: &ListingId| {
+            runtime.block_on(coverage.follow(&*store))?;
+            Ok(runtime.block_on(store.listing(id))?)
+        };
+        super::crawl::answer(question, &sites, coverage, (&risk, &seen))
     };
     Ok(tokio::spawn(counter.answer(answer)))
 }

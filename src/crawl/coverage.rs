@@ -5,6 +5,7 @@
 //! more. One that cannot be opened is set aside, and a new one begun.
 
 mod estimate;
+mod versions;
 
 use std::{
     fmt, io,
@@ -21,6 +22,7 @@ use url::Url;
 use super::{RunReport, Watched, canonical};
 use crate::model::{Listing, Timestamp};
 pub use estimate::{Estimate, estimate};
+pub use versions::{LISTING_CHANGED, Version, VersionsError};
 
 /// Memory for what is read often, in bytes.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;

@@ -30,7 +30,7 @@ use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile,
     coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
@@ -254,11 +254,12 @@ impl<'a> Run<'a> {
         }
         let by_host: HashMap<String, usize> =
             lanes.iter().enumerate().map(|(index, lane)| (lane.host.clone(), index)).collect();
+        let compiled = Arc::new(CompiledProfile::new(profile));
         let again = listings.is_some();
         let path = crawl.frontier.join(format!("{}.{}log", profile.id, if again { "again." } else { "" }));
         let frontier = Frontier::open(&path, lanes.len(), |url| {
             let url = Url::parse(url).ok()?;
-            Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
+            Some((*by_host.get(&host_of(&url))?, compiled.key(&url).into()))
         })?;
         let counted = crawl.coverage.as_ref().filter(|_| !again);
         let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
@@ -267,7 +268,7 @@ impl<'a> Run<'a> {
             profile,
             crawl,
             sink,
-            compiled: Arc::new(CompiledProfile::new(profile)),
+            compiled,
             looks_with: sink.looks_with(),
             number,
             reads_with: short_hash(format!("{:?}", profile.listing).as_bytes()),
@@ -367,6 +368,7 @@ impl<'a> Run<'a> {
 
     /// Queues `url` if it is of the profile's hosts and new; says whether it was.
     fn add(&self, url: &Url, depth: u16, purpose: Purpose) -> bool {
+        let url = &self.compiled.home(url);
         let Some(&lane) = self.by_host.get(&host_of(url)) else {
             self.dropped("scope", url, depth);
             return false;
@@ -377,7 +379,7 @@ impl<'a> Run<'a> {
         }
         let mut plain = url.clone();
         plain.set_fragment(None);
-        self.frontier().add(lane, depth, purpose, plain.as_str(), canonical(url).as_str())
+        self.frontier().add(lane, depth, purpose, plain.as_str(), self.compiled.key(url).as_str())
     }
 
     fn frontier(&self) -> MutexGuard<'_, Frontier> {
@@ -432,10 +434,12 @@ impl<'a> Run<'a> {
 /// What a run of `profile` makes of `url`, in a word: `scope` when its host is none of the profile's, else `listing`, `list`
 /// or `unmatched`.
 pub fn part_of(profile: &Profile, url: &Url) -> &'static str {
-    if !hosts_of(profile).contains(&host_of(url)) {
+    let compiled = CompiledProfile::new(profile);
+    let url = compiled.home(url);
+    if !hosts_of(profile).contains(&host_of(&url)) {
         return "scope";
     }
-    read::kind_of(&CompiledProfile::new(profile), url).word(true)
+    read::kind_of(&compiled, &url).word(true)
 }
 
 /// The hosts a profile may visit: those it names, else those it begins at.

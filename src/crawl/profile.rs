@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
+use super::Addresses;
 use crate::model::Diagnostic;
 
 /// Shortest time after which a listing may be looked at again.
@@ -44,6 +45,9 @@ pub struct Profile {
     /// How often known listings are looked at again by `serve`; whenever a list names them, when absent.
     #[serde(default)]
     pub recrawl: Option<Recrawl>,
+    /// How the site writes its addresses.
+    #[serde(default)]
+    pub address: Addresses,
     /// How fast and how much.
     #[serde(default)]
     pub pace: Pace,
@@ -414,6 +418,9 @@ impl Profile {
                     "min is 15 minutes at least, and no longer than max",
                 );
             }
+        }
+        if let Some((message, help)) = self.address.mistake(self.listing.id.is_some()) {
+            return wrong("[address]", message, help);
         }
         for css in self.selectors() {
             if let Err(error) = scraper::Selector::parse(css) {

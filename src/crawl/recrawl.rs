@@ -20,11 +20,10 @@ use serde::{Deserialize, Serialize};
 
 /// What it is worth to find a change, in days of being up to date: an hour.
 pub const FINDING: f64 = 1.0 / 24.0;
-/// What the section tells weighs as much as so many changes seen.
-const POOL_WEIGHT: f64 = 0.5;
-/// What is taken for a section of which nothing is known: so many changes a day, as if seen so often.
+/// What is taken for a site of which nothing is known, in changes a day.
 const UNKNOWN_RATE: f64 = 0.5;
-const UNKNOWN_WEIGHT: f64 = 1.0;
+/// How far rates of one section lie apart: the standard deviation of their natural logarithms.
+const SPREAD: f64 = 2.0;
 /// With every visit, what was seen before counts so much less: a listing may change its habits.
 const FADING: f64 = 1.0 / 200.0;
 /// No rate is beyond these, in changes a day.
@@ -73,31 +72,27 @@ impl Watched {
 
     /// Changes a day of a listing like those that were pooled here, of whose own changes nothing is known.
     pub fn pooled_rate(&self) -> f64 {
-        self.likeliest(UNKNOWN_WEIGHT, UNKNOWN_RATE)
+        self.rate(UNKNOWN_RATE)
     }
 
     /// Changes a day, by what was seen of this listing, and by the rate of its section as long as that is little.
     ///
-    /// The likeliest logarithm of the rate where one visit in `changed` says that at least one change came in its days and
-    /// the others that none did, under a gamma prior around the section's rate.
+    /// The likeliest logarithm of the rate where each visit in `changed` says that at least one change came in its days and
+    /// the others that none did, and where the logarithms of a section's rates are spread normally.
     pub fn rate(&self, section: f64) -> f64 {
-        self.likeliest(POOL_WEIGHT, section)
-    }
-
-    fn likeliest(&self, weight: f64, prior: f64) -> f64 {
-        let prior = prior.clamp(LEAST_RATE, MOST_RATE);
+        let usual = section.clamp(LEAST_RATE, MOST_RATE).ln();
         let days = if self.changed > 0.0 { self.changed_days / self.changed } else { 0.0 };
-        let quiet = self.same_days + weight / prior;
         // Falls from above zero to below it as the rate grows.
-        let slope = |rate: f64| {
+        let slope = |log: f64| {
+            let rate = log.exp();
             let x = rate * days;
             let seen = if x < 1e-9 { 1.0 } else { x / x.exp_m1() };
-            weight + self.changed * seen - rate * quiet
+            self.changed * seen - rate * self.same_days + (usual - log) / (SPREAD * SPREAD)
         };
         let (mut low, mut high) = (LEAST_RATE.ln(), MOST_RATE.ln());
         for _ in 0..HALVINGS {
             let middle = f64::midpoint(low, high);
-            if slope(middle.exp()) > 0.0 { low = middle } else { high = middle }
+            if slope(middle) > 0.0 { low = middle } else { high = middle }
         }
         f64::midpoint(low, high).exp()
     }

@@ -18,7 +18,7 @@ use crate::shop::{Crawler, Desk, Reply, Shop};
 /// Longest wait for anything; crossing it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const RECRAWL: &str = "[recrawl]\nbudget_per_day = 48\nmin = \"1h\"\nmax = \"30 d\"\n";
+const RECRAWL: &str = "[recrawl]\nbudget_per_day = 48\nmin = \"1h\"\nmax = \"720h\"\n";
 
 /// A list of four listings; the first changes whenever it is asked for, the last is new from the second time on.
 async fn shop() -> Shop {
@@ -143,6 +143,11 @@ async fn a_person_can_ask_about_crawls_while_the_server_runs() {
     std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", RECRAWL)).unwrap();
     let report = said(place, &["crawl", "shop"]).await;
     assert!(report.contains("3 listings"), "{report}");
+    // Without [recrawl] a listing is had whenever a list names it.
+    std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", "")).unwrap();
+    let report = said(place, &["crawl", "shop"]).await;
+    assert!(report.contains("3 listings, 1 unchanged"), "{report}");
+    std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", RECRAWL)).unwrap();
     let own = said(place, &["crawl", "plan"]).await;
     let server =
         markwarden(place).args(["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::null()).spawn().map(Server).unwrap();
@@ -154,17 +159,19 @@ async fn a_person_can_ask_about_crawls_while_the_server_runs() {
     for (arguments, words) in [
         (vec!["crawl", "status", "shop"], "addresses by what became of them the last time"),
         (vec!["crawl", "why", &shop.url("/p/1")], "shop: read as a listing"),
-        (vec!["crawl", "plan"], "3 listings are looked at again"),
+        (vec!["crawl", "plan"], "4 listings are looked at again"),
         (vec!["crawl", "plan"], "as its section does"),
         (vec!["crawl", "status", "nobody"], "no run of nobody is known"),
     ] {
         let answer = said(place, &arguments).await;
         assert!(answer.contains(words), "{arguments:?}: {answer}");
     }
+    let versions = said(place, &["crawl", "versions", &shop.url("/p/1?utm_source=x")]).await;
+    assert!(versions.contains("shop:1  item 1, 1") && versions.contains("item 1, 0 → item 1, 1"), "{versions}");
     let asked = said(place, &["crawl", "plan"]).await;
     assert_eq!(asked.lines().count(), own.lines().count(), "{own}\n{asked}");
     drop(server);
     // Killed, it leaves the file behind; that is no server to ask, and the folder is free.
     let after = said(place, &["crawl", "status", "shop"]).await;
-    assert!(after.contains("3 visits"), "{after}");
+    assert!(after.contains("9 visits"), "{after}");
 }

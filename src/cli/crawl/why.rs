@@ -1,13 +1,16 @@
 //! `markwarden crawl why`: what became of an address.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{Context, Done, Question, visible};
-use crate::crawl::{Coverage, Known, Profile, part_of};
+use crate::crawl::{CompiledProfile, Coverage, Known, Profile, part_of};
 
 /// Arguments of `crawl why`.
 #[derive(Debug, clap::Args)]
@@ -62,12 +65,23 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 pub(super) fn gather(url: &Url, sites: &Path, coverage: Option<&Coverage>) -> Result<Vec<Answer>> {
     let mut profiles = if sites.is_dir() { Profile::read_folder(sites)? } else { Default::default() };
     let known = coverage.map(|coverage| coverage.of(url)).transpose()?.unwrap_or_default();
+    let known = known.into_iter().map(|(profile, known)| (profile, Some(known)));
+    let mut known: BTreeMap<String, Option<Known>> = known.collect();
+    // A site may know the page under another address.
+    for (id, profile) in &profiles {
+        let key = CompiledProfile::new(profile).key(url);
+        if let Some(coverage) = coverage.filter(|_| !known.contains_key(id) && key != *url)
+            && let Some(found) = coverage.get(id, &key)?
+        {
+            known.insert(id.clone(), Some(found));
+        }
+    }
     let part = |profile: &Profile| part_of(profile, url).to_owned();
     let mut answers: Vec<Answer> = known
         .into_iter()
         .map(|(profile, known)| {
             let part = profiles.remove(&profile).as_ref().map(part);
-            Answer { profile, part, known: Some(known) }
+            Answer { profile, part, known }
         })
         .collect();
     let others = profiles.into_iter();

@@ -11,7 +11,7 @@ use crate::crawl::{Exchange, Known, Validators, coverage::Facts};
 impl Run<'_> {
     /// What is known of an address.
     pub(super) fn known(&self, url: &Url) -> Option<Known> {
-        let known = self.crawl.coverage.as_ref()?.get(&self.profile.id, url);
+        let known = self.crawl.coverage.as_ref()?.get(&self.profile.id, &self.compiled.key(url));
         known.unwrap_or_else(|error| {
             tracing::warn!(%error, "what is known of an address cannot be read");
             None
@@ -112,7 +112,7 @@ impl Run<'_> {
     /// Coverage is derived: a run goes on without it.
     fn cover(&self, known: &Known) {
         let Some(coverage) = &self.crawl.coverage else { return };
-        let kept = Url::parse(&known.url).map(|url| coverage.put(&self.profile.id, &url, known));
+        let kept = Url::parse(&known.url).map(|url| coverage.put(&self.profile.id, &self.compiled.key(&url), known));
         if let Ok(Err(error)) = kept {
             tracing::warn!(%error, "what became of an address cannot be noted");
         }

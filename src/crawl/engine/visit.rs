@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crawl::{
-        Answer, Exchange, Extra, FetchError, Known, Refusal, canonical,
+        Answer, Exchange, Extra, FetchError, Known, Refusal,
         coverage::{Facts, Standing, facts_of},
         frontier::{Entry, Purpose},
     },
@@ -98,7 +98,8 @@ impl Run<'_> {
         let written = record(self.crawl, page).await?;
         self.tally().fetched(page.raw.len(), page.body.len());
         // Where a redirect leads, if that is another page than the one asked for.
-        let moved = (!answer.hops.is_empty()).then(|| canonical(&page.url)).filter(|key| *key != canonical(asked));
+        let moved = (!answer.hops.is_empty()).then(|| self.compiled.key(&page.url));
+        let moved = moved.filter(|key| *key != self.compiled.key(asked));
         if moved.as_ref().is_some_and(|key| self.frontier().knows(key.as_str())) {
             // Where it leads is visited under its own address.
             self.hand_over(page, None, written).await?;
