@@ -3,9 +3,11 @@
 //! The crawl knows neither marks nor rules; what a listing means is the monitor's business.
 
 mod address;
+mod archived;
 mod canonical;
 mod charset;
 mod coverage;
+mod drift;
 mod engine;
 mod facts;
 mod fetch;
@@ -21,16 +23,20 @@ mod settings;
 mod sitemap;
 
 pub use address::{Guard, PrivateAddress};
+pub use archived::archived_text;
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use coverage::{
     Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
     VersionsError, estimate, seller_key,
 };
+pub use drift::{Alarm, Drift, Fill};
 pub use engine::{
     CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, look_again, part_of, run, write_down,
 };
-pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
+pub use facts::{
+    CompiledProfile, LINKS, Links, MENDED, PAGE_BYTES, PageText, Proposal, Sample, extract, links, propose, value_of,
+};
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
 pub use frontier::FrontierError;
 pub use identity::Addresses;

@@ -54,6 +54,11 @@ pub(super) enum Question {
         /// Visits to come that are named for each.
         listings: usize,
     },
+    /// Where fields stand that a profile does not find any more.
+    Mend {
+        /// The profile.
+        profile: String,
+    },
     /// What changed in a listing.
     Versions {
         /// Its identity, or its address.

@@ -1,5 +1,6 @@
 //! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
 
+mod mend;
 mod plan;
 mod status;
 mod versions;
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     app::{self, App},
     config::Config,
-    crawl::{self, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
+    crawl::{self, Alarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
     monitor::{Monitor, Risk},
     rules::RuleSet,
     store::{Batch, Write},
@@ -37,6 +38,8 @@ use crate::{
 
 /// Addresses that yielded nothing and are shown one by one.
 const SHOWN_FATES: usize = 10;
+
+pub(super) use mend::Stored;
 
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
@@ -77,6 +80,8 @@ pub struct Args {
 /// What can be asked about crawls.
 #[derive(Debug, clap::Subcommand)]
 enum About {
+    /// Show where fields stand that a profile does not find any more, and change the profile
+    Mend(mend::Args),
     /// Show what runs when, and why
     Plan(plan::Args),
     /// Show what the runs of a profile did, and how much of its site is known
@@ -95,6 +100,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.about {
         Some(About::Plan(args)) => return plan::run(args, context),
         Some(About::Status(args)) => return status::run(args, context),
+        Some(About::Mend(args)) => return mend::run(args, context),
         Some(About::Why(args)) => return why::run(args, context),
         Some(About::Versions(args)) => return versions::run(args, context),
         None => {}
@@ -198,21 +204,40 @@ fn gathered<T: DeserializeOwned>(
     }
 }
 
+/// An alarm, in words.
+fn drift_words(alarm: &Alarm) -> String {
+    format!(
+        "ALARM  {} stands in {:.0} % of {} listings, where {:.0} % was usual, since {}: the site may have changed its markup",
+        alarm.field,
+        100.0 * alarm.now,
+        alarm.of,
+        100.0 * alarm.usual,
+        alarm.since.strftime("%Y-%m-%d %H:%M")
+    )
+}
+
 /// The server's answer to `question`.
 pub(super) fn answer(
     question: Question,
     sites: &Path,
     coverage: &Coverage,
-    (risk, seen): (&Risk, versions::Seen<'_>),
+    (risk, stored): (&Risk, Stored<'_>),
 ) -> Result<Value> {
-    let coverage = Some(coverage);
     Ok(match question {
-        Question::Why { url } => serde_json::to_value(why::gather(&url, sites, coverage)?)?,
+        Question::Why { url } => serde_json::to_value(why::gather(&url, sites, Some(coverage))?)?,
         Question::Plan { profiles: names, listings } => {
-            serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, coverage, &|| Ok(risk.clone()))?)?
+            serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, Some(coverage), &|| {
+                Ok(risk.clone())
+            })?)?
         }
-        Question::Versions { listing } => serde_json::to_value(versions::gather(&listing, sites, coverage, seen)?)?,
-        Question::Status { profile } => serde_json::to_value(status::gather(profile, coverage)?)?,
+        Question::Versions { listing } => {
+            serde_json::to_value(versions::gather(&listing, sites, Some(coverage), stored.seen)?)?
+        }
+        Question::Mend { profile } => {
+            let profile = Profile::read(&sites.join(format!("{profile}.toml")))?;
+            serde_json::to_value(mend::gather(&profile, coverage, stored)?)?
+        }
+        Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage))?)?,
     })
 }
 
@@ -262,6 +287,9 @@ fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Res
         report.duration_ms as f64 / 1000.0,
         if report.interrupted { " (stopped early; the next run goes on)" } else { "" }
     ))?;
+    for alarm in &report.alarms {
+        context.say(&drift_words(alarm));
+    }
     for fate in report.fates.iter().take(SHOWN_FATES) {
         context.say(&format!("  {:<12} {}  {}", fate.kind, visible(&fate.url), visible(&fate.detail)));
     }

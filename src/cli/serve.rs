@@ -21,13 +21,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Context, Done, asking::Counter};
+use super::{Context, Done, asking::Counter, crawl::Stored};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
     crawl::{self, Coverage, Profile, Services, next_run},
     live::{self, Room},
-    model::{Account, AccountName, ListingId, Role},
+    model::{Account, AccountName, CaptureId, ListingId, Role},
     monitor::{self, Monitor, Risk, RulesState},
     store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
@@ -187,6 +187,7 @@ async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> R
     let counter = Counter::open(&app.config().data).await?;
     let (sites, coverage, risk) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(risk));
     let (store, runtime) = (Arc::clone(app.store()), tokio::runtime::Handle::current());
+    let evidence = app.config().data.join(app::EVIDENCE);
     let answer = move |question| {
         let coverage = coverage.as_ref().context("this server keeps no coverage")?;
         let risk = runtime.block_on(again::caught_up(&risk, &*store))?;
@@ -194,7 +195,9 @@ async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> R
             runtime.block_on(coverage.follow(&*store))?;
             Ok(runtime.block_on(store.listing(id))?)
         };
-        super::crawl::answer(question, &sites, coverage, (&risk, &seen))
+        let capture = |id: &CaptureId| Ok(runtime.block_on(store.capture(id))?);
+        let stored = Stored { seen: &seen, capture: &capture, evidence: &evidence };
+        super::crawl::answer(question, &sites, coverage, (&risk, stored))
     };
     Ok(tokio::spawn(counter.answer(answer)))
 }
@@ -420,6 +423,7 @@ async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monit
                 ("listings", report.listings.into()),
                 ("denied_by_robots", report.denied_by_robots.into()),
                 ("interrupted", report.interrupted.into()),
+                ("drift", report.alarms.iter().map(|alarm| alarm.field.clone()).collect::<Vec<_>>().into()),
             ];
             let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
             let note = Write::Note { what: "crawl".into(), details };

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{RunReport, Watched, canonical};
-use crate::model::{Listing, Timestamp};
+use super::{Alarm, Drift, RunReport, Watched, canonical};
+use crate::model::{CaptureId, Listing, Timestamp};
 pub use estimate::{Estimate, estimate};
 pub use versions::{LISTING_CHANGED, Version, VersionsError};
 
@@ -48,6 +48,7 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 const ADDRESSES: u8 = b'a';
 const RUNS: u8 = b'r';
 const DAYS: u8 = b'd';
+const DRIFT: u8 = b'f';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +151,9 @@ pub struct Known {
     /// What of its listing says how much it matters.
     #[serde(default)]
     pub stands: Standing,
+    /// What was kept of it when it was sent last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureId>,
     /// What its facts were read with: when that changes, other facts are no change of the listing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub read_with: String,
@@ -217,6 +221,7 @@ impl Known {
             had_at: None,
             watched: Watched::default(),
             stands: Standing::default(),
+            capture: None,
             read_with: String::new(),
         }
     }
@@ -426,6 +431,33 @@ impl Coverage {
         Ok(())
     }
 
+    /// Fields of a profile's listings that are hardly found any more.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn alarms(&self, profile: &str) -> Result<Vec<Alarm>, CoverageError> {
+        Ok(self.drift_of(profile)?.alarms)
+    }
+
+    /// Holds what was read against what is usual; gives the alarms that this raised.
+    pub(super) fn drift(
+        &self,
+        report: &RunReport,
+        read_with: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Alarm>, CoverageError> {
+        let mut drift = self.drift_of(&report.profile)?;
+        let raised = drift.take(&report.fill, read_with, at);
+        let value = serde_json::to_vec(&drift).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(drift_key(&report.profile), value).map_err(|error| self.failed(error))?;
+        Ok(raised)
+    }
+
+    fn drift_of(&self, profile: &str) -> Result<Drift, CoverageError> {
+        let found = self.table.get(drift_key(profile)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
     fn scan(&self, prefix: &[u8]) -> Result<Vec<(String, Known)>, CoverageError> {
         let mut found = Vec::new();
         for entry in self.table.scan_prefix(prefix) {
@@ -465,6 +497,10 @@ fn runs_key(profile: &str) -> Vec<u8> {
 
 fn days_key(profile: &str) -> Vec<u8> {
     [&[DAYS], profile.as_bytes()].concat()
+}
+
+fn drift_key(profile: &str) -> Vec<u8> {
+    [&[DRIFT], profile.as_bytes()].concat()
 }
 
 #[derive(Debug, thiserror::Error)]

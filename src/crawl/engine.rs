@@ -423,7 +423,20 @@ impl<'a> Run<'a> {
         } else {
             frontier.finish()?;
         }
-        let report = tally.finish(duration, interrupted, spent, left);
+        let mut report = tally.finish(duration, interrupted, spent, left);
+        if let Some(coverage) = &self.crawl.coverage {
+            report.alarms = coverage.drift(&report, &self.reads_with, self.crawl.clock.now())?;
+            for alarm in &report.alarms {
+                let (field, usual, now) = (alarm.field.as_str(), alarm.usual, alarm.now);
+                tracing::warn!(
+                    profile = self.profile.id,
+                    field,
+                    usual,
+                    now,
+                    "a field is hardly found any more: the site may have changed its markup"
+                );
+            }
+        }
         if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| !self.again) {
             coverage.ended(self.number, self.crawl.clock.now(), &report)?;
         }

@@ -247,6 +247,22 @@ pub struct Select {
     pub fen: bool,
 }
 
+impl Selectors {
+    /// Puts the place of one of the fields that [`MENDED`](super::MENDED) names; others stay as they are.
+    pub fn put(&mut self, field: &str, css: &str, attr: Option<String>) {
+        let place = match field {
+            "title" => &mut self.title,
+            "subtitle" => &mut self.subtitle,
+            "price" => &mut self.price,
+            "sku" => &mut self.sku,
+            "brand" => &mut self.brand,
+            "seller" => &mut self.seller,
+            _ => return,
+        };
+        *place = Some(Select { css: css.to_owned(), attr, fen: false });
+    }
+}
+
 /// A table of named properties.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

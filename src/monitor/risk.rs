@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::{
         model::{AccountName, Decision, NewHit, Reason, Severity, SystemClock, Timestamp, Verdict},
-        store::{Batch, MemoryStore, Write},
+        store::{Batch, SledStore, Write},
     };
 
     fn hit(item: &str, seller: &str) -> NewHit {
@@ -186,7 +186,11 @@ mod tests {
 
     #[tokio::test]
     async fn hits_and_decisions_weigh_and_what_is_followed_is_what_is_read_at_once() {
-        let store = MemoryStore::new(Arc::new(SystemClock));
+        let folder = tempfile::tempdir().unwrap();
+        let settings = crate::store::Settings::default();
+        let store = SledStore::open(folder.path(), &settings, Arc::new(SystemClock)).unwrap();
+        let begin = Write::Note { what: "test".into(), details: serde_json::Map::new() };
+        store.apply(Batch { actor: "test".into(), writes: vec![begin] }).await.unwrap();
         let mut followed = Risk::default();
         followed.catch_up(&store).await.unwrap();
         let plain = |item: &str, seller: &str| standing(&hit(item, seller).listing);

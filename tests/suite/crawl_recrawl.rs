@@ -124,6 +124,55 @@ async fn said(folder: &Path, arguments: &[&str]) -> String {
     [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
 }
 
+/// Listings with a line under the title, whose place changes the second time they are asked for.
+async fn shop_that_changes_its_markup() -> Shop {
+    Shop::open(|path, before| match path.strip_prefix("/p/") {
+        Some(number) => {
+            let class = if before == 0 { "sub" } else { "slogan" };
+            let line = format!(
+                "<p class=\"{class}\">made for you {number} times</p><p class=\"foot\">all rights reserved</p>"
+            );
+            Reply::html(format!(
+                "<html><head><title>item {number}</title></head><body><h1>item {number}</h1>{line}</body></html>"
+            ))
+        }
+        None if path == "/list" => Reply::list((0..25).map(|n| format!("/p/{n}")), None),
+        None => Reply::status(404),
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_moved_raises_an_alarm_and_its_new_place_is_found_shown_and_accepted() {
+    let shop = shop_that_changes_its_markup().await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    let file = place.join("sites/shop.toml");
+    std::fs::create_dir(place.join("sites")).unwrap();
+    let profile = shop.profile_file("/list", "", "") + "[listing.select]\nsubtitle = \"p.sub\" # under the title\n";
+    std::fs::write(&file, &profile).unwrap();
+    let first = said(place, &["crawl", "shop"]).await;
+    assert!(first.contains("25 listings") && !first.contains("ALARM"), "{first}");
+    let nothing = said(place, &["crawl", "mend", "shop"]).await;
+    assert!(nothing.contains("every field is found as usual"), "{nothing}");
+    // Told within the run that met it.
+    let second = said(place, &["crawl", "shop"]).await;
+    assert!(second.contains("ALARM  subtitle stands in 0 % of 25 listings, where 100 % was usual"), "{second}");
+    let status = said(place, &["crawl", "status", "shop"]).await;
+    assert!(status.contains("ALARM  subtitle"), "{status}");
+    let proposed = said(place, &["crawl", "mend", "shop"]).await;
+    assert!(proposed.contains("subtitle = \"p.slogan\"   right on 25 of 25 pages"), "{proposed}");
+    assert!(proposed.contains("the changed profile has it on 25 of 25, right on 25"), "{proposed}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), profile, "nobody has accepted it");
+    let accepted = said(place, &["crawl", "mend", "shop", "--accept"]).await;
+    assert!(accepted.contains("are read from their new places"), "{accepted}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), profile.replace("p.sub\"", "p.slogan\""));
+    let third = said(place, &["crawl", "shop"]).await;
+    assert!(third.contains("25 listings") && !third.contains("ALARM"), "{third}");
+    let status = said(place, &["crawl", "status", "shop"]).await;
+    assert!(!status.contains("ALARM"), "{status}");
+}
+
 /// A server that is stopped with the test.
 struct Server(Child);
 

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Done, Question};
-use crate::crawl::{Coverage, Ended, Estimate, estimate};
+use crate::crawl::{Alarm, Coverage, Ended, Estimate, estimate};
 
 /// Runs that are shown.
 const SHOWN_RUNS: usize = 10;
@@ -42,6 +42,8 @@ pub(super) struct Status {
     visits: u64,
     changes: u64,
     unseen: Option<Estimate>,
+    /// Fields that are hardly found any more.
+    alarms: Vec<Alarm>,
     /// Listings looked at again, a day.
     looked_again: Vec<(Date, u64)>,
 }
@@ -83,6 +85,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
     context
         .data(&format!("{} visits, after {} of them the product facts were others", status.visits, status.changes))?;
+    for alarm in &status.alarms {
+        context.data(&super::drift_words(alarm))?;
+    }
     for (day, visits) in status.looked_again.iter().rev().take(SHOWN_DAYS) {
         context.data(&format!("{day}: {visits} listings looked at again"))?;
     }
@@ -109,5 +114,6 @@ pub(super) fn gather(profile: String, coverage: Option<&Coverage>) -> Result<Sta
         bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
     }
     let (unseen, looked_again) = (estimate(coverage, &profile)?, coverage.looked_again(&profile)?);
-    Ok(Status { profile, runs, addresses, visits, changes, unseen, looked_again })
+    let alarms = coverage.alarms(&profile)?;
+    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, looked_again })
 }

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         model::SystemClock,
-        store::{Batch, MemoryStore, Write},
+        store::{Batch, SledStore, Write},
     };
 
     fn note(listing: &str, title: &str) -> Write {
@@ -149,7 +149,8 @@ mod tests {
     async fn versions_stand_by_listing_and_the_oldest_go() {
         let folder = tempfile::tempdir().unwrap();
         let coverage = Coverage::open(&folder.path().join("coverage")).unwrap();
-        let store = MemoryStore::new(Arc::new(SystemClock));
+        let settings = crate::store::Settings::default();
+        let store = SledStore::open(&folder.path().join("data"), &settings, Arc::new(SystemClock)).unwrap();
         let other = Write::Note { what: "crawl".into(), details: serde_json::Map::new() };
         for n in 0..MAX_VERSIONS + 5 {
             let writes = vec![note("shop:1", &n.to_string()), other.clone()];

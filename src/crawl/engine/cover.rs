@@ -26,7 +26,10 @@ impl Run<'_> {
                 && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
         };
         known
-            .filter(|known| known.facts.is_some() && known.looked_with == self.looks_with && listing())
+            .filter(|known| {
+                let as_now = known.looked_with == self.looks_with && known.read_with == self.reads_with;
+                known.facts.is_some() && known.last.kind != "no_facts" && as_now && listing()
+            })
             .map(|known| known.validators.clone())
             .unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::read::{Kind, Yield};
-use crate::crawl::Profile;
+use crate::crawl::{Alarm, Fill, Profile};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,12 @@ pub struct RunReport {
     pub interrupted: bool,
     /// Whether its budget of pages was spent.
     pub budget_spent: bool,
+    /// Which fields the listings had that were read.
+    #[serde(default)]
+    pub fill: Fill,
+    /// Fields that far fewer of them had than was usual: the site may have changed its markup.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// What became of single addresses that yielded nothing, up to a bound.
     pub fates: Vec<Fate>,
     /// Fates beyond that bound.
@@ -98,6 +104,9 @@ impl Tally {
     }
 
     pub(super) fn read(&mut self, yielded: &Yield, url: &Url) {
+        if yielded.kind == Kind::Listing {
+            self.report.fill.count(yielded.listing.as_ref());
+        }
         match yielded.kind {
             Kind::Listing if yielded.listing.is_some() => self.report.listings += 1,
             Kind::Listing => self.failed("no_facts", url, "the page has no title to be known by: check its selectors"),

@@ -133,9 +133,11 @@ impl Run<'_> {
             .as_ref()
             .filter(|_| covered)
             .map(|listing| Facts { hash: facts_of(listing), stands: Standing::of(listing, &page.url) });
+        let capture = written.as_ref().map(|written| written.capture.id.clone());
         self.hand_over(page, listing, written).await?;
         if covered {
-            let known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
+            let mut known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
+            known.capture = capture;
             self.had(known, page, kind.word(facts.is_some()), facts);
         }
         let added = self.queue(entry, &pages, &sitemaps);
