@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 findings or refusals where a command checks something, 2 usage or I/O.
 
 mod account;
+mod asking;
 mod backup;
 mod bodies;
 mod campaign;

@@ -3,35 +3,50 @@
 //! The crawl knows neither marks nor rules; what a listing means is the monitor's business.
 
 mod address;
+mod archived;
 mod canonical;
 mod charset;
 mod coverage;
+mod drift;
 mod engine;
 mod facts;
 mod fetch;
 mod frontier;
+mod identity;
 mod pace;
 mod price;
 mod profile;
+mod recrawl;
 mod robots;
 mod schedule;
 mod settings;
 mod sitemap;
 
 pub use address::{Guard, PrivateAddress};
+pub use archived::archived_text;
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
-pub use coverage::{Coverage, CoverageError, Ended, Estimate, Known, Outcome, Validators, estimate};
-pub use engine::{CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, part_of, run, write_down};
-pub use facts::{CompiledProfile, LINKS, Links, PAGE_BYTES, PageText, extract, links};
+pub use coverage::{
+    Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
+    VersionsError, estimate, seller_key,
+};
+pub use drift::{Alarm, Drift, Fill};
+pub use engine::{
+    CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, look_again, part_of, run, write_down,
+};
+pub use facts::{
+    CompiledProfile, LINKS, Links, MENDED, PAGE_BYTES, PageText, Proposal, Sample, extract, links, propose, value_of,
+};
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
 pub use frontier::FrontierError;
+pub use identity::Addresses;
 pub use pace::Hosts;
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{
-    AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Schedule, Select, Selectors,
+    AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Recrawl, Schedule, Select, Selectors,
     UrlPattern,
 };
+pub use recrawl::{FINDING, Habit, Intervals, Plan, Visit, Watched, plan};
 pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};
 pub use schedule::{ScheduleError, next_run};
 pub use settings::Settings;

@@ -9,6 +9,7 @@ mod handed;
 mod learnt;
 mod quota;
 mod retention;
+mod risk;
 mod room;
 mod rulebook;
 mod settings;
@@ -30,6 +31,7 @@ pub use group::{dedupe_key, hits, priority};
 pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
 pub use quota::LIMITED;
+pub use risk::Risk;
 pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
 pub use settings::Settings;
@@ -41,13 +43,13 @@ use rulebook::{Look, Rulebook};
 
 use crate::{
     campaign::Campaigns,
-    crawl::{Fetched, Sink, SinkError},
+    crawl::{Fetched, LISTING_CHANGED, Sink, SinkError},
     marks::{
         Register,
         registry::{Reader, RegistryError},
     },
     matcher::{self, Matcher},
-    model::{Clock, Finding, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
+    model::{CaptureId, Clock, Finding, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
     rules::{Floor, RuleSet},
     store::{Batch, Receipt, Store, StoreError, Write},
 };
@@ -314,6 +316,7 @@ impl Monitor {
                 hit.capture.clone_from(&capture_id);
                 Write::Hit(hit)
             }));
+            writes.extend(self.changed(&id, &listing, capture_id.as_ref()).await?);
             writes.push(Write::Listing { id, listing, capture: capture_id });
         }
         if !writes.is_empty() {
@@ -327,6 +330,27 @@ impl Monitor {
 }
 
 impl Monitor {
+    /// A note of what is other in `listing` than in the facts that are stored.
+    async fn changed(
+        &self,
+        id: &ListingId,
+        listing: &Listing,
+        capture: Option<&CaptureId>,
+    ) -> Result<Option<Write>, StoreError> {
+        let Some(before) = self.store.listing(id).await? else { return Ok(None) };
+        let changes = listing.differences(&before.listing);
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let details = [
+            ("listing", serde_json::to_value(id)),
+            ("capture", serde_json::to_value(capture)),
+            ("changes", serde_json::to_value(changes)),
+        ];
+        let details = details.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.ok()?))).collect();
+        Ok(Some(Write::Note { what: LISTING_CHANGED.into(), details }))
+    }
+
     /// Matches `listing`, and counts what rules in shadow find where that is kept.
     fn look(&self, matcher: &Matcher, listing: &Listing, now: Timestamp) -> Findings {
         if self.shadow.is_none() {

@@ -1,7 +1,9 @@
 //! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
 
+mod mend;
 mod plan;
 mod status;
+mod versions;
 mod why;
 
 use std::{
@@ -16,20 +18,28 @@ use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use indicatif::ProgressBar;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{Context, Done, context::visible};
+use super::{
+    Context, Done,
+    asking::{self, Question},
+    context::visible,
+};
 use crate::{
     app::{self, App},
     config::Config,
-    crawl::{self, Coverage, Fetched, Profile, RunReport, Sink, SinkError},
-    monitor::Monitor,
+    crawl::{self, Alarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
+    monitor::{Monitor, Risk},
     rules::RuleSet,
     store::{Batch, Write},
 };
 
 /// Addresses that yielded nothing and are shown one by one.
 const SHOWN_FATES: usize = 10;
+
+pub(super) use mend::Stored;
 
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
@@ -43,12 +53,13 @@ const SHOWN_FATES: usize = 10;
     markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n  \
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
-    markwarden crawl why https://xinghe.example/p/7\n\n\
+    markwarden crawl why https://xinghe.example/p/7\n  \
+    markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
 )]
 pub struct Args {
     #[command(subcommand)]
-    question: Option<Question>,
+    about: Option<About>,
     /// Profile ids or files; every profile of the sites folder when absent.
     #[arg(value_name = "PROFILE")]
     profiles: Vec<String>,
@@ -68,13 +79,17 @@ pub struct Args {
 
 /// What can be asked about crawls.
 #[derive(Debug, clap::Subcommand)]
-enum Question {
+enum About {
+    /// Show where fields stand that a profile does not find any more, and change the profile
+    Mend(mend::Args),
     /// Show what runs when, and why
     Plan(plan::Args),
     /// Show what the runs of a profile did, and how much of its site is known
     Status(status::Args),
     /// Say what became of an address, in every profile
     Why(why::Args),
+    /// Show what changed in a listing, and when
+    Versions(versions::Args),
 }
 
 /// Runs the command.
@@ -82,10 +97,12 @@ enum Question {
 /// # Errors
 /// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
-    match args.question {
-        Some(Question::Plan(args)) => return plan::run(args, context),
-        Some(Question::Status(args)) => return status::run(args, context),
-        Some(Question::Why(args)) => return why::run(args, context),
+    match args.about {
+        Some(About::Plan(args)) => return plan::run(args, context),
+        Some(About::Status(args)) => return status::run(args, context),
+        Some(About::Mend(args)) => return mend::run(args, context),
+        Some(About::Why(args)) => return why::run(args, context),
+        Some(About::Versions(args)) => return versions::run(args, context),
         None => {}
     }
     let settings = context.settings()?;
@@ -167,10 +184,61 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
         .collect()
 }
 
-/// What became of addresses in the data folder `data`, else the settings'; none before the first crawl.
-fn coverage(settings: &Config, data: Option<&Path>) -> Result<Option<Coverage>> {
-    let folder = data.unwrap_or(&settings.data).join(app::COVERAGE);
-    Ok(if folder.is_dir() { Some(Coverage::open(&folder)?) } else { None })
+/// What `own` makes of the coverage in the data folder `data`, else the settings'; where the server has that open, what it
+/// answers to `question`. There is no coverage before the first crawl.
+fn gathered<T: DeserializeOwned>(
+    settings: &Config,
+    data: Option<&Path>,
+    question: Question,
+    own: impl FnOnce(Option<&Coverage>) -> Result<T>,
+) -> Result<T> {
+    let data = data.unwrap_or(&settings.data);
+    let folder = data.join(app::COVERAGE);
+    if !folder.is_dir() {
+        return own(None);
+    }
+    match Coverage::open(&folder) {
+        Ok(coverage) => own(Some(&coverage)),
+        Err(CoverageError::InUse { .. }) => asking::ask(data, question),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An alarm, in words.
+fn drift_words(alarm: &Alarm) -> String {
+    format!(
+        "ALARM  {} stands in {:.0} % of {} listings, where {:.0} % was usual, since {}: the site may have changed its markup",
+        alarm.field,
+        100.0 * alarm.now,
+        alarm.of,
+        100.0 * alarm.usual,
+        alarm.since.strftime("%Y-%m-%d %H:%M")
+    )
+}
+
+/// The server's answer to `question`.
+pub(super) fn answer(
+    question: Question,
+    sites: &Path,
+    coverage: &Coverage,
+    (risk, stored): (&Risk, Stored<'_>),
+) -> Result<Value> {
+    Ok(match question {
+        Question::Why { url } => serde_json::to_value(why::gather(&url, sites, Some(coverage))?)?,
+        Question::Plan { profiles: names, listings } => {
+            serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, Some(coverage), &|| {
+                Ok(risk.clone())
+            })?)?
+        }
+        Question::Versions { listing } => {
+            serde_json::to_value(versions::gather(&listing, sites, Some(coverage), stored.seen)?)?
+        }
+        Question::Mend { profile } => {
+            let profile = Profile::read(&sites.join(format!("{profile}.toml")))?;
+            serde_json::to_value(mend::gather(&profile, coverage, stored)?)?
+        }
+        Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage))?)?,
+    })
 }
 
 /// Hands pages to the monitor, and counts.
@@ -219,6 +287,9 @@ fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Res
         report.duration_ms as f64 / 1000.0,
         if report.interrupted { " (stopped early; the next run goes on)" } else { "" }
     ))?;
+    for alarm in &report.alarms {
+        context.say(&drift_words(alarm));
+    }
     for fate in report.fates.iter().take(SHOWN_FATES) {
         context.say(&format!("  {:<12} {}  {}", fate.kind, visible(&fate.url), visible(&fate.detail)));
     }

@@ -1,5 +1,7 @@
 //! `markwarden serve`: the desk and the scheduled crawls, until stopped.
 
+mod again;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -13,16 +15,20 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use futures_util::future::join_all;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 
-use super::{Context, Done};
+use super::{Context, Done, asking::Counter, crawl::Stored};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
-    crawl::{self, Profile, Services, next_run},
+    crawl::{self, Coverage, Profile, Services, next_run},
     live::{self, Room},
-    model::{Account, AccountName, Role},
-    monitor::{self, Monitor, RulesState},
+    model::{Account, AccountName, CaptureId, ListingId, Role},
+    monitor::{self, Monitor, Risk, RulesState},
     store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
 };
@@ -111,7 +117,10 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         if !rooms.is_empty() {
             context.say(&format!("listening to {} live rooms", rooms.len()));
         }
-        let ticking = tokio::spawn(tick(scheduled, services, Arc::clone(&monitor), stopped.clone()));
+        let risk = Arc::new(Mutex::new(Risk::default()));
+        let answering = answering(&app, &services, &risk).await?;
+        let watched = watched(&profiles);
+        let ticking = tokio::spawn(tick((scheduled, watched), services, (Arc::clone(&monitor), risk), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
         let rereading = tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone()));
         let ending = Arc::new(AtomicBool::new(false));
@@ -133,6 +142,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         }
         learning.abort();
         rereading.abort();
+        answering.abort();
         retiring.abort();
         ending.store(true, Ordering::Relaxed);
         if let Some(archiving) = archiving {
@@ -165,6 +175,31 @@ pub(super) async fn stop_signal() {
 fn scheduled(profiles: &BTreeMap<String, Profile>) -> BTreeMap<String, Arc<Profile>> {
     let with_schedule = profiles.iter().filter(|(_, profile)| profile.schedule.is_some());
     with_schedule.map(|(id, profile)| (id.clone(), Arc::new(profile.clone()))).collect()
+}
+
+/// Those whose listings are looked at again.
+fn watched(profiles: &BTreeMap<String, Profile>) -> Vec<Arc<Profile>> {
+    profiles.values().filter(|profile| profile.recrawl.is_some()).cloned().map(Arc::new).collect()
+}
+
+/// Answers what other commands ask about crawls.
+async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> Result<JoinHandle<()>> {
+    let counter = Counter::open(&app.config().data).await?;
+    let (sites, coverage, risk) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(risk));
+    let (store, runtime) = (Arc::clone(app.store()), tokio::runtime::Handle::current());
+    let evidence = app.config().data.join(app::EVIDENCE);
+    let answer = move |question| {
+        let coverage = coverage.as_ref().context("this server keeps no coverage")?;
+        let risk = runtime.block_on(again::caught_up(&risk, &*store))?;
+        let seen = |coverage: &Coverage, id: &ListingId| {
+            runtime.block_on(coverage.follow(&*store))?;
+            Ok(runtime.block_on(store.listing(id))?)
+        };
+        let capture = |id: &CaptureId| Ok(runtime.block_on(store.capture(id))?);
+        let stored = Stored { seen: &seen, capture: &capture, evidence: &evidence };
+        super::crawl::answer(question, &sites, coverage, (&risk, stored))
+    };
+    Ok(tokio::spawn(counter.answer(answer)))
 }
 
 /// Takes in what reviewers decide, for the places of hits to come, for as long as it is let.
@@ -268,12 +303,13 @@ async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf) {
 
 /// Runs what is due, ends leases that ran out, and takes over changed marks, until stopped.
 async fn tick(
-    profiles: BTreeMap<String, Arc<Profile>>,
+    (profiles, watched): (BTreeMap<String, Arc<Profile>>, Vec<Arc<Profile>>),
     services: Services,
-    monitor: Arc<Monitor>,
+    (monitor, risk): (Arc<Monitor>, Arc<Mutex<Risk>>),
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut runs: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
+    let mut turns: BTreeMap<String, again::Turn> = BTreeMap::new();
     for profile in profiles.values() {
         let known = services.store.next_due(&profile.id).await;
         if matches!(known, Ok(None)) {
@@ -299,6 +335,15 @@ async fn tick(
             plan(profile, &services).await;
             let run = tokio::spawn(crawl_one(Arc::clone(profile), services.clone(), Arc::clone(&monitor)));
             runs.insert(due.id, run);
+        }
+        for profile in &watched {
+            let busy = runs.get(&profile.id).is_some_and(|run| !run.is_finished());
+            let turn = turns.entry(profile.id.clone()).or_default();
+            if !busy && turn.comes() {
+                let parts = (Arc::clone(&monitor), Arc::clone(&risk));
+                let look = again::look(Arc::clone(profile), services.clone(), parts, turn.planning_ms());
+                runs.insert(profile.id.clone(), tokio::spawn(look));
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(TICK) => {}
@@ -378,6 +423,7 @@ async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monit
                 ("listings", report.listings.into()),
                 ("denied_by_robots", report.denied_by_robots.into()),
                 ("interrupted", report.interrupted.into()),
+                ("drift", report.alarms.iter().map(|alarm| alarm.field.clone()).collect::<Vec<_>>().into()),
             ];
             let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
             let note = Write::Note { what: "crawl".into(), details };

@@ -5,6 +5,7 @@
 //! more. One that cannot be opened is set aside, and a new one begun.
 
 mod estimate;
+mod versions;
 
 use std::{
     fmt, io,
@@ -13,13 +14,15 @@ use std::{
     time::Duration,
 };
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{RunReport, canonical};
-use crate::model::{Listing, Timestamp};
+use super::{Alarm, Drift, RunReport, Watched, canonical};
+use crate::model::{CaptureId, Listing, Timestamp};
 pub use estimate::{Estimate, estimate};
+pub use versions::{LISTING_CHANGED, Version, VersionsError};
 
 /// Memory for what is read often, in bytes.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -31,6 +34,10 @@ const MAX_VALIDATOR: usize = 512;
 const MAX_DETAIL: usize = 300;
 /// Runs of a profile that are kept.
 const MAX_RUNS: u64 = 100;
+/// Longest name of a section that is kept, in characters.
+const MAX_SECTION: usize = 80;
+/// Days of which it is kept how many listings were looked at again.
+const MAX_DAYS: usize = 40;
 /// Bytes of an address's hash in its key.
 const HASH_BYTES: usize = 16;
 
@@ -40,6 +47,8 @@ const LOCK_WAIT: Duration = Duration::from_millis(10);
 
 const ADDRESSES: u8 = b'a';
 const RUNS: u8 = b'r';
+const DAYS: u8 = b'd';
+const DRIFT: u8 = b'f';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +108,7 @@ pub struct Outcome {
 }
 
 /// What is known of an address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Known {
     /// As it was asked for or named.
     pub url: String,
@@ -133,6 +142,64 @@ pub struct Known {
     /// See `run`.
     #[serde(default)]
     pub runs: u64,
+    /// When it was had last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub had_at: Option<Timestamp>,
+    /// What visits told of its changes.
+    #[serde(default)]
+    pub watched: Watched,
+    /// What of its listing says how much it matters.
+    #[serde(default)]
+    pub stands: Standing,
+    /// What was kept of it when it was sent last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<CaptureId>,
+    /// What its facts were read with: when that changes, other facts are no change of the listing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub read_with: String,
+}
+
+/// Where a listing belongs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Its identity.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub listing: String,
+    /// Who sells it, as [`seller_key`] has it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub seller: String,
+    /// Its widest category, else the folder of its address: listings of one section change alike.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub section: String,
+}
+
+impl Standing {
+    /// Where `listing` at `url` belongs.
+    pub fn of(listing: &Listing, url: &Url) -> Self {
+        let folder = || url.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let section = listing.category.first().map_or_else(folder, String::as_str);
+        Self {
+            listing: listing.id.clone(),
+            seller: seller_key(listing).unwrap_or_default(),
+            section: section.chars().take(MAX_SECTION).collect(),
+        }
+    }
+}
+
+/// A seller in one word that tells no name: the first 64 bits of SHA-256 over platform and identity, in hex.
+pub fn seller_key(listing: &Listing) -> Option<String> {
+    let seller = listing.seller.as_ref()?;
+    let who = seller.id.as_deref().or(seller.name.as_deref())?;
+    let platform = listing.platform.as_deref().unwrap_or("");
+    Some(short_hash(format!("{platform}\0{who}").as_bytes()))
+}
+
+/// What was read of a listing on a visit.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) hash: String,
+    pub(super) stands: Standing,
 }
 
 impl Known {
@@ -151,6 +218,11 @@ impl Known {
             looked_with: String::new(),
             run: 0,
             runs: 0,
+            had_at: None,
+            watched: Watched::default(),
+            stands: Standing::default(),
+            capture: None,
+            read_with: String::new(),
         }
     }
 
@@ -160,12 +232,27 @@ impl Known {
         self.last = Outcome { at, kind: kind.to_owned(), detail };
     }
 
-    /// Notes that it was had in the run with this number.
+    /// Notes that it was had in the run with this number; in none, when it is 0.
     pub(super) fn had(&mut self, run: u64) {
+        self.named_in(run);
+        self.visits = self.visits.saturating_add(1);
+    }
+
+    /// Notes that it was met in the run with this number.
+    pub(super) fn named_in(&mut self, run: u64) {
+        if run == 0 {
+            return;
+        }
         let later = run.saturating_sub(self.run);
         self.runs = if later < 64 { self.runs << later | 1 } else { 1 };
         self.run = run;
-        self.visits = self.visits.saturating_add(1);
+    }
+
+    /// Notes whether its facts were others than at the visit before.
+    pub(super) fn watch(&mut self, at: Timestamp, changed: bool) {
+        if let Some(before) = self.had_at.replace(at) {
+            self.watched.visit(days_between(before, at), changed);
+        }
     }
 
     /// Notes its product facts; says whether they are others than before.
@@ -185,11 +272,20 @@ impl Known {
     }
 }
 
+/// Days from one time to a later one.
+pub(super) fn days_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64() / 86_400.0
+}
+
+/// The first 64 bits of SHA-256, in hex.
+pub(super) fn short_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The first 64 bits of SHA-256 over what a listing says of its product, in hex: not when, and not where.
 pub(super) fn facts_of(listing: &Listing) -> String {
     let facts = Listing { captured_at: None, url: None, ..listing.clone() };
-    let digest = Sha256::digest(serde_json::to_vec(&facts).unwrap_or_default());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    short_hash(&serde_json::to_vec(&facts).unwrap_or_default())
 }
 
 /// A run that has ended.
@@ -312,6 +408,56 @@ impl Coverage {
         Ok(())
     }
 
+    /// Listings looked at again on each of the last days that had any, the oldest first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn looked_again(&self, profile: &str) -> Result<Vec<(Date, u64)>, CoverageError> {
+        let found = self.table.get(days_key(profile)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
+    /// Charges `visits` to the budget of a day.
+    pub(super) fn look_again(&self, profile: &str, day: Date, visits: u64) -> Result<(), CoverageError> {
+        let mut days = self.looked_again(profile)?;
+        match days.last_mut() {
+            Some((last, count)) if *last == day => *count += visits,
+            _ => days.push((day, visits)),
+        }
+        let kept = days.len().saturating_sub(MAX_DAYS);
+        let value = serde_json::to_vec(days.get(kept..).unwrap_or_default());
+        let value = value.map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(days_key(profile), value).map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// Fields of a profile's listings that are hardly found any more.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn alarms(&self, profile: &str) -> Result<Vec<Alarm>, CoverageError> {
+        Ok(self.drift_of(profile)?.alarms)
+    }
+
+    /// Holds what was read against what is usual; gives the alarms that this raised.
+    pub(super) fn drift(
+        &self,
+        report: &RunReport,
+        read_with: &str,
+        at: Timestamp,
+    ) -> Result<Vec<Alarm>, CoverageError> {
+        let mut drift = self.drift_of(&report.profile)?;
+        let raised = drift.take(&report.fill, read_with, at);
+        let value = serde_json::to_vec(&drift).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(drift_key(&report.profile), value).map_err(|error| self.failed(error))?;
+        Ok(raised)
+    }
+
+    fn drift_of(&self, profile: &str) -> Result<Drift, CoverageError> {
+        let found = self.table.get(drift_key(profile)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
     fn scan(&self, prefix: &[u8]) -> Result<Vec<(String, Known)>, CoverageError> {
         let mut found = Vec::new();
         for entry in self.table.scan_prefix(prefix) {
@@ -347,6 +493,14 @@ fn address_key(profile: &str, url: &Url) -> Vec<u8> {
 /// Names of profiles hold no 0.
 fn runs_key(profile: &str) -> Vec<u8> {
     [&[RUNS], profile.as_bytes(), &[0]].concat()
+}
+
+fn days_key(profile: &str) -> Vec<u8> {
+    [&[DAYS], profile.as_bytes()].concat()
+}
+
+fn drift_key(profile: &str) -> Vec<u8> {
+    [&[DRIFT], profile.as_bytes()].concat()
 }
 
 #[derive(Debug, thiserror::Error)]

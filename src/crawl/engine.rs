@@ -24,12 +24,14 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, select};
+use jiff::tz::TimeZone;
 use tokio::sync::{Notify, watch};
 use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile,
+    coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
 };
@@ -157,8 +159,29 @@ pub enum CrawlError {
 /// # Errors
 /// When it cannot go on; what was accepted by then stays accepted.
 pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result<RunReport, CrawlError> {
+    whole(Run::new(profile, crawl, sink, None)?, profile, crawl).await
+}
+
+/// Looks at `listings` of `profile` again, and at nothing else. It is no run that coverage counts: what it saw stands with
+/// the addresses, and what it cost with the day.
+///
+/// # Errors
+/// When it cannot go on; what was accepted by then stays accepted.
+pub async fn look_again(
+    profile: &Profile,
+    listings: Vec<Url>,
+    crawl: &Services,
+    sink: &dyn Sink,
+) -> Result<RunReport, CrawlError> {
+    if let Some(coverage) = &crawl.coverage {
+        let day = crawl.clock.now().to_zoned(TimeZone::UTC).date();
+        coverage.look_again(&profile.id, day, listings.len() as u64)?;
+    }
+    whole(Run::new(profile, crawl, sink, Some(listings))?, profile, crawl).await
+}
+
+async fn whole(run: Run<'_>, profile: &Profile, crawl: &Services) -> Result<RunReport, CrawlError> {
     let begun = std::time::Instant::now();
-    let run = Run::new(profile, crawl, sink)?;
     let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
     let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
         return run.into_report(begun.elapsed(), true);
@@ -195,6 +218,11 @@ struct Run<'a> {
     /// What the sink looks with, and this run's number.
     looks_with: String,
     number: u64,
+    /// What facts are read with.
+    reads_with: String,
+    /// Whether only the listings to look at `again` are visited.
+    again: bool,
+    listings: Vec<Url>,
     guard: Guard,
     lanes: Vec<Lane>,
     by_host: HashMap<String, usize>,
@@ -210,7 +238,12 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(profile: &'a Profile, crawl: &'a Services, sink: &'a dyn Sink) -> Result<Self, CrawlError> {
+    fn new(
+        profile: &'a Profile,
+        crawl: &'a Services,
+        sink: &'a dyn Sink,
+        listings: Option<Vec<Url>>,
+    ) -> Result<Self, CrawlError> {
         if !profile.allow_loopback && crawl.fetcher.settings().contact.is_empty() {
             return Err(CrawlError::NoContact { profile: profile.id.clone() });
         }
@@ -221,20 +254,26 @@ impl<'a> Run<'a> {
         }
         let by_host: HashMap<String, usize> =
             lanes.iter().enumerate().map(|(index, lane)| (lane.host.clone(), index)).collect();
-        let path = crawl.frontier.join(format!("{}.log", profile.id));
+        let compiled = Arc::new(CompiledProfile::new(profile));
+        let again = listings.is_some();
+        let path = crawl.frontier.join(format!("{}.{}log", profile.id, if again { "again." } else { "" }));
         let frontier = Frontier::open(&path, lanes.len(), |url| {
             let url = Url::parse(url).ok()?;
-            Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
+            Some((*by_host.get(&host_of(&url))?, compiled.key(&url).into()))
         })?;
-        let number = crawl.coverage.as_ref().map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
+        let counted = crawl.coverage.as_ref().filter(|_| !again);
+        let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
         Ok(Self {
             profile,
             crawl,
             sink,
-            compiled: Arc::new(CompiledProfile::new(profile)),
+            compiled,
             looks_with: sink.looks_with(),
             number,
+            reads_with: short_hash(format!("{:?}", profile.listing).as_bytes()),
+            again,
+            listings: listings.unwrap_or_default(),
             guard: Guard { allow_loopback: profile.allow_loopback },
             lanes,
             by_host,
@@ -266,6 +305,12 @@ impl<'a> Run<'a> {
 
     /// Queues where the profile says to begin.
     async fn begin(&self) {
+        if self.again {
+            for url in &self.listings {
+                self.add(url, 0, Purpose::Page);
+            }
+            return;
+        }
         let sitemaps = self.profile.sitemaps.iter().map(|url| (url, Purpose::Sitemap));
         let starts = self.profile.start.iter().map(|url| (url, Purpose::Page));
         let begin: Vec<(Url, Purpose)> =
@@ -323,6 +368,7 @@ impl<'a> Run<'a> {
 
     /// Queues `url` if it is of the profile's hosts and new; says whether it was.
     fn add(&self, url: &Url, depth: u16, purpose: Purpose) -> bool {
+        let url = &self.compiled.home(url);
         let Some(&lane) = self.by_host.get(&host_of(url)) else {
             self.dropped("scope", url, depth);
             return false;
@@ -333,7 +379,7 @@ impl<'a> Run<'a> {
         }
         let mut plain = url.clone();
         plain.set_fragment(None);
-        self.frontier().add(lane, depth, purpose, plain.as_str(), canonical(url).as_str())
+        self.frontier().add(lane, depth, purpose, plain.as_str(), self.compiled.key(url).as_str())
     }
 
     fn frontier(&self) -> MutexGuard<'_, Frontier> {
@@ -377,8 +423,21 @@ impl<'a> Run<'a> {
         } else {
             frontier.finish()?;
         }
-        let report = tally.finish(duration, interrupted, spent, left);
+        let mut report = tally.finish(duration, interrupted, spent, left);
         if let Some(coverage) = &self.crawl.coverage {
+            report.alarms = coverage.drift(&report, &self.reads_with, self.crawl.clock.now())?;
+            for alarm in &report.alarms {
+                let (field, usual, now) = (alarm.field.as_str(), alarm.usual, alarm.now);
+                tracing::warn!(
+                    profile = self.profile.id,
+                    field,
+                    usual,
+                    now,
+                    "a field is hardly found any more: the site may have changed its markup"
+                );
+            }
+        }
+        if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| !self.again) {
             coverage.ended(self.number, self.crawl.clock.now(), &report)?;
         }
         Ok(report)
@@ -388,10 +447,12 @@ impl<'a> Run<'a> {
 /// What a run of `profile` makes of `url`, in a word: `scope` when its host is none of the profile's, else `listing`, `list`
 /// or `unmatched`.
 pub fn part_of(profile: &Profile, url: &Url) -> &'static str {
-    if !hosts_of(profile).contains(&host_of(url)) {
+    let compiled = CompiledProfile::new(profile);
+    let url = compiled.home(url);
+    if !hosts_of(profile).contains(&host_of(&url)) {
         return "scope";
     }
-    read::kind_of(&CompiledProfile::new(profile), url).word(true)
+    read::kind_of(&compiled, &url).word(true)
 }
 
 /// The hosts a profile may visit: those it names, else those it begins at.

@@ -10,6 +10,7 @@ mod entities;
 mod json_ld;
 mod lenient_json;
 mod lists;
+mod mend;
 mod microdata;
 mod offer;
 mod open_graph;
@@ -26,6 +27,7 @@ use crate::model::Listing;
 use self::{draft::Draft, page::Page};
 
 pub use lists::{LINKS, Links, links};
+pub use mend::{MENDED, Proposal, Sample, propose, value_of};
 pub use selectors::CompiledProfile;
 
 /// Longest page read, in bytes; what follows is not looked at.

@@ -32,7 +32,7 @@ pub use exchange::{Exchange, host_of};
 pub use extra::Extra;
 pub use stream::{Body, Upgraded};
 
-pub(super) use body::gunzipped;
+pub(super) use body::{gunzipped, without_encoding};
 
 /// Headers of an answer that are read; more end the connection.
 const MAX_HEADERS: usize = 100;

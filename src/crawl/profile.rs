@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
+use super::Addresses;
 use crate::model::Diagnostic;
+
+/// Shortest time after which a listing may be looked at again.
+const LEAST_RECRAWL: Duration = Duration::from_secs(900);
 
 /// How to read one site.
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +42,12 @@ pub struct Profile {
     /// When `serve` runs it; never by itself when absent.
     #[serde(default)]
     pub schedule: Option<Schedule>,
+    /// How often known listings are looked at again by `serve`; whenever a list names them, when absent.
+    #[serde(default)]
+    pub recrawl: Option<Recrawl>,
+    /// How the site writes its addresses.
+    #[serde(default)]
+    pub address: Addresses,
     /// How fast and how much.
     #[serde(default)]
     pub pace: Pace,
@@ -60,6 +70,28 @@ pub struct Schedule {
     /// Each run is put off by a random time up to this.
     #[serde(default, deserialize_with = "duration")]
     pub jitter: Duration,
+}
+
+/// How often known listings are looked at again: by their changes and their weight, under a budget.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recrawl {
+    /// Most listings looked at again in a day (UTC).
+    pub budget_per_day: u32,
+    /// No sooner than this after the last time; an hour when absent, a quarter of one at least.
+    #[serde(default = "hour", deserialize_with = "duration")]
+    pub min: Duration,
+    /// No later than this, as far as the budget allows; 30 days when absent.
+    #[serde(default = "month", deserialize_with = "duration")]
+    pub max: Duration,
+}
+
+fn hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn month() -> Duration {
+    Duration::from_secs(30 * 86_400)
 }
 
 fn shanghai() -> String {
@@ -213,6 +245,22 @@ pub struct Select {
     pub attr: Option<String>,
     /// The value is an integer in hundredths (分).
     pub fen: bool,
+}
+
+impl Selectors {
+    /// Puts the place of one of the fields that [`MENDED`](super::MENDED) names; others stay as they are.
+    pub fn put(&mut self, field: &str, css: &str, attr: Option<String>) {
+        let place = match field {
+            "title" => &mut self.title,
+            "subtitle" => &mut self.subtitle,
+            "price" => &mut self.price,
+            "sku" => &mut self.sku,
+            "brand" => &mut self.brand,
+            "seller" => &mut self.seller,
+            _ => return,
+        };
+        *place = Some(Select { css: css.to_owned(), attr, fen: false });
+    }
 }
 
 /// A table of named properties.
@@ -373,6 +421,22 @@ impl Profile {
                 "the profile has no place to begin".into(),
                 "add start = [\"https://…\"] or sitemaps = [\"https://…\"]",
             );
+        }
+        if let Some(recrawl) = &self.recrawl {
+            if recrawl.budget_per_day == 0 {
+                let help = "write how many listings a day may be looked at again, or leave [recrawl] away";
+                return wrong("budget_per_day", "a budget of no visits".into(), help);
+            }
+            if recrawl.min < LEAST_RECRAWL || recrawl.min > recrawl.max {
+                return wrong(
+                    "recrawl",
+                    format!("listings cannot be looked at again after {:?} to {:?}", recrawl.min, recrawl.max),
+                    "min is 15 minutes at least, and no longer than max",
+                );
+            }
+        }
+        if let Some((message, help)) = self.address.mistake(self.listing.id.is_some()) {
+            return wrong("[address]", message, help);
         }
         for css in self.selectors() {
             if let Err(error) = scraper::Selector::parse(css) {

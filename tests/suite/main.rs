@@ -8,6 +8,7 @@ mod cli;
 mod crawl_coverage;
 mod crawl_guards;
 mod crawl_kill;
+mod crawl_recrawl;
 mod crawl_run;
 mod desk;
 mod desk_account;

@@ -3,13 +3,16 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, bail};
-use serde::Serialize;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
-use super::{Context, Done};
-use crate::crawl::{Ended, Estimate, estimate};
+use super::{Context, Done, Question};
+use crate::crawl::{Alarm, Coverage, Ended, Estimate, estimate};
 
 /// Runs that are shown.
 const SHOWN_RUNS: usize = 10;
+/// Days that are shown.
+const SHOWN_DAYS: usize = 3;
 
 /// Arguments of `crawl status`.
 #[derive(Debug, clap::Args)]
@@ -29,8 +32,8 @@ pub struct Args {
     data: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
-struct Status {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Status {
     profile: String,
     runs: Vec<Ended>,
     /// Addresses by what became of them the last time.
@@ -39,6 +42,10 @@ struct Status {
     visits: u64,
     changes: u64,
     unseen: Option<Estimate>,
+    /// Fields that are hardly found any more.
+    alarms: Vec<Alarm>,
+    /// Listings looked at again, a day.
+    looked_again: Vec<(Date, u64)>,
 }
 
 /// Runs the command.
@@ -47,22 +54,8 @@ struct Status {
 /// When nothing is known of the profile, or coverage cannot be read.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     let settings = context.settings()?;
-    let coverage = super::coverage(&settings, args.data.as_deref())?;
-    let profile = args.profile;
-    let Some(coverage) = coverage else { bail!("nothing was crawled yet: `markwarden crawl {profile}` begins") };
-    let runs = coverage.runs(&profile)?;
-    let (mut addresses, mut visits, mut changes) = (BTreeMap::<String, u64>::new(), 0, 0);
-    for known in coverage.addresses(&profile) {
-        let known = known?;
-        *addresses.entry(known.last.kind).or_default() += 1;
-        visits += u64::from(known.visits);
-        changes += u64::from(known.changes);
-    }
-    if runs.is_empty() && addresses.is_empty() {
-        bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
-    }
-    let unseen = estimate(&coverage, &profile)?;
-    let status = Status { profile, runs, addresses, visits, changes, unseen };
+    let question = Question::Status { profile: args.profile.clone() };
+    let status = super::gathered(&settings, args.data.as_deref(), question, |coverage| gather(args.profile, coverage))?;
     if context.json() {
         context.data(&serde_json::to_string(&status)?)?;
         return Ok(Done::Fine);
@@ -92,10 +85,35 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
     context
         .data(&format!("{} visits, after {} of them the product facts were others", status.visits, status.changes))?;
+    for alarm in &status.alarms {
+        context.data(&super::drift_words(alarm))?;
+    }
+    for (day, visits) in status.looked_again.iter().rev().take(SHOWN_DAYS) {
+        context.data(&format!("{day}: {visits} listings looked at again"))?;
+    }
     if let Some(Estimate { earlier, later, both, all, error }) = status.unseen {
         context.data(&format!(
             "the last two whole runs saw {earlier} and {later} listings, {both} in both: about {all:.0} in all (standard error {error:.0}), were none new or gone"
         ))?;
     }
     Ok(Done::Fine)
+}
+
+/// What is kept of the runs of `profile`.
+pub(super) fn gather(profile: String, coverage: Option<&Coverage>) -> Result<Status> {
+    let Some(coverage) = coverage else { bail!("nothing was crawled yet: `markwarden crawl {profile}` begins") };
+    let runs = coverage.runs(&profile)?;
+    let (mut addresses, mut visits, mut changes) = (BTreeMap::<String, u64>::new(), 0, 0);
+    for known in coverage.addresses(&profile) {
+        let known = known?;
+        *addresses.entry(known.last.kind).or_default() += 1;
+        visits += u64::from(known.visits);
+        changes += u64::from(known.changes);
+    }
+    if runs.is_empty() && addresses.is_empty() {
+        bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
+    }
+    let (unseen, looked_again) = (estimate(coverage, &profile)?, coverage.looked_again(&profile)?);
+    let alarms = coverage.alarms(&profile)?;
+    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, looked_again })
 }

@@ -1,13 +1,16 @@
 //! `markwarden crawl why`: what became of an address.
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Context, Done, visible};
-use crate::crawl::{Known, Profile, part_of};
+use super::{Context, Done, Question, visible};
+use crate::crawl::{CompiledProfile, Coverage, Known, Profile, part_of};
 
 /// Arguments of `crawl why`.
 #[derive(Debug, clap::Args)]
@@ -27,11 +30,11 @@ pub struct Args {
 }
 
 /// What one profile has to say of an address.
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Answer {
     profile: String,
     /// What a run would make of it now; none when the profile is gone.
-    part: Option<&'static str>,
+    part: Option<String>,
     known: Option<Known>,
 }
 
@@ -41,22 +44,10 @@ struct Answer {
 /// When profiles or coverage cannot be read.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     let settings = context.settings()?;
-    let coverage = super::coverage(&settings, args.data.as_deref())?;
-    let sites = &settings.crawl.sites;
-    let mut profiles = if sites.is_dir() { Profile::read_folder(sites)? } else { Default::default() };
-    let known = coverage.map(|coverage| coverage.of(&args.url)).transpose()?.unwrap_or_default();
-    let mut answers: Vec<Answer> = known
-        .into_iter()
-        .map(|(profile, known)| {
-            let part = profiles.remove(&profile).map(|profile| part_of(&profile, &args.url));
-            Answer { profile, part, known: Some(known) }
-        })
-        .collect();
-    answers.extend(profiles.into_iter().map(|(profile, read)| Answer {
-        profile,
-        part: Some(part_of(&read, &args.url)),
-        known: None,
-    }));
+    let sites = settings.crawl.sites.clone();
+    let question = Question::Why { url: args.url.clone() };
+    let answers =
+        super::gathered(&settings, args.data.as_deref(), question, |coverage| gather(&args.url, &sites, coverage))?;
     let had = answers.iter().any(|answer| answer.known.as_ref().is_some_and(|known| known.visits > 0));
     if context.json() {
         context.data(&serde_json::to_string(&answers).context("writing the answer")?)?;
@@ -70,10 +61,38 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     Ok(if had { Done::Fine } else { Done::Findings })
 }
 
+/// What every profile has to say of `url`.
+pub(super) fn gather(url: &Url, sites: &Path, coverage: Option<&Coverage>) -> Result<Vec<Answer>> {
+    let mut profiles = if sites.is_dir() { Profile::read_folder(sites)? } else { Default::default() };
+    let known = coverage.map(|coverage| coverage.of(url)).transpose()?.unwrap_or_default();
+    let known = known.into_iter().map(|(profile, known)| (profile, Some(known)));
+    let mut known: BTreeMap<String, Option<Known>> = known.collect();
+    // A site may know the page under another address.
+    for (id, profile) in &profiles {
+        let key = CompiledProfile::new(profile).key(url);
+        if let Some(coverage) = coverage.filter(|_| !known.contains_key(id) && key != *url)
+            && let Some(found) = coverage.get(id, &key)?
+        {
+            known.insert(id.clone(), Some(found));
+        }
+    }
+    let part = |profile: &Profile| part_of(profile, url).to_owned();
+    let mut answers: Vec<Answer> = known
+        .into_iter()
+        .map(|(profile, known)| {
+            let part = profiles.remove(&profile).as_ref().map(part);
+            Answer { profile, part, known }
+        })
+        .collect();
+    let others = profiles.into_iter();
+    answers.extend(others.map(|(profile, read)| Answer { profile, part: Some(part(&read)), known: None }));
+    Ok(answers)
+}
+
 fn words(answer: &Answer) -> String {
     let name = &answer.profile;
     let Some(known) = &answer.known else {
-        return match answer.part {
+        return match answer.part.as_deref() {
             Some("scope") => format!("{name}: not its business: the host is none of the profile's"),
             Some("unmatched") => {
                 format!("{name}: never named, and never to be visited: neither a list nor a listing by its patterns")

@@ -3,7 +3,7 @@
 use super::{Coverage, CoverageError};
 
 /// How many listings there are, from two runs that each saw a part.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Estimate {
     /// Listings had in the earlier run, in the later one, and in both.
     pub earlier: u64,

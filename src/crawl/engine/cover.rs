@@ -6,12 +6,12 @@ use super::{
     Run,
     read::{Kind, kind_of},
 };
-use crate::crawl::{Exchange, Known, Validators};
+use crate::crawl::{Exchange, Known, Validators, coverage::Facts};
 
 impl Run<'_> {
     /// What is known of an address.
     pub(super) fn known(&self, url: &Url) -> Option<Known> {
-        let known = self.crawl.coverage.as_ref()?.get(&self.profile.id, url);
+        let known = self.crawl.coverage.as_ref()?.get(&self.profile.id, &self.compiled.key(url));
         known.unwrap_or_else(|error| {
             tracing::warn!(%error, "what is known of an address cannot be read");
             None
@@ -26,27 +26,47 @@ impl Run<'_> {
                 && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
         };
         known
-            .filter(|known| known.facts.is_some() && known.looked_with == self.looks_with && listing())
+            .filter(|known| {
+                let as_now = known.looked_with == self.looks_with && known.read_with == self.reads_with;
+                known.facts.is_some() && known.last.kind != "no_facts" && as_now && listing()
+            })
             .map(|known| known.validators.clone())
             .unwrap_or_default()
     }
 
     /// Notes that a page was had: what it is, and its facts where it is a listing.
-    pub(super) fn had(&self, known: Known, page: &Exchange, kind: &str, facts: Option<String>) {
+    pub(super) fn had(&self, known: Known, page: &Exchange, kind: &str, facts: Option<Facts>) {
         let mut known = known;
         known.had(self.number);
         known.ended(page.finished, kind, "");
-        if let Some(facts) = facts {
-            known.facts_are(facts, page.finished);
-            // What another address sent is no answer to whether this one has changed.
-            let own = page.url.as_str() == known.url;
-            known.validators = if own {
-                Validators::new(page.header("etag"), page.header("last-modified"))
-            } else {
-                Validators::default()
-            };
-            known.looked_with.clone_from(&self.looks_with);
+        let Some(facts) = facts else {
+            if kind == "unchanged" {
+                known.watch(page.finished, false);
+            }
+            self.cover(&known);
+            return;
+        };
+        // Read otherwise than the last time, other facts say nothing about the listing.
+        if known.read_with != self.reads_with {
+            known.facts = None;
+            known.read_with.clone_from(&self.reads_with);
         }
+        let first = known.facts.is_none();
+        let changed = known.facts_are(facts.hash, page.finished);
+        if first {
+            known.had_at = Some(page.finished);
+        } else {
+            known.watch(page.finished, changed);
+        }
+        known.stands = facts.stands;
+        // What another address sent is no answer to whether this one has changed.
+        let own = page.url.as_str() == known.url;
+        known.validators = if own {
+            Validators::new(page.header("etag"), page.header("last-modified"))
+        } else {
+            Validators::default()
+        };
+        known.looked_with.clone_from(&self.looks_with);
         self.cover(&known);
     }
 
@@ -78,10 +98,24 @@ impl Run<'_> {
         }
     }
 
+    /// Whether `url` is a known listing of a profile that says when each is looked at again: then a list that names it is no
+    /// reason to visit it. It counts as met in this run.
+    pub(super) fn is_left_to_recrawl(&self, url: &Url) -> bool {
+        if self.profile.recrawl.is_none() || kind_of(&self.compiled, url) != Kind::Listing {
+            return false;
+        }
+        let Some(mut known) = self.known(url).filter(|known| known.facts.is_some()) else { return false };
+        if self.number > 0 && !known.was_had_in(self.number) {
+            known.named_in(self.number);
+            self.cover(&known);
+        }
+        true
+    }
+
     /// Coverage is derived: a run goes on without it.
     fn cover(&self, known: &Known) {
         let Some(coverage) = &self.crawl.coverage else { return };
-        let kept = Url::parse(&known.url).map(|url| coverage.put(&self.profile.id, &url, known));
+        let kept = Url::parse(&known.url).map(|url| coverage.put(&self.profile.id, &self.compiled.key(&url), known));
         if let Ok(Err(error)) = kept {
             tracing::warn!(%error, "what became of an address cannot be noted");
         }

@@ -1,12 +1,15 @@
 //! What a run did: counted in full, listed up to a bound.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::read::{Kind, Yield};
-use crate::crawl::Profile;
+use crate::crawl::{Alarm, Fill, Profile};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub struct RunReport {
     /// Listings that had not changed, as their host said: they were not sent, read or matched again.
     #[serde(default)]
     pub unchanged: u64,
+    /// Known listings that lists named, left to the profile's `[recrawl]`.
+    #[serde(default)]
+    pub left_to_recrawl: u64,
     /// Pages that are lists.
     pub lists: u64,
     /// Sitemaps read.
@@ -50,6 +56,12 @@ pub struct RunReport {
     pub interrupted: bool,
     /// Whether its budget of pages was spent.
     pub budget_spent: bool,
+    /// Which fields the listings had that were read.
+    #[serde(default)]
+    pub fill: Fill,
+    /// Fields that far fewer of them had than was usual: the site may have changed its markup.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
     /// What became of single addresses that yielded nothing, up to a bound.
     pub fates: Vec<Fate>,
     /// Fates beyond that bound.
@@ -72,6 +84,8 @@ pub struct Fate {
 pub(super) struct Tally {
     report: RunReport,
     max_fates: usize,
+    /// Addresses that were left to recrawl, each once.
+    left_to_recrawl: HashSet<String>,
     pub(super) retries: u64,
     pub(super) redirects: u64,
     pub(super) moved_to_known: u64,
@@ -80,7 +94,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn new(profile: &Profile, resumed: u64, max_fates: usize) -> Self {
         let report = RunReport { profile: profile.id.clone(), resumed, ..RunReport::default() };
-        Self { report, max_fates, retries: 0, redirects: 0, moved_to_known: 0 }
+        Self { report, max_fates, left_to_recrawl: HashSet::new(), retries: 0, redirects: 0, moved_to_known: 0 }
     }
 
     pub(super) fn fetched(&mut self, raw: usize, decoded: usize) {
@@ -90,6 +104,9 @@ impl Tally {
     }
 
     pub(super) fn read(&mut self, yielded: &Yield, url: &Url) {
+        if yielded.kind == Kind::Listing {
+            self.report.fill.count(yielded.listing.as_ref());
+        }
         match yielded.kind {
             Kind::Listing if yielded.listing.is_some() => self.report.listings += 1,
             Kind::Listing => self.failed("no_facts", url, "the page has no title to be known by: check its selectors"),
@@ -101,6 +118,13 @@ impl Tally {
         }
         if yielded.truncated {
             self.failed("truncated", url, "a part was left out: over a limit, or behind broken markup");
+        }
+    }
+
+    /// Whether it was named once or often, it counts once.
+    pub(super) fn left_to_recrawl(&mut self, url: &Url) {
+        if self.left_to_recrawl.insert(url.to_string()) {
+            self.report.left_to_recrawl += 1;
         }
     }
 

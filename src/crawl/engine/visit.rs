@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     crawl::{
-        Answer, Exchange, Extra, FetchError, Known, Refusal, canonical,
-        coverage::facts_of,
+        Answer, Exchange, Extra, FetchError, Known, Refusal,
+        coverage::{Facts, Standing, facts_of},
         frontier::{Entry, Purpose},
     },
     evidence::{EvidenceError, Http, WarcWriter, Written},
@@ -98,7 +98,8 @@ impl Run<'_> {
         let written = record(self.crawl, page).await?;
         self.tally().fetched(page.raw.len(), page.body.len());
         // Where a redirect leads, if that is another page than the one asked for.
-        let moved = (!answer.hops.is_empty()).then(|| canonical(&page.url)).filter(|key| *key != canonical(asked));
+        let moved = (!answer.hops.is_empty()).then(|| self.compiled.key(&page.url));
+        let moved = moved.filter(|key| *key != self.compiled.key(asked));
         if moved.as_ref().is_some_and(|key| self.frontier().knows(key.as_str())) {
             // Where it leads is visited under its own address.
             self.hand_over(page, None, written).await?;
@@ -128,10 +129,15 @@ impl Run<'_> {
         self.tally().read(&yielded, &page.url);
         let Yield { kind, listing, pages, sitemaps, .. } = yielded;
         let covered = self.crawl.coverage.is_some();
-        let facts = listing.as_ref().filter(|_| covered).map(facts_of);
+        let facts = listing
+            .as_ref()
+            .filter(|_| covered)
+            .map(|listing| Facts { hash: facts_of(listing), stands: Standing::of(listing, &page.url) });
+        let capture = written.as_ref().map(|written| written.capture.id.clone());
         self.hand_over(page, listing, written).await?;
         if covered {
-            let known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
+            let mut known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
+            known.capture = capture;
             self.had(known, page, kind.word(facts.is_some()), facts);
         }
         let added = self.queue(entry, &pages, &sitemaps);
@@ -169,6 +175,10 @@ impl Run<'_> {
 
     /// Queues what a page names; says whether anything was new.
     fn queue(&self, entry: &Entry, pages: &[Url], sitemaps: &[Url]) -> bool {
+        // A visit to look at a listing again discovers nothing.
+        if self.again {
+            return false;
+        }
         let depth = entry.depth.saturating_add(1);
         let mut added = false;
         for url in sitemaps {
@@ -183,6 +193,8 @@ impl Run<'_> {
                 self.dropped("depth", url, depth);
             } else if kind_of(&self.compiled, url) == Kind::Unmatched {
                 self.dropped("unmatched", url, depth);
+            } else if self.is_left_to_recrawl(url) {
+                self.tally().left_to_recrawl(url);
             } else {
                 added |= self.add(url, depth, Purpose::Page);
             }

@@ -172,6 +172,7 @@ impl CompiledProfile {
         if let Some(item) = self.item(url) {
             listing.id = format!("{}:{item}", self.profile.platform);
         }
+        listing.url = Some(self.key(url).to_string());
         Some(listing)
     }
 }

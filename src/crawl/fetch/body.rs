@@ -31,6 +31,11 @@ pub(super) fn decoded(raw: &Bytes, headers: &HeaderMap, limit: u64) -> Result<By
     names.iter().rev().try_fold(raw.clone(), |body, name| undone(&body, name, limit))
 }
 
+/// The same for an answer that was archived; none where its encodings cannot be undone within `limit`.
+pub(in crate::crawl) fn without_encoding(raw: &Bytes, headers: &HeaderMap, limit: u64) -> Option<Bytes> {
+    decoded(raw, headers, limit).ok()
+}
+
 fn undone(body: &Bytes, name: &str, limit: u64) -> Result<Bytes, BodyError> {
     let broken = |error: io::Error| BodyError::Broken(format!("{name}: {error}"));
     match name {
