@@ -1,6 +1,7 @@
 //! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
 
 mod plan;
+mod queries;
 mod status;
 mod why;
 
@@ -43,6 +44,7 @@ const SHOWN_FATES: usize = 10;
     markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n  \
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
+    markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
     markwarden crawl why https://xinghe.example/p/7\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
 )]
@@ -71,6 +73,8 @@ pub struct Args {
 enum Question {
     /// Show what runs when, and why
     Plan(plan::Args),
+    /// Show which questions a profile put to its site, what each gave, and why it stopped
+    Queries(queries::Args),
     /// Show what the runs of a profile did, and how much of its site is known
     Status(status::Args),
     /// Say what became of an address, in every profile
@@ -84,6 +88,7 @@ enum Question {
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.question {
         Some(Question::Plan(args)) => return plan::run(args, context),
+        Some(Question::Queries(args)) => return queries::run(args, context),
         Some(Question::Status(args)) => return status::run(args, context),
         Some(Question::Why(args)) => return why::run(args, context),
         None => {}
@@ -188,11 +193,16 @@ impl Sink for Counting<'_> {
         let new_hits = if self.keep {
             self.monitor.see(page).await.map_err(|error| SinkError(Box::new(error)))?.new_hits
         } else {
-            page.listing.map_or(0, |listing| self.monitor.would_queue(&listing))
+            let listings = page.listing.iter().chain(&page.others);
+            listings.map(|listing| self.monitor.would_queue(listing)).sum()
         };
         self.new_hits.fetch_add(new_hits as u64, Ordering::Relaxed);
         self.bar.inc(1);
         Ok(())
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.monitor.words()
     }
 
     fn looks_with(&self) -> String {

@@ -8,6 +8,7 @@ mod cover;
 mod gate;
 mod lane;
 mod lease;
+mod queries;
 mod read;
 mod report;
 mod visit;
@@ -19,7 +20,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -29,9 +30,11 @@ use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile, canonical,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, PartsError, Profile,
+    canonical,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
+    profile::Ready,
 };
 use crate::{
     evidence::{EvidenceError, WarcWriter},
@@ -77,6 +80,11 @@ pub trait Sink: Send + Sync {
     /// Takes one page; when this returns, nothing of it may be lost. The same page may come again after a crash.
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError>;
 
+    /// What `@marks` stands for among the keywords of a query.
+    fn words(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What listings are looked at with now. While it stays the same, a listing that did not change need not come again.
     fn looks_with(&self) -> String {
         String::new()
@@ -96,6 +104,8 @@ pub struct Fetched {
     pub listing: Option<Listing>,
     /// That listing's identity.
     pub listing_id: Option<ListingId>,
+    /// Further listings of the same answer: a list that carries their facts.
+    pub others: Vec<Listing>,
     /// Where its record lies, where records are kept.
     pub capture: Option<Capture>,
     /// The record itself, a gzip member; empty where none is kept.
@@ -125,6 +135,22 @@ pub enum CrawlError {
         profile: String,
         /// How many.
         count: usize,
+    },
+    /// A query's keywords cannot be read.
+    #[error("reading the keywords {path}: {source}")]
+    Keywords {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What the profile sends with every request is not there, or cannot be sent.
+    #[error("the requests of {profile}: {source}")]
+    Request {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: PartsError,
     },
     /// Another crawler took over a host.
     #[error("the lease of {host} was lost to another crawler; the next run goes on")]
@@ -157,7 +183,7 @@ pub enum CrawlError {
 /// # Errors
 /// When it cannot go on; what was accepted by then stays accepted.
 pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result<RunReport, CrawlError> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let run = Run::new(profile, crawl, sink)?;
     let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
     let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
@@ -196,6 +222,9 @@ struct Run<'a> {
     looks_with: String,
     number: u64,
     guard: Guard,
+    /// What goes with every request.
+    parts: Ready,
+    begun: Instant,
     lanes: Vec<Lane>,
     by_host: HashMap<String, usize>,
     frontier: Mutex<Frontier>,
@@ -226,6 +255,8 @@ impl<'a> Run<'a> {
             let url = Url::parse(url).ok()?;
             Some((*by_host.get(&host_of(&url))?, canonical(&url).into()))
         })?;
+        let parts = profile.request.ready();
+        let parts = parts.map_err(|source| CrawlError::Request { profile: profile.id.clone(), source })?;
         let number = crawl.coverage.as_ref().map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
         Ok(Self {
@@ -236,6 +267,8 @@ impl<'a> Run<'a> {
             looks_with: sink.looks_with(),
             number,
             guard: Guard { allow_loopback: profile.allow_loopback },
+            parts,
+            begun: Instant::now(),
             lanes,
             by_host,
             frontier: Mutex::new(frontier),
@@ -271,7 +304,10 @@ impl<'a> Run<'a> {
         let begin: Vec<(Url, Purpose)> =
             sitemaps.chain(starts).filter_map(|(url, purpose)| Some((Url::parse(url).ok()?, purpose))).collect();
         for (url, purpose) in &begin {
-            self.add(url, 0, *purpose);
+            self.add(url, 0, purpose.clone());
+        }
+        if let Err(error) = self.begin_queries() {
+            self.fail(error);
         }
         if !self.profile.sitemaps_from_robots {
             return;
@@ -398,7 +434,8 @@ pub fn part_of(profile: &Profile, url: &Url) -> &'static str {
 fn hosts_of(profile: &Profile) -> Vec<String> {
     let begin = profile.start.iter().chain(&profile.sitemaps);
     let mut hosts: Vec<String> = if profile.hosts.is_empty() {
-        begin.filter_map(|url| Url::parse(url).ok()).map(|url| host_of(&url)).collect()
+        let begin = begin.filter_map(|url| Url::parse(url).ok()).map(|url| host_of(&url));
+        begin.chain(profile.queries.iter().filter_map(queries::host_of_query)).collect()
     } else {
         profile.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect()
     };

@@ -9,6 +9,7 @@ mod crawl_coverage;
 mod crawl_guards;
 mod crawl_kill;
 mod crawl_run;
+mod crawl_sources;
 mod desk;
 mod desk_account;
 mod desk_browser;

@@ -48,7 +48,7 @@ pub struct RunReport {
     pub left: u64,
     /// Whether it was stopped before it was through.
     pub interrupted: bool,
-    /// Whether its budget of pages was spent.
+    /// Whether its budget of pages, bytes or time was spent.
     pub budget_spent: bool,
     /// What became of single addresses that yielded nothing, up to a bound.
     pub fates: Vec<Fate>,
@@ -89,6 +89,11 @@ impl Tally {
         self.report.decoded_bytes += decoded as u64;
     }
 
+    /// Bytes of bodies so far, as they came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.report.bytes
+    }
+
     pub(super) fn read(&mut self, yielded: &Yield, url: &Url) {
         match yielded.kind {
             Kind::Listing if yielded.listing.is_some() => self.report.listings += 1,
@@ -102,6 +107,11 @@ impl Tally {
         if yielded.truncated {
             self.failed("truncated", url, "a part was left out: over a limit, or behind broken markup");
         }
+    }
+
+    /// Listings whose facts a list carried.
+    pub(super) fn carried(&mut self, listings: usize) {
+        self.report.listings += listings as u64;
     }
 
     pub(super) fn unchanged(&mut self) {
