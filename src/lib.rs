@@ -13,6 +13,7 @@ pub mod crawl;
 pub mod demo;
 pub mod evidence;
 mod files;
+pub mod intake;
 pub mod live;
 pub mod marks;
 pub mod matcher;

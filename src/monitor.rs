@@ -3,8 +3,10 @@
 //! [`Monitor`] takes what a crawl fetched, matches it, and writes capture, listing and hits in one act.
 //! It decides nothing: a hit waits for a person.
 
+mod deliver;
 mod gate;
 mod group;
+mod halt;
 mod handed;
 mod learnt;
 mod retention;
@@ -24,8 +26,10 @@ use std::{
 use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 
+pub use deliver::{DeliverError, Delivered};
 pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
+pub use halt::{Halt, Halted, Halting, RESUMED, STOPPED, host};
 pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
 pub use room::{Show, WatchedRoom, room_listing};

@@ -1,5 +1,6 @@
 //! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
 
+mod halt;
 mod plan;
 mod queries;
 mod status;
@@ -11,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -24,11 +26,13 @@ use crate::{
     app::{self, App},
     config::Config,
     crawl::{self, Coverage, Fetched, Profile, RunReport, Sink, SinkError},
-    monitor::Monitor,
+    monitor::{Halting, Monitor},
     rules::RuleSet,
-    store::{Batch, Write},
+    store::{Batch, Store, Write},
 };
 
+/// How often it is looked whether a host was stopped.
+const OBEY_EVERY: Duration = Duration::from_secs(1);
 /// Addresses that yielded nothing and are shown one by one.
 const SHOWN_FATES: usize = 10;
 
@@ -45,6 +49,7 @@ const SHOWN_FATES: usize = 10;
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
     markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
+    markwarden crawl stop xinghe.example --by li  ask nothing of a host any more, at once\n  \
     markwarden crawl why https://xinghe.example/p/7\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
 )]
@@ -71,6 +76,12 @@ pub struct Args {
 /// What can be asked about crawls.
 #[derive(Debug, clap::Subcommand)]
 enum Question {
+    /// Ask nothing of a host any more, at once
+    Stop(halt::Args),
+    /// Let a stopped host be visited again
+    Resume(halt::Args),
+    /// Show which hosts are stopped, by whom and why
+    Stopped(halt::ListArgs),
     /// Show what runs when, and why
     Plan(plan::Args),
     /// Show which questions a profile put to its site, what each gave, and why it stopped
@@ -87,6 +98,9 @@ enum Question {
 /// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.question {
+        Some(Question::Stop(args)) => return halt::run(args, false, context),
+        Some(Question::Resume(args)) => return halt::run(args, true, context),
+        Some(Question::Stopped(args)) => return halt::list(args, context),
         Some(Question::Plan(args)) => return plan::run(args, context),
         Some(Question::Queries(args)) => return queries::run(args, context),
         Some(Question::Status(args)) => return status::run(args, context),
@@ -100,6 +114,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
     let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
+    let halting = app.halting()?;
     let services = app.crawler(stopped, evidence)?;
     let bar = context.progress(0, "pages");
     let reports = app.wait(async {
@@ -109,6 +124,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
                 stop.send_replace(true);
             }
         });
+        let (store, data) = (Arc::clone(app.store()), app.config().data.clone());
+        let listening = tokio::spawn(async move { obey(&halting, &*store, &data).await });
         let runs = profiles.iter().map(|profile| async {
             let sink = Counting { monitor: &monitor, bar: &bar, keep: !args.dry_run, new_hits: AtomicU64::new(0) };
             let report = crawl::run(profile, &services, &sink).await;
@@ -116,6 +133,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         });
         let reports = join_all(runs).await;
         interrupt.abort();
+        listening.abort();
         reports
     });
     bar.finish_and_clear();
@@ -148,6 +166,18 @@ pub(super) fn monitor_with(app: &App, rules: RuleSet, marks: Option<&Path>, cont
     let monitor = app.monitor(rules)?;
     app.wait(monitor.learn())?;
     Ok(monitor)
+}
+
+/// Takes over what commands say about hosts, for as long as it is let.
+async fn obey(halting: &Halting, store: &dyn Store, data: &Path) {
+    loop {
+        tokio::time::sleep(OBEY_EVERY).await;
+        let done = super::serve::take_handed(data, store).await;
+        if let Err(error) = halting.follow(store).await {
+            tracing::warn!(%error, "cannot take in which hosts are stopped");
+        }
+        done.iter().for_each(|file| drop(std::fs::remove_file(file)));
+    }
 }
 
 /// The named profiles; all of the folder when none is named.
