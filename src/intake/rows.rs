@@ -123,10 +123,17 @@ fn csv_cells(text: &str) -> (Cells, Vec<RowError>) {
     let separator = [b',', b'\t', b';'].into_iter().rev().max_by_key(count).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new();
     let reader = reader.has_headers(false).flexible(true).delimiter(separator);
-    let mut reader = reader.from_reader(text.trim_start_matches('\u{FEFF}').as_bytes());
+    let text = text.trim_start_matches('\u{FEFF}');
+    let mut reader = reader.from_reader(text.as_bytes());
     let (mut cells, mut wrong) = (Cells::new(), Vec::new());
     for record in reader.records() {
-        let row = |position: Option<&csv::Position>| position.map_or(0, csv::Position::line);
+        // A record's position is before the blank lines above it.
+        let row = |position: Option<&csv::Position>| {
+            let Some(position) = position else { return 0 };
+            let from = usize::try_from(position.byte()).ok().and_then(|at| text.as_bytes().get(at..));
+            let blank = from.unwrap_or_default().iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+            position.line() + blank.filter(|byte| **byte == b'\n').count() as u64
+        };
         match record {
             Ok(record) if record.iter().all(|cell| cell.trim().is_empty()) => {}
             Ok(record) if record.len() > MAX_COLUMNS => {

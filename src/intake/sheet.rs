@@ -139,7 +139,7 @@ pub(super) mod tests {
         let sheet = r#"<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c><c r="C1" t="inlineStr"><is><t>售价</t></is></c></row>
             <row r="3"><c r="A3"><v>123456789012</v></c><c r="B3" t="s"><v>2</v></c><c r="C3"><v>19.9</v></c></row>
             <row r="4"><c r="A4"><v>5</v></c></row>"#;
-        let shared = "<si><t>商品ID</t></si><si><t>标题</t></si><si><r><t>云雀 </t></r><r><t>跑鞋</t></r></si>";
+        let shared = "<si><t>商品ID</t></si><si><t>标题</t></si><si><r><t xml:space=\"preserve\">云雀 </t></r><r><t>跑鞋</t></r></si>";
         let options = Options { platform: Some("p".into()), currency: Some("CNY".into()), ..Options::default() };
         let (rows, _) = read("a.xlsx", &workbook(sheet, shared), &options).unwrap();
         let (row, listing) = rows[0].as_ref().unwrap();

@@ -183,10 +183,10 @@ mod tests {
     use super::*;
     use crate::{
         model::SystemClock,
-        store::{Batch, MemoryStore, Write},
+        store::{Batch, Settings, SledStore, Write},
     };
 
-    async fn note(store: &MemoryStore, what: &str, host: &str) {
+    async fn note(store: &SledStore, what: &str, host: &str) {
         let details = [("host".to_owned(), host.into()), ("why".to_owned(), "asked to".into())].into_iter().collect();
         let writes = vec![Write::Note { what: what.into(), details }];
         store.apply(Batch { actor: "cli:li".into(), writes }).await.unwrap();
@@ -194,8 +194,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stopped_host_is_known_until_it_is_resumed_whatever_becomes_of_the_file() {
-        let store = MemoryStore::new(Arc::new(SystemClock));
         let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        let store = SledStore::open(&data, &Settings::default(), Arc::new(SystemClock)).unwrap();
         let path = place.path().join("halted.json");
         note(&store, STOPPED, "Shop.Example.").await;
         note(&store, STOPPED, "other.example:8080").await;

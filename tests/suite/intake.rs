@@ -154,7 +154,7 @@ fn what_is_put_into_the_watched_folder_is_taken_and_moved_with_a_report() {
     assert!(wait_for(&at("failed/broken.xlsx.report.json"))["problem"].as_str().unwrap().contains("workbook"));
     drop(server);
     let (_, queue) = run(place.path(), &["queue", "--format", "json"]);
-    assert_eq!(queue.lines().count(), 2, "{queue}");
+    assert_eq!(queue.lines().filter(|line| line.starts_with('{')).count(), 2, "{queue}");
 }
 
 #[test]
