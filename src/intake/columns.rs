@@ -128,7 +128,12 @@ impl Columns {
             listing.price =
                 Some(Money { amount: found.amount, currency: found.currency.or(currency).unwrap_or_default() });
         }
-        let seller = Seller { id: text("seller_id"), name: text("seller"), license: text("seller_license") };
+        let seller = Seller {
+            id: text("seller_id"),
+            name: text("seller"),
+            license: text("seller_license"),
+            ..Seller::default()
+        };
         listing.seller = (seller != Seller::default()).then_some(seller);
         listing.category = parts(facts.get("category").copied(), &['>', '＞', '/', '»', '|']);
         let images = parts(facts.get("images").copied(), &[';', '；', '|', '\n', ' ']);

@@ -67,8 +67,8 @@ fn a_file_is_taken_once_and_its_mistakes_are_told_by_row() {
     assert!(queue.contains("云雀运动鞋"), "{queue}");
     // It says where it came from, in the store and in a record that verifies.
     let (_, export) = run(place.path(), &["export"]);
-    let stamped = export.lines().find(|line| line.contains("\"provenance\"")).unwrap();
-    assert!(stamped.contains(first["sha256"].as_str().unwrap()) && stamped.contains("\"row\":2"), "{stamped}");
+    let stamped = export.lines().find(|line| line.contains("\"row\":2")).unwrap();
+    assert!(stamped.contains("\"provenance\"") && stamped.contains(first["sha256"].as_str().unwrap()), "{stamped}");
     let (code, words) = run(place.path(), &["evidence", "verify", "data/evidence", "--data", "data"]);
     assert_eq!(code, 0, "{words}");
     // A file with a mistake is refused whole when that is asked for.

@@ -30,7 +30,12 @@ pub fn listing_of(item: &Value, facts: &JsonFacts, url: &Url, profile: &Compiled
         sku: one(&facts.sku),
         brand: one(&facts.brand),
         availability: one(&facts.availability).map(|text| words::availability(&text).map_or(text, str::to_owned)),
-        seller: Seller { id: one(&facts.seller_id), name: one(&facts.seller), license: one(&facts.seller_license) },
+        seller: Seller {
+            id: one(&facts.seller_id),
+            name: one(&facts.seller),
+            license: one(&facts.seller_license),
+            ..Seller::default()
+        },
         images: many(&facts.images),
         category: match many(&facts.category).as_slice() {
             [path] => words::category(path),
