@@ -18,7 +18,7 @@ use crate::{
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
     live,
     model::{Clock, Diagnostic, SystemClock},
-    monitor::{Gate, Monitor},
+    monitor::{Gate, Halting, Monitor},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
     web::{Accounts, Desk, Parts},
@@ -30,10 +30,14 @@ pub const EVIDENCE: &str = "evidence";
 pub const SHADOW: &str = "shadow.json";
 /// What the journal says of rules, in the data folder; the journal says it again.
 pub const STANDING: &str = "rules.json";
+/// What the journal says of stopped hosts, in the data folder; the journal says it again.
+pub const HALTED: &str = "halted.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
 pub const ACCOUNTS: &str = "accounts.json";
+/// File of who may push listings, in the data folder; not part of a backup, because it holds the hashes of tokens.
+pub const FEEDS: &str = "feeds.json";
 /// Folder of what became of every address, below the data folder.
 pub const COVERAGE: &str = "coverage";
 
@@ -43,6 +47,8 @@ pub struct App {
     config: Config,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
+    /// The hosts this process asks.
+    hosts: Arc<Hosts>,
     /// The same, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
@@ -72,7 +78,8 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
-        Ok(Self { runtime: runtime()?, config, clock, store, kept: Some(kept), _scratch: None })
+        let hosts = Arc::default();
+        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: Some(kept), _scratch: None })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -84,7 +91,8 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        Ok(Self { runtime: runtime()?, config, clock, store, kept: None, _scratch: Some(scratch) })
+        let hosts = Arc::default();
+        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: None, _scratch: Some(scratch) })
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -146,30 +154,48 @@ impl App {
         Ok(Arc::new(monitor.with_registry(self.config.data.join(REGISTRY)).context("opening the registry")?))
     }
 
+    /// Which hosts a person stopped, in force for crawls and live rooms of this process from now on.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn halting(&self) -> Result<Halting> {
+        let halting = Halting::open(self.config.data.join(HALTED), Arc::clone(&self.hosts));
+        self.wait(halting.follow(&*self.store)).context("reading which hosts are stopped")?;
+        Ok(halting)
+    }
+
     /// What crawls share. `stop` becomes true when they are to end; WARC files are written where `evidence` says so.
     ///
     /// # Errors
     /// When the settings make no User-Agent, or the evidence folder cannot be written.
     pub fn crawler(&self, stop: watch::Receiver<bool>, evidence: bool) -> Result<Services> {
         let settings = Arc::new(self.config.crawl.clone());
-        let options = Options {
-            folder: self.config.data.join(EVIDENCE),
-            max_bytes: settings.warc_max_bytes,
-            software: settings.user_agent(),
-            name: CRAWLED,
-        };
-        let warc = if evidence { Some(Arc::new(WarcWriter::open(options, self.clock())?)) } else { None };
+        let warc = if evidence { Some(Arc::new(self.evidence_writer()?)) } else { None };
         Ok(Services {
             fetcher: Arc::new(Fetcher::new(settings, self.clock())?),
             store: Arc::clone(&self.store),
             warc,
             coverage: Some(Arc::new(Coverage::open(&self.config.data.join(COVERAGE))?)),
             clock: self.clock(),
-            hosts: Arc::new(Hosts::default()),
+            hosts: Arc::clone(&self.hosts),
             frontier: self.config.data.join("frontier"),
             worker: "crawler".into(),
             stop,
         })
+    }
+
+    /// Writes evidence of what is fetched or handed in.
+    ///
+    /// # Errors
+    /// When the evidence folder cannot be written.
+    pub fn evidence_writer(&self) -> Result<WarcWriter> {
+        let options = Options {
+            folder: self.config.data.join(EVIDENCE),
+            max_bytes: self.config.crawl.warc_max_bytes,
+            software: self.config.crawl.user_agent(),
+            name: CRAWLED,
+        };
+        Ok(WarcWriter::open(options, self.clock())?)
     }
 
     /// What live rooms share. `stop` becomes true when they are to be left; WARC files are written where `evidence` says so.
@@ -187,7 +213,7 @@ impl App {
         let warc = if evidence { Some(Arc::new(WarcWriter::open(options, self.clock())?)) } else { None };
         Ok(live::Services {
             fetcher: Arc::new(Fetcher::new(settings, self.clock())?),
-            hosts: Arc::new(Hosts::default()),
+            hosts: Arc::clone(&self.hosts),
             warc,
             clock: self.clock(),
             stop,

@@ -15,6 +15,8 @@ mod demo;
 mod doctor;
 mod evidence;
 mod extract;
+mod feed;
+mod listings;
 mod live;
 mod marks;
 mod notes;
@@ -71,6 +73,10 @@ enum Command {
     Check(check::Args),
     /// Read the product facts of a saved page.
     Extract(extract::Args),
+    /// Bring listings in from files.
+    Listings(listings::Args),
+    /// Manage who may push listings to the server.
+    Feed(feed::Args),
     /// Say whether an agent may fetch addresses under a robots.txt, and why.
     Robots(robots::Args),
     /// Check and test rule files.
@@ -118,6 +124,8 @@ pub fn run() -> ExitCode {
         Command::Crawl(args) => crawl::run(args, &context),
         Command::Live(args) => live::run(args, &context),
         Command::Check(args) => check::run(args, &context),
+        Command::Listings(args) => listings::run(args, &context),
+        Command::Feed(args) => feed::run(args, &context),
         Command::Extract(args) => extract::run(args, &context),
         Command::Robots(args) => robots::run(args, &context),
         Command::Rules(args) => rules::run(args, &context),

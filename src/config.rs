@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, evidence, live, matcher, model::Diagnostic, monitor, review, store, web};
+use crate::{crawl, evidence, intake, live, matcher, model::Diagnostic, monitor, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -33,6 +33,8 @@ pub struct Config {
     pub evidence: evidence::Settings,
     /// How the crawler behaves.
     pub crawl: crawl::Settings,
+    /// Listings that are handed in.
+    pub import: intake::Settings,
     /// Live rooms.
     pub live: live::Settings,
     /// How hits are lent to reviewers.
@@ -51,6 +53,7 @@ impl Default for Config {
             store: store::Settings::default(),
             evidence: evidence::Settings::default(),
             crawl: crawl::Settings::default(),
+            import: intake::Settings::default(),
             live: live::Settings::default(),
             review: review::Settings::default(),
             desk: web::Settings::default(),
@@ -77,6 +80,9 @@ impl Config {
         if let Some(folder) = path.parent() {
             for path in [&mut config.data, &mut config.rules, &mut config.crawl.sites] {
                 *path = folder.join(&*path);
+            }
+            if !config.import.folder.as_os_str().is_empty() {
+                config.import.folder = folder.join(&config.import.folder);
             }
         }
         Ok(config)

@@ -10,15 +10,18 @@ mod coverage;
 mod drift;
 mod engine;
 mod facts;
+mod feed;
 mod fetch;
 mod frontier;
 mod identity;
 mod pace;
+mod pointer;
 mod price;
 mod profile;
 mod recrawl;
 mod robots;
 mod schedule;
+mod secret;
 mod settings;
 mod sitemap;
 
@@ -27,7 +30,7 @@ pub use archived::archived_text;
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use coverage::{
-    Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
+    Asking, Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
     VersionsError, estimate, seller_key,
 };
 pub use drift::{Alarm, Drift, Fill};
@@ -35,18 +38,22 @@ pub use engine::{
     CrawlError, Fate, Fetched, RunReport, Services, Sink, SinkError, look_again, part_of, run, write_down,
 };
 pub use facts::{
-    CompiledProfile, LINKS, Links, MENDED, PAGE_BYTES, PageText, Proposal, Sample, extract, links, propose, value_of,
+    CompiledProfile, Item, LINKS, Links, MENDED, PAGE_BYTES, PageText, Proposal, Sample, extract, links, listing_of,
+    propose, value_of,
 };
+pub use feed::feed;
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
 pub use frontier::FrontierError;
 pub use identity::Addresses;
 pub use pace::Hosts;
+pub use pointer::{find as find_pointer, first as first_at};
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{
-    AttributeRows, JsonList, ListPage, ListingPage, Pace, Profile, ProfileError, Recrawl, Schedule, Select, Selectors,
-    UrlPattern,
+    Ask, Asked, AttributeRows, JsonFacts, JsonList, ListPage, ListingPage, MARKS, Method, Pace, PartsError, Place,
+    Profile, ProfileError, Proxy, Query, Recrawl, RequestParts, Schedule, Select, Selectors, UrlPattern,
 };
 pub use recrawl::{FINDING, Habit, Intervals, Plan, Visit, Watched, plan};
 pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};
 pub use schedule::{ScheduleError, next_run};
+pub use secret::{Secret, SecretError};
 pub use settings::Settings;

@@ -14,6 +14,7 @@ pub mod demo;
 pub mod disguise;
 pub mod evidence;
 mod files;
+pub mod intake;
 pub mod live;
 pub mod marks;
 pub mod matcher;

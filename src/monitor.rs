@@ -3,8 +3,10 @@
 //! [`Monitor`] takes what a crawl fetched, matches it, and writes capture, listing and hits in one act.
 //! It decides nothing: a hit waits for a person.
 
+mod deliver;
 mod gate;
 mod group;
+mod halt;
 mod handed;
 mod learnt;
 mod quota;
@@ -26,8 +28,10 @@ use std::{
 use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 
+pub use deliver::{DeliverError, Delivered};
 pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
+pub use halt::{Halt, Halted, Halting, RESUMED, STOPPED, host};
 pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
 pub use quota::LIMITED;
@@ -49,7 +53,7 @@ use crate::{
         registry::{Reader, RegistryError},
     },
     matcher::{self, Matcher},
-    model::{CaptureId, Clock, Finding, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
+    model::{CaptureId, Clock, Finding, Findings, Listing, ListingId, Mark, MarkId, MarkStatus, Timestamp},
     rules::{Floor, RuleSet},
     store::{Batch, Receipt, Store, StoreError, Write},
 };
@@ -88,6 +92,19 @@ pub struct Seen {
     pub findings: Findings,
     /// How many hits are new.
     pub new_hits: usize,
+}
+
+impl Seen {
+    /// Counts what was found in a listing; of several, what was found in all of them.
+    fn add(&mut self, found: Findings) {
+        if self.findings == Findings::default() {
+            self.findings = found;
+        } else {
+            self.findings.risk = self.findings.risk.max(found.risk);
+            self.findings.findings.extend(found.findings);
+            self.findings.suppressed.extend(found.suppressed);
+        }
+    }
 }
 
 impl Monitor {
@@ -305,19 +322,22 @@ impl Monitor {
         let capture_id = page.capture.as_ref().map(|capture| capture.id.clone());
         let mut writes: Vec<Write> = page.capture.into_iter().map(Write::Capture).collect();
         let mut seen = Seen::default();
-        if let Some((id, listing)) = identified(page.listing_id, page.listing) {
+        let first = identified(page.listing_id, page.listing);
+        let others = page.others.into_iter().filter_map(|listing| identified(None, Some(listing)));
+        for (id, listing) in first.into_iter().chain(others) {
             let now = self.clock.now();
             let matcher = self.matcher();
-            seen.findings = self.look(&matcher, &listing, now);
+            let mut found = self.look(&matcher, &listing, now);
             let learnt = self.learnt();
-            writes.extend(self.hold_to_quota(&matcher, &listing, &mut seen.findings, now));
-            let hits = hits(&id, &listing, &seen.findings, (matcher.version(), &learnt), now);
+            writes.extend(self.hold_to_quota(&matcher, &listing, &mut found, now));
+            let hits = hits(&id, &listing, &found, (matcher.version(), &learnt), now);
+            seen.add(found);
             writes.extend(hits.into_iter().map(|mut hit| {
                 hit.capture.clone_from(&capture_id);
                 Write::Hit(hit)
             }));
             writes.extend(self.changed(&id, &listing, capture_id.as_ref()).await?);
-            writes.push(Write::Listing { id, listing, capture: capture_id });
+            writes.push(Write::Listing { id, listing, capture: capture_id.clone() });
         }
         if !writes.is_empty() {
             let made = quota::rules_of(&writes);
@@ -407,6 +427,13 @@ fn identified(id: Option<ListingId>, listing: Option<Listing>) -> Option<(Listin
 impl Sink for Monitor {
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
         self.see(page).await.map(drop).map_err(|error| SinkError(Box::new(error)))
+    }
+
+    fn words(&self) -> Vec<String> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let alive = current.marks.iter().filter(|mark| mark.status != MarkStatus::Dead);
+        let words: BTreeSet<&str> = alive.map(|mark| mark.text.as_str()).collect();
+        words.into_iter().map(str::to_owned).collect()
     }
 
     fn looks_with(&self) -> String {

@@ -13,6 +13,7 @@ mod frame;
 mod guard;
 mod hit;
 mod problem;
+mod push;
 mod query;
 mod queue;
 mod spans;
@@ -47,6 +48,7 @@ use crate::{
 pub use accounts::{Accounts, AccountsError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, generate_password};
 pub use evidence::{EvidenceReader, Verification};
 pub use problem::WebError;
+pub use push::{MAX_PUSH_BYTES, MAX_PUSH_LISTINGS, PushParts, push};
 pub use words::Language;
 
 use throttle::Throttle;
@@ -200,5 +202,17 @@ pub async fn serve(
     desk: Desk,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    axum::serve(listener, router(desk)).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve)
+    serve_routes(listener, router(desk), shutdown).await
+}
+
+/// Serves `routes`, such as the desk's with others beside, in the same way.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve_routes(
+    listener: TcpListener,
+    routes: Router,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), WebError> {
+    axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve)
 }

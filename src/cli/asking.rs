@@ -64,6 +64,11 @@ pub(super) enum Question {
         /// Its identity, or its address.
         listing: String,
     },
+    /// Which questions a profile put to its site.
+    Queries {
+        /// The profile.
+        profile: String,
+    },
     /// What the runs of a profile did.
     Status {
         /// The profile.

@@ -1,7 +1,9 @@
 //! `markwarden crawl`: crawl one or more profiles now, and ask what became of addresses.
 
+mod halt;
 mod mend;
 mod plan;
+mod queries;
 mod status;
 mod versions;
 mod why;
@@ -12,6 +14,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -31,11 +34,13 @@ use crate::{
     app::{self, App},
     config::Config,
     crawl::{self, Alarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
-    monitor::{Monitor, Risk},
+    monitor::{Halting, Monitor, Risk},
     rules::RuleSet,
-    store::{Batch, Write},
+    store::{Batch, Store, Write},
 };
 
+/// How often it is looked whether a host was stopped.
+const OBEY_EVERY: Duration = Duration::from_secs(1);
 /// Addresses that yielded nothing and are shown one by one.
 const SHOWN_FATES: usize = 10;
 
@@ -53,6 +58,8 @@ pub(super) use mend::Stored;
     markwarden crawl ./xinghe.toml --dry-run      fetch and match, keep nothing\n  \
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
+    markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
+    markwarden crawl stop xinghe.example --by li  ask nothing of a host any more, at once\n  \
     markwarden crawl why https://xinghe.example/p/7\n  \
     markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\
     Exit codes: 0 every run came to its end · 1 one was stopped early · 2 usage or I/O."
@@ -80,10 +87,18 @@ pub struct Args {
 /// What can be asked about crawls.
 #[derive(Debug, clap::Subcommand)]
 enum About {
+    /// Ask nothing of a host any more, at once
+    Stop(halt::Args),
+    /// Let a stopped host be visited again
+    Resume(halt::Args),
+    /// Show which hosts are stopped, by whom and why
+    Stopped(halt::ListArgs),
     /// Show where fields stand that a profile does not find any more, and change the profile
     Mend(mend::Args),
     /// Show what runs when, and why
     Plan(plan::Args),
+    /// Show which questions a profile put to its site, what each gave, and why it stopped
+    Queries(queries::Args),
     /// Show what the runs of a profile did, and how much of its site is known
     Status(status::Args),
     /// Say what became of an address, in every profile
@@ -98,7 +113,11 @@ enum About {
 /// When a profile has a mistake, the store cannot be opened, or a run cannot go on.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.about {
+        Some(About::Stop(args)) => return halt::run(args, false, context),
+        Some(About::Resume(args)) => return halt::run(args, true, context),
+        Some(About::Stopped(args)) => return halt::list(args, context),
         Some(About::Plan(args)) => return plan::run(args, context),
+        Some(About::Queries(args)) => return queries::run(args, context),
         Some(About::Status(args)) => return status::run(args, context),
         Some(About::Mend(args)) => return mend::run(args, context),
         Some(About::Why(args)) => return why::run(args, context),
@@ -112,6 +131,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
     let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
+    let halting = app.halting()?;
     let services = app.crawler(stopped, evidence)?;
     let bar = context.progress(0, "pages");
     let reports = app.wait(async {
@@ -121,6 +141,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
                 stop.send_replace(true);
             }
         });
+        let (store, data) = (Arc::clone(app.store()), app.config().data.clone());
+        let listening = tokio::spawn(async move { obey(&halting, &*store, &data).await });
         let runs = profiles.iter().map(|profile| async {
             let sink = Counting { monitor: &monitor, bar: &bar, keep: !args.dry_run, new_hits: AtomicU64::new(0) };
             let report = crawl::run(profile, &services, &sink).await;
@@ -128,6 +150,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         });
         let reports = join_all(runs).await;
         interrupt.abort();
+        listening.abort();
         reports
     });
     bar.finish_and_clear();
@@ -160,6 +183,18 @@ pub(super) fn monitor_with(app: &App, rules: RuleSet, marks: Option<&Path>, cont
     let monitor = app.monitor(rules)?;
     app.wait(monitor.learn())?;
     Ok(monitor)
+}
+
+/// Takes over what commands say about hosts, for as long as it is let.
+async fn obey(halting: &Halting, store: &dyn Store, data: &Path) {
+    loop {
+        tokio::time::sleep(OBEY_EVERY).await;
+        let done = super::serve::take_handed(data, store).await;
+        if let Err(error) = halting.follow(store).await {
+            tracing::warn!(%error, "cannot take in which hosts are stopped");
+        }
+        done.iter().for_each(|file| drop(std::fs::remove_file(file)));
+    }
 }
 
 /// The named profiles; all of the folder when none is named.
@@ -237,6 +272,7 @@ pub(super) fn answer(
             let profile = Profile::read(&sites.join(format!("{profile}.toml")))?;
             serde_json::to_value(mend::gather(&profile, coverage, stored)?)?
         }
+        Question::Queries { profile } => serde_json::to_value(queries::gather(&profile, Some(coverage))?)?,
         Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage))?)?,
     })
 }
@@ -256,11 +292,16 @@ impl Sink for Counting<'_> {
         let new_hits = if self.keep {
             self.monitor.see(page).await.map_err(|error| SinkError(Box::new(error)))?.new_hits
         } else {
-            page.listing.map_or(0, |listing| self.monitor.would_queue(&listing))
+            let listings = page.listing.iter().chain(&page.others);
+            listings.map(|listing| self.monitor.would_queue(listing)).sum()
         };
         self.new_hits.fetch_add(new_hits as u64, Ordering::Relaxed);
         self.bar.inc(1);
         Ok(())
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.monitor.words()
     }
 
     fn looks_with(&self) -> String {

@@ -130,6 +130,7 @@ fn watch_room(args: WatchArgs, context: &Context) -> Result<Done> {
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
     let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
+    app.halting()?;
     let services = app.listener(stopped, !args.dry_run)?;
     let printed: Arc<Mutex<Vec<String>>> = Arc::default();
     let (lines, json, explain) = (Arc::clone(&printed), context.json(), args.explain);

@@ -1,6 +1,7 @@
 //! `markwarden serve`: the desk and the scheduled crawls, until stopped.
 
 mod again;
+mod inbox;
 
 use std::{
     collections::BTreeMap,
@@ -21,14 +22,16 @@ use tokio::{
     task::JoinHandle,
 };
 
+use self::inbox::Inbox;
 use super::{Context, Done, asking::Counter, crawl::Stored};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
     crawl::{self, Coverage, Profile, Services, next_run},
+    intake::Feeds,
     live::{self, Room},
     model::{Account, AccountName, CaptureId, ListingId, Role},
-    monitor::{self, Monitor, Risk, RulesState},
+    monitor::{self, Halting, Monitor, Risk, RulesState},
     store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
 };
@@ -57,6 +60,7 @@ const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
 #[command(
     after_help = "Profiles with a schedule run at their time; runs that were missed while the server was down run once.\n\
     Live rooms of the settings ([[live.room]]) are listened to all the time.\n\
+    Files put into the folder of [import] are taken; feeds push to POST /feeds/listings (see `feed`).\n\
     Rules that change are taken over without a restart when their tests hold; GET /readyz says which are in use.\n\
     Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
     While no account exists, a one-time sign-in for an administrator is printed."
@@ -88,11 +92,23 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let rules = app::rules_or_builtin(&settings.rules)?;
     let app = App::open(settings, args.data)?;
     let monitor = app.monitor(rules)?;
+    let halting = app.halting()?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
     let rooms = if args.no_crawl { Vec::new() } else { app.config().live.rooms.clone() };
     let listening = (!rooms.is_empty()).then(|| app.listener(stopped.clone(), app.config().crawl.warc)).transpose()?;
     let desk = app.desk(Some(Arc::clone(&monitor)))?;
+    let feeds = web::PushParts {
+        feeds: Feeds::open(&app.config().data.join(app::FEEDS))?,
+        monitor: Arc::clone(&monitor),
+        store: Arc::clone(app.store()),
+        warc: services.warc.clone(),
+        clock: app.clock(),
+        settings: app.config().import.clone(),
+    };
+    let inbox = (!app.config().import.folder.as_os_str().is_empty())
+        .then(|| Inbox::open(&app, Arc::clone(&monitor), services.warc.clone()))
+        .transpose()?;
     let no_account = Accounts::open(&app.config().data.join(app::ACCOUNTS))?.list()?.is_empty();
     app.wait(async {
         let listener = TcpListener::bind(listen)
@@ -122,7 +138,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         let watched = watched(&profiles);
         let ticking = tokio::spawn(tick((scheduled, watched), services, (Arc::clone(&monitor), risk), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
-        let rereading = tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone()));
+        let rereading =
+            tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone(), halting));
+        let taking = inbox.map(|inbox| tokio::spawn(inbox.watch(stopped.clone())));
         let ending = Arc::new(AtomicBool::new(false));
         let archiving = app
             .kept()
@@ -135,10 +153,13 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
             drop(ended.wait_for(|stop| *stop).await);
         };
-        web::serve(listener, desk, shutdown).await?;
+        web::serve_routes(listener, web::router(desk).merge(web::push(feeds)), shutdown).await?;
         ticking.await.context("the schedule ended")?;
         if let Some(rooms) = rooms {
             rooms.await.context("the live rooms ended")?;
+        }
+        if let Some(taking) = taking {
+            taking.await.context("the watched folder ended")?;
         }
         learning.abort();
         rereading.abort();
@@ -223,7 +244,7 @@ async fn learn(monitor: Arc<Monitor>) {
 }
 
 /// Takes what commands handed over into the journal; gives the files that are done with.
-async fn take_handed(data: &Path, store: &dyn Store) -> Vec<PathBuf> {
+pub(super) async fn take_handed(data: &Path, store: &dyn Store) -> Vec<PathBuf> {
     let mut done = Vec::new();
     let waiting = monitor::waiting(data).unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot look for what commands handed over");
@@ -270,11 +291,14 @@ fn tell(state: &RulesState) {
 }
 
 /// Takes over changed rules and what is noted of them, for as long as it is let.
-async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf) {
+async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, halting: Halting) {
     monitor.rules_state().iter().for_each(tell);
     loop {
         tokio::time::sleep(REREAD_EVERY).await;
         let done = take_handed(&data, &*store).await;
+        if let Err(error) = halting.follow(&*store).await {
+            tracing::warn!(%error, "cannot take in which hosts are stopped");
+        }
         if let Err(error) = monitor.follow_rules().await {
             tracing::warn!(%error, "cannot take in what is noted of rules");
         }

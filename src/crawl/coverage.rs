@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Alarm, Drift, RunReport, Watched, canonical};
+use super::{Alarm, Ask, Drift, RunReport, Watched, canonical};
 use crate::model::{CaptureId, Listing, Timestamp};
 pub use estimate::{Estimate, estimate};
 pub use versions::{LISTING_CHANGED, Version, VersionsError};
@@ -45,7 +45,11 @@ const HASH_BYTES: usize = 16;
 const LOCK_TRIES: u32 = 50;
 const LOCK_WAIT: Duration = Duration::from_millis(10);
 
+/// What a question found that is kept, in its order.
+const MAX_FOUND: usize = 1000;
+
 const ADDRESSES: u8 = b'a';
+const QUERIES: u8 = b'q';
 const RUNS: u8 = b'r';
 const DAYS: u8 = b'd';
 const DRIFT: u8 = b'f';
@@ -105,6 +109,51 @@ pub struct Outcome {
     pub kind: String,
     /// For a person.
     pub detail: String,
+}
+
+impl Outcome {
+    pub(super) fn new(at: Timestamp, kind: &str, detail: &str) -> Self {
+        Self { at, kind: kind.to_owned(), detail: detail.chars().take(MAX_DETAIL).collect() }
+    }
+}
+
+/// What became of a question that was put to a site, the last time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The query's id.
+    pub query: String,
+    /// The word.
+    pub keyword: String,
+    /// The region.
+    pub region: String,
+    /// The order.
+    pub sort: String,
+    /// The run it was asked in.
+    pub run: u64,
+    /// Pages of answers that were read.
+    pub pages: u32,
+    /// Listings they named.
+    pub listings: u64,
+    /// Those among them that no page before had named.
+    pub new: u64,
+    /// Why it stopped: `no_next`, `empty`, `nothing_new`, `max_pages`, or what stood in the way; `going_on` while it has not.
+    pub last: Outcome,
+    /// What was found, in the order of its first place: addresses, or identities where there is none.
+    pub found: Vec<String>,
+}
+
+impl Asking {
+    pub(super) fn new(ask: &Ask, run: u64) -> Self {
+        let Ask { query, keyword, region, sort, .. } = ask.clone();
+        let last = Outcome::new(Timestamp::UNIX_EPOCH, "", "");
+        Self { query, keyword, region, sort, run, pages: 0, listings: 0, new: 0, last, found: Vec::new() }
+    }
+
+    /// Keeps what was found, as far as it is kept.
+    pub(super) fn keep(&mut self, found: Vec<String>) {
+        let room = MAX_FOUND.saturating_sub(self.found.len());
+        self.found.extend(found.into_iter().take(room));
+    }
 }
 
 /// What is known of an address.
@@ -202,6 +251,13 @@ pub(super) struct Facts {
     pub(super) stands: Standing,
 }
 
+impl Facts {
+    /// Those of `listing` at `url`.
+    pub(super) fn of(listing: &Listing, url: &Url) -> Self {
+        Self { hash: facts_of(listing), stands: Standing::of(listing, url) }
+    }
+}
+
 impl Known {
     pub(super) fn new(url: &Url, depth: u16, at: Timestamp) -> Self {
         let last = Outcome { at, kind: String::new(), detail: String::new() };
@@ -228,8 +284,7 @@ impl Known {
 
     /// Notes what became of it.
     pub(super) fn ended(&mut self, at: Timestamp, kind: &str, detail: &str) {
-        let detail = detail.chars().take(MAX_DETAIL).collect();
-        self.last = Outcome { at, kind: kind.to_owned(), detail };
+        self.last = Outcome::new(at, kind, detail);
     }
 
     /// Notes that it was had in the run with this number; in none, when it is 0.
@@ -384,6 +439,31 @@ impl Coverage {
         Ok(())
     }
 
+    /// What is known of a question.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn asking(&self, profile: &str, ask: &Ask) -> Result<Option<Asking>, CoverageError> {
+        let key = asking_key(profile, [&ask.query, &ask.keyword, &ask.region, &ask.sort]);
+        let found = self.table.get(key).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read))
+    }
+
+    /// Every question a profile ever put, in no order that means anything.
+    pub fn askings(&self, profile: &str) -> impl Iterator<Item = Result<Asking, CoverageError>> {
+        self.table.scan_prefix(profile_key(QUERIES, profile)).filter_map(|entry| match entry {
+            Ok((_, value)) => read(&value).map(Ok),
+            Err(error) => Some(Err(self.failed(error))),
+        })
+    }
+
+    pub(super) fn put_asking(&self, profile: &str, asking: &Asking) -> Result<(), CoverageError> {
+        let value = serde_json::to_vec(asking).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        let key = asking_key(profile, [&asking.query, &asking.keyword, &asking.region, &asking.sort]);
+        self.table.insert(key, value).map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
     /// The number of the run that begins now.
     pub(super) fn next_run(&self, profile: &str) -> Result<u64, CoverageError> {
         let newest_first = self.table.scan_prefix(runs_key(profile)).values().rev();
@@ -490,9 +570,19 @@ fn address_key(profile: &str, url: &Url) -> Vec<u8> {
     [hash_key(url).as_slice(), profile.as_bytes()].concat()
 }
 
-/// Names of profiles hold no 0.
 fn runs_key(profile: &str) -> Vec<u8> {
-    [&[RUNS], profile.as_bytes(), &[0]].concat()
+    profile_key(RUNS, profile)
+}
+
+/// Names of profiles hold no 0.
+fn profile_key(kind: u8, profile: &str) -> Vec<u8> {
+    [&[kind], profile.as_bytes(), &[0]].concat()
+}
+
+fn asking_key(profile: &str, parts: [&str; 4]) -> Vec<u8> {
+    let digest = Sha256::digest(parts.join("\n"));
+    let hash = digest.first_chunk::<HASH_BYTES>().copied().unwrap_or_default();
+    [profile_key(QUERIES, profile).as_slice(), &hash].concat()
 }
 
 fn days_key(profile: &str) -> Vec<u8> {

@@ -8,6 +8,7 @@ mod cover;
 mod gate;
 mod lane;
 mod lease;
+mod queries;
 mod read;
 mod report;
 mod visit;
@@ -19,7 +20,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
@@ -30,10 +31,11 @@ use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Profile,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, PartsError, Profile,
     coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
+    profile::Ready,
 };
 use crate::{
     evidence::{EvidenceError, WarcWriter},
@@ -79,6 +81,11 @@ pub trait Sink: Send + Sync {
     /// Takes one page; when this returns, nothing of it may be lost. The same page may come again after a crash.
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError>;
 
+    /// What `@marks` stands for among the keywords of a query.
+    fn words(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What listings are looked at with now. While it stays the same, a listing that did not change need not come again.
     fn looks_with(&self) -> String {
         String::new()
@@ -98,6 +105,8 @@ pub struct Fetched {
     pub listing: Option<Listing>,
     /// That listing's identity.
     pub listing_id: Option<ListingId>,
+    /// Further listings of the same answer: a list that carries their facts.
+    pub others: Vec<Listing>,
     /// Where its record lies, where records are kept.
     pub capture: Option<Capture>,
     /// The record itself, a gzip member; empty where none is kept.
@@ -127,6 +136,22 @@ pub enum CrawlError {
         profile: String,
         /// How many.
         count: usize,
+    },
+    /// A query's keywords cannot be read.
+    #[error("reading the keywords {path}: {source}")]
+    Keywords {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// What the profile sends with every request is not there, or cannot be sent.
+    #[error("the requests of {profile}: {source}")]
+    Request {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: PartsError,
     },
     /// Another crawler took over a host.
     #[error("the lease of {host} was lost to another crawler; the next run goes on")]
@@ -181,7 +206,7 @@ pub async fn look_again(
 }
 
 async fn whole(run: Run<'_>, profile: &Profile, crawl: &Services) -> Result<RunReport, CrawlError> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let hosts: Vec<String> = run.lanes.iter().map(|lane| lane.host.clone()).collect();
     let Some(mut leases) = Leases::take(crawl, &profile.id, &hosts).await? else {
         return run.into_report(begun.elapsed(), true);
@@ -224,6 +249,9 @@ struct Run<'a> {
     again: bool,
     listings: Vec<Url>,
     guard: Guard,
+    /// What goes with every request.
+    parts: Ready,
+    begun: Instant,
     lanes: Vec<Lane>,
     by_host: HashMap<String, usize>,
     frontier: Mutex<Frontier>,
@@ -261,6 +289,8 @@ impl<'a> Run<'a> {
             let url = Url::parse(url).ok()?;
             Some((*by_host.get(&host_of(&url))?, compiled.key(&url).into()))
         })?;
+        let parts = profile.request.ready();
+        let parts = parts.map_err(|source| CrawlError::Request { profile: profile.id.clone(), source })?;
         let counted = crawl.coverage.as_ref().filter(|_| !again);
         let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
@@ -275,6 +305,8 @@ impl<'a> Run<'a> {
             again,
             listings: listings.unwrap_or_default(),
             guard: Guard { allow_loopback: profile.allow_loopback },
+            parts,
+            begun: Instant::now(),
             lanes,
             by_host,
             frontier: Mutex::new(frontier),
@@ -316,7 +348,10 @@ impl<'a> Run<'a> {
         let begin: Vec<(Url, Purpose)> =
             sitemaps.chain(starts).filter_map(|(url, purpose)| Some((Url::parse(url).ok()?, purpose))).collect();
         for (url, purpose) in &begin {
-            self.add(url, 0, *purpose);
+            self.add(url, 0, purpose.clone());
+        }
+        if let Err(error) = self.begin_queries() {
+            self.fail(error);
         }
         if !self.profile.sitemaps_from_robots {
             return;
@@ -459,7 +494,8 @@ pub fn part_of(profile: &Profile, url: &Url) -> &'static str {
 fn hosts_of(profile: &Profile) -> Vec<String> {
     let begin = profile.start.iter().chain(&profile.sitemaps);
     let mut hosts: Vec<String> = if profile.hosts.is_empty() {
-        begin.filter_map(|url| Url::parse(url).ok()).map(|url| host_of(&url)).collect()
+        let begin = begin.filter_map(|url| Url::parse(url).ok()).map(|url| host_of(&url));
+        begin.chain(profile.queries.iter().filter_map(queries::host_of_query)).collect()
     } else {
         profile.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect()
     };

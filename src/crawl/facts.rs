@@ -7,6 +7,7 @@
 
 mod draft;
 mod entities;
+mod json_item;
 mod json_ld;
 mod lenient_json;
 mod lists;
@@ -26,7 +27,8 @@ use crate::model::Listing;
 
 use self::{draft::Draft, page::Page};
 
-pub use lists::{LINKS, Links, links};
+pub use json_item::listing_of;
+pub use lists::{Item, LINKS, Links, links};
 pub use mend::{MENDED, Proposal, Sample, propose, value_of};
 pub use selectors::CompiledProfile;
 

@@ -10,26 +10,28 @@ mod retry;
 mod stream;
 
 use std::{
-    sync::{Arc, OnceLock},
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{
     Client, Response,
-    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
+    dns::Resolve as _,
+    header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT},
 };
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{
     Pace, Settings,
-    address::{Guard, GuardedResolver},
+    address::{Guard, GuardedResolver, PrivateAddress},
 };
 use crate::model::Clock;
 pub use error::{FetchError, Refusal};
 pub use exchange::{Exchange, host_of};
-pub use extra::Extra;
+pub use extra::{Extra, Via};
 pub use stream::{Body, Upgraded};
 
 pub(super) use body::{gunzipped, without_encoding};
@@ -68,8 +70,16 @@ pub struct Fetcher {
     clock: Arc<dyn Clock>,
     headers: Arc<HeaderMap>,
     connections: Semaphore,
-    /// By whether this machine may be asked, and whether only HTTP/1.1 is spoken, which is what upgrades.
-    clients: [OnceLock<Client>; 4],
+    fixed: Arc<std::collections::BTreeMap<String, std::net::IpAddr>>,
+    clients: Mutex<HashMap<Kind, Client>>,
+}
+
+/// What tells clients apart: connections are shared among requests of one kind alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    allow_loopback: bool,
+    speaks: Speaks,
+    via: Option<Arc<Via>>,
 }
 
 impl Fetcher {
@@ -92,7 +102,8 @@ impl Fetcher {
             (ACCEPT_ENCODING, HeaderValue::from_static("gzip, br, zstd")),
         ]);
         let connections = Semaphore::new(settings.connections.max(1));
-        Ok(Self { settings, clock, headers: Arc::new(headers), connections, clients: [const { OnceLock::new() }; 4] })
+        let fixed = Arc::new(settings.addresses.clone());
+        Ok(Self { settings, clock, headers: Arc::new(headers), connections, fixed, clients: Mutex::default() })
     }
 
     /// The settings it was made with.
@@ -150,15 +161,21 @@ impl Fetcher {
         let mut left = limits.timeout;
         loop {
             refuse_early(&url, guard)?;
+            if extra.via.is_some() {
+                self.refuse_private(&url, guard).await?;
+            }
             gate.admit(&url).await?;
             let begun = Instant::now();
             let late = || FetchError::Timeout { url: url.to_string(), seconds: limits.timeout.as_secs_f64() };
             // What is secret is told to whom it was meant for, not to where that one sends us.
             let headers = extra.for_address(hops.is_empty(), url.origin() == first.origin());
-            let last = tokio::time::timeout(left, self.once(&url, headers, limits.max_body_bytes, guard))
+            let last = tokio::time::timeout(left, self.once(&url, (extra, headers), limits.max_body_bytes, guard))
                 .await
                 .map_err(|_| late())??;
             left = left.saturating_sub(begun.elapsed());
+            if extra.stay || extra.post.is_some() {
+                return Ok(Answer { hops, last });
+            }
             let Some(next) = redirect(&last)? else { return Ok(Answer { hops, last }) };
             let seen = next == last.url || hops.iter().any(|hop| hop.url == next);
             if seen || hops.len() >= limits.max_redirects as usize {
@@ -173,14 +190,23 @@ impl Fetcher {
     async fn once(
         &self,
         url: &Url,
-        extra: extra::Headers<'_>,
+        (extra, headers): (&Extra, extra::Headers<'_>),
         max_body: u64,
         guard: Guard,
     ) -> Result<Exchange, FetchError> {
         let _slot = self.connections.acquire().await.map_err(|_| FetchError::Stopped)?;
         let started = self.clock.now();
-        let sent = extra.joined(&self.headers);
-        let request = self.client(guard, Speaks::Any)?.get(url.clone()).headers(extra.all(&sent));
+        let mut sent = headers.joined(&self.headers);
+        if let Some((kind, _)) = &extra.post {
+            Arc::make_mut(&mut sent).insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        let posted = extra.post.as_ref().map(|(_, body)| body.clone());
+        let client = self.client(guard, Speaks::Any, extra.via.clone())?;
+        let request = match &posted {
+            Some(body) => client.post(url.clone()).body(body.clone()),
+            None => client.get(url.clone()),
+        };
+        let request = request.headers(headers.all(&sent));
         let mut response = request.send().await.map_err(|error| FetchError::network(url, &error))?;
         let raw = read(&mut response, url, max_body).await?;
         let finished = self.clock.now();
@@ -190,9 +216,12 @@ impl Fetcher {
             url: url.clone(),
             status: response.status(),
             version: response.version(),
-            remote: response.remote_addr(),
+            // By a proxy, it is the proxy's.
+            remote: response.remote_addr().filter(|_| extra.via.is_none()),
             headers: std::mem::take(response.headers_mut()),
             sent,
+            posted,
+            secret: headers.tells_secrets(),
             raw,
             body,
             started,
@@ -200,20 +229,47 @@ impl Fetcher {
         })
     }
 
-    fn client(&self, guard: Guard, speaks: Speaks) -> Result<&Client, FetchError> {
-        let place = usize::from(guard.allow_loopback) + 2 * usize::from(speaks == Speaks::OldOnly);
-        let Some(slot) = self.clients.get(place) else { return Err(FetchError::Stopped) };
-        if let Some(client) = slot.get() {
-            return Ok(client);
+    /// Refuses a host that is at no public address, before a proxy is asked to reach it. A SOCKS proxy is given an address
+    /// that was looked up and admitted here; one that speaks HTTP looks the name up itself, in its own network.
+    async fn refuse_private(&self, url: &Url, guard: Guard) -> Result<(), FetchError> {
+        let Some(url::Host::Domain(host)) = url.host() else { return Ok(()) };
+        let broken = |what: String| FetchError::Network { url: url.to_string(), what };
+        let name = host.parse().map_err(|_| broken(format!("{host} is no name of a host")))?;
+        let resolver = GuardedResolver::new(guard, Arc::clone(&self.fixed));
+        match resolver.resolve(name).await.map(|mut found| found.next()) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(broken(format!("{host} has no address"))),
+            Err(error) => Err(match error.downcast::<PrivateAddress>() {
+                Ok(private) => Refusal::Private(*private).into(),
+                Err(other) => broken(other.to_string()),
+            }),
+        }
+    }
+
+    fn client(&self, guard: Guard, speaks: Speaks, via: Option<Arc<Via>>) -> Result<Client, FetchError> {
+        let kind = Kind { allow_loopback: guard.allow_loopback, speaks, via };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&kind) {
+            return Ok(client.clone());
         }
         // Fails only when another part of the program has installed one, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let fixed = Arc::new(self.settings.addresses.clone());
-        let mut builder = Client::builder()
-            .no_proxy()
+        let unusable = |error: reqwest::Error| FetchError::Client(error.to_string());
+        let mut resolver = GuardedResolver::new(guard, Arc::clone(&self.fixed));
+        let mut builder = Client::builder().no_proxy();
+        if let Some(via) = &kind.via {
+            let mut proxy = reqwest::Proxy::all(&via.url).map_err(unusable)?;
+            if let Some((name, word)) = &via.login {
+                proxy = proxy.basic_auth(name, word);
+            }
+            builder = builder.proxy(proxy);
+            // Proxies stand in private networks; that one may be reached, and no page of its name.
+            resolver = resolver.trusting(Url::parse(&via.url).ok().and_then(|url| url.host_str().map(str::to_owned)));
+        }
+        let mut builder = builder
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .dns_resolver(Arc::new(GuardedResolver::new(guard, fixed)))
+            .dns_resolver(Arc::new(resolver))
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
             .http1_max_headers(MAX_HEADERS)
@@ -221,13 +277,14 @@ impl Fetcher {
         if speaks == Speaks::OldOnly {
             builder = builder.http1_only();
         }
-        let client = builder.build().map_err(|error| FetchError::Client(error.to_string()))?;
-        Ok(slot.get_or_init(|| client))
+        let client = builder.build().map_err(unusable)?;
+        clients.insert(kind, client.clone());
+        Ok(client)
     }
 }
 
 /// Which HTTP a client may speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Speaks {
     /// What both sides like best.
     Any,

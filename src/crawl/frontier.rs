@@ -7,10 +7,13 @@
 
 mod log;
 
+pub(super) use log::MAX_ASK_BYTES;
+
 use std::{
     collections::{HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -50,12 +53,24 @@ pub enum FrontierError {
 }
 
 /// What an address is visited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// A page: a list or a listing.
     Page,
     /// A sitemap, or an index of sitemaps.
     Sitemap,
+    /// A page of a query's answers: which, as JSON.
+    Query(Arc<str>),
+}
+
+impl Purpose {
+    /// Under which key an address is known that is visited for this: one endpoint answers many questions.
+    fn key(&self, of_address: &str) -> String {
+        match self {
+            Self::Query(ask) => format!("{of_address}\n{ask}"),
+            Self::Page | Self::Sitemap => of_address.to_owned(),
+        }
+    }
 }
 
 /// An address to visit.
@@ -128,7 +143,7 @@ impl Frontier {
                 let id = self.next_id;
                 self.next_id += 1;
                 if let Some((lane, key)) = place_of(&url) {
-                    self.seen.insert(self.hasher.hash_one(key.as_str()));
+                    self.seen.insert(self.hasher.hash_one(purpose.key(&key).as_str()));
                     if let Some(lane) = self.lanes.get_mut(lane).filter(|_| !done.contains(&id)) {
                         lane.push(Entry { id, depth, purpose, url }, at);
                         self.resumed += 1;
@@ -152,12 +167,12 @@ impl Frontier {
 
     /// Adds the address `url` under `key`; false when it is known.
     pub fn add(&mut self, lane: usize, depth: u16, purpose: Purpose, url: &str, key: &str) -> bool {
-        if !self.seen.insert(self.hasher.hash_one(key)) {
+        if !self.seen.insert(self.hasher.hash_one(purpose.key(key).as_str())) {
             return false;
         }
         let id = self.next_id;
         self.next_id += 1;
-        let at = self.log.append(&Record::Added { depth, purpose, url: url.to_owned() });
+        let at = self.log.append(&Record::Added { depth, purpose: purpose.clone(), url: url.to_owned() });
         if let Some(lane) = self.lanes.get_mut(lane) {
             lane.push(Entry { id, depth, purpose, url: url.to_owned() }, at);
         }
@@ -341,6 +356,24 @@ mod tests {
         assert_eq!(second.next(0).unwrap().unwrap().url, on_the_way.url);
         let urls = rest(&mut second);
         assert_eq!((urls.len(), urls.last().unwrap().as_str()), (999, "http://h/2999"));
+    }
+
+    #[test]
+    fn one_endpoint_is_asked_many_questions_and_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f.log");
+        let ask = |text: &str| Purpose::Query(text.into());
+        let mut first = open(&path);
+        assert!(first.add(0, 0, ask("{\"page\":0}"), "http://h/api", "http://h/api"));
+        assert!(first.add(0, 0, ask("{\"page\":1}"), "http://h/api", "http://h/api"));
+        assert!(!first.add(0, 0, ask("{\"page\":1}"), "http://h/api", "http://h/api"));
+        first.keep().unwrap();
+        let mut second = open(&path);
+        assert!(!second.add(0, 0, ask("{\"page\":0}"), "http://h/api", "http://h/api"));
+        assert!(add(&mut second, "http://h/api"));
+        let purposes: Vec<Purpose> =
+            std::iter::from_fn(|| second.next(0).unwrap()).map(|entry| entry.purpose).collect();
+        assert_eq!(purposes, [ask("{\"page\":0}"), ask("{\"page\":1}"), Purpose::Page]);
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //! requests stay apart by the delay in force, and a host that asks for rest gets it.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
+use url::Url;
+
+use super::fetch::host_of;
 
 /// Most hosts remembered; those at rest are forgotten first.
 const MAX_HOSTS: usize = 100_000;
@@ -18,9 +21,23 @@ const MARGIN: Duration = Duration::from_millis(10);
 #[derive(Debug, Default)]
 pub struct Hosts {
     hosts: Mutex<HashMap<String, Arc<HostPace>>>,
+    /// Hosts that nobody asks, because a person said so.
+    halted: RwLock<BTreeSet<String>>,
 }
 
 impl Hosts {
+    /// Asks nothing of these hosts, and of all others again; each with a port means that port alone.
+    pub fn halt(&self, hosts: BTreeSet<String>) {
+        *self.halted.write().unwrap_or_else(PoisonError::into_inner) = hosts;
+    }
+
+    /// Whether a person stopped all requests to the host of `url`.
+    pub fn is_halted(&self, url: &Url) -> bool {
+        let halted = self.halted.read().unwrap_or_else(PoisonError::into_inner);
+        let name = url.host_str().unwrap_or_default().trim_end_matches('.');
+        !halted.is_empty() && (halted.contains(name) || halted.contains(&host_of(url)))
+    }
+
     /// The pace of `host` (with its port where it is not the scheme's own).
     pub fn get(&self, host: &str) -> Arc<HostPace> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,12 +2,20 @@
 //!
 //! Profiles are TOML files, one a site, file name = id. `CONTRIBUTING.md` explains how to write one.
 
+mod query;
+mod request;
+
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use serde::{Deserialize, Deserializer};
 
-use super::Addresses;
+use super::{Addresses, pointer::is_pointer};
 use crate::model::Diagnostic;
+
+pub use query::{Ask, Asked, MARKS, MAX_KEYWORDS, MAX_KEYWORDS_BYTES, MAX_QUESTIONS, MAX_WORD_CHARS, Method, Query};
+pub use request::{PartsError, Proxy, RequestParts};
+
+pub(super) use request::Ready;
 
 /// Shortest time after which a listing may be looked at again.
 const LEAST_RECRAWL: Duration = Duration::from_secs(900);
@@ -33,6 +41,9 @@ pub struct Profile {
     /// Whether sitemaps named in robots.txt are read.
     #[serde(default)]
     pub sitemaps_from_robots: bool,
+    /// Whether times of change in sitemaps and feeds are believed: a listing that was had since is not asked for.
+    #[serde(default)]
+    pub trust_updated: bool,
     /// Hosts (`host` or `host:port`) the crawl may visit; the hosts of `start` and `sitemaps` when empty.
     #[serde(default)]
     pub hosts: Vec<String>,
@@ -51,6 +62,12 @@ pub struct Profile {
     /// How fast and how much.
     #[serde(default)]
     pub pace: Pace,
+    /// What goes with every request.
+    #[serde(default)]
+    pub request: RequestParts,
+    /// Questions to put to the site.
+    #[serde(default, rename = "query")]
+    pub queries: Vec<Query>,
     /// What is a list, and how to read it.
     #[serde(default, rename = "list")]
     pub lists: Vec<ListPage>,
@@ -119,6 +136,15 @@ pub struct Pace {
     pub max_body_bytes: u64,
     /// Most pages a run fetches.
     pub max_pages: u64,
+    /// Most pages a run fetches from one host; the rest is left for the next.
+    pub max_host_pages: u64,
+    /// Most bytes of bodies a run fetches, as they come.
+    pub max_bytes: u64,
+    /// Most of them from one host.
+    pub max_host_bytes: u64,
+    /// Longest time of a run.
+    #[serde(deserialize_with = "duration")]
+    pub max_time: Duration,
     /// Most steps from a start page.
     pub max_depth: u32,
     /// Most redirects followed for one page.
@@ -135,6 +161,10 @@ impl Default for Pace {
             backoff: Duration::from_secs(1),
             max_body_bytes: 8 * 1024 * 1024,
             max_pages: 100_000,
+            max_host_pages: 100_000,
+            max_bytes: 100 * 1024 * 1024 * 1024,
+            max_host_bytes: 100 * 1024 * 1024 * 1024,
+            max_time: Duration::from_secs(24 * 3600),
             max_depth: 64,
             max_redirects: 5,
         }
@@ -157,22 +187,68 @@ pub struct ListPage {
     /// For a JSON endpoint instead.
     #[serde(default)]
     pub json: Option<JsonList>,
+    /// Whether it is a feed: RSS, Atom or JSON Feed.
+    #[serde(default)]
+    pub feed: bool,
 }
 
 /// A list that is a JSON document.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JsonList {
-    /// JSON pointer (RFC 6901) to the array of items.
+    /// JSON pointer (RFC 6901) to the array of items; a step `*` over an array means each of its elements.
     pub items: String,
     /// Address of an item: `{/pointer}` is replaced by the item's value there, as in `/goods?id={/id}`.
-    pub link: String,
+    #[serde(default)]
+    pub link: Option<String>,
+    /// Where the facts of an item stand; its page is not needed then.
+    #[serde(default)]
+    pub facts: Option<JsonFacts>,
+    /// Whether pages of items are visited though their facts stand here.
+    #[serde(default)]
+    pub visit: bool,
+    /// JSON pointer to whether there is a next page at all.
+    #[serde(default)]
+    pub more: Option<String>,
     /// JSON pointer to the next page's address or number; the last page has null or nothing there.
     #[serde(default)]
     pub next: Option<String>,
     /// Address of the next page: `{}` is replaced by the value at `next`; the value itself when absent.
     #[serde(default)]
     pub next_link: Option<String>,
+}
+
+/// Where the facts of an item stand in a JSON document: pointers into the item, as [`JsonList::items`] are written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "they are the facts of a listing, and documented there")]
+pub struct JsonFacts {
+    pub title: Place,
+    pub id: Option<Place>,
+    pub subtitle: Option<Place>,
+    pub description: Option<Place>,
+    pub price: Option<Place>,
+    pub currency: Option<Place>,
+    pub sku: Option<Place>,
+    pub brand: Option<Place>,
+    pub availability: Option<Place>,
+    pub seller: Option<Place>,
+    pub seller_id: Option<Place>,
+    pub seller_license: Option<Place>,
+    pub images: Option<Place>,
+    pub category: Option<Place>,
+    pub reviews: Option<Place>,
+    /// Named properties: rows, and in each its name and value, all by pointers.
+    pub attributes: Option<AttributeRows>,
+}
+
+/// One fact's place in a JSON document: a pointer, or a pointer and that the value counts hundredths (分).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// JSON pointer.
+    pub at: String,
+    /// The value is an integer in hundredths (分).
+    pub fen: bool,
 }
 
 /// A page that is a listing.
@@ -299,6 +375,28 @@ impl<'de> Deserialize<'de> for Select {
     }
 }
 
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Full {
+            at: String,
+            #[serde(default)]
+            fen: bool,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Short(String),
+            Full(Full),
+        }
+        Ok(match Either::deserialize(deserializer)? {
+            Either::Short(at) => Self { at, fen: false },
+            Either::Full(Full { at, fen }) => Self { at, fen },
+        })
+    }
+}
+
 /// A pattern on an address's path and query, as robots.txt writes them: a prefix, `*` for any run, `$` for the end.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -378,7 +476,14 @@ impl Profile {
         let name = path.display().to_string();
         let text =
             std::fs::read_to_string(path).map_err(|source| ProfileError::Unreadable { path: name.clone(), source })?;
-        Self::parse(&name, &text).map_err(ProfileError::Wrong)
+        let mut profile = Self::parse(&name, &text).map_err(ProfileError::Wrong)?;
+        if let Some(folder) = path.parent() {
+            // Files are meant from the profile's own folder.
+            for file in profile.queries.iter_mut().filter_map(|query| query.keywords_file.as_mut()) {
+                *file = folder.join(&*file);
+            }
+        }
+        Ok(profile)
     }
 
     /// Reads every `*.toml` of a folder, by id.
@@ -415,11 +520,11 @@ impl Profile {
                 );
             }
         }
-        if self.start.is_empty() && self.sitemaps.is_empty() {
+        if self.start.is_empty() && self.sitemaps.is_empty() && self.queries.is_empty() {
             return wrong(
                 "id",
                 "the profile has no place to begin".into(),
-                "add start = [\"https://…\"] or sitemaps = [\"https://…\"]",
+                "add start = [\"https://…\"], sitemaps = [\"https://…\"] or a [[query]]",
             );
         }
         if let Some(recrawl) = &self.recrawl {
@@ -437,6 +542,42 @@ impl Profile {
         }
         if let Some((message, help)) = self.address.mistake(self.listing.id.is_some()) {
             return wrong("[address]", message, help);
+        }
+        if let Some((at, why, help)) = self.queries.iter().find_map(Query::mistake) {
+            return wrong(&at, why, help);
+        }
+        let unread = |query: &&Query| {
+            let sample = Ask { keyword: "a".into(), region: "a".into(), sort: "a".into(), ..Ask::default() };
+            let reads = |url: &url::Url| self.lists.iter().any(|list| list.pattern.matches(url));
+            !query.request(&sample).is_some_and(|asked| reads(&asked.url))
+        };
+        if let Some(query) = self.queries.iter().find(unread) {
+            let why = format!("no list reads the answers of the query {}", query.id);
+            return wrong(&query.url, why, "add a [[list]] whose match fits its address");
+        }
+        let twice = |(place, query): (usize, &Query)| self.queries.iter().take(place).any(|known| known.id == query.id);
+        if self.queries.iter().enumerate().any(twice) {
+            return wrong("[[query]]", "two queries have one id".into(), "give each its own");
+        }
+        if let Some((at, why)) = self.request.mistake() {
+            return wrong(&at, why, "see `[request]` in CONTRIBUTING.md");
+        }
+        let open = |address: &&String| address.starts_with("http://") && self.request.has_secrets();
+        if let Some(address) = self.start.iter().chain(&self.sitemaps).find(open).filter(|_| !self.allow_loopback) {
+            return wrong(address, format!("`{address}` would be told secrets in the clear"), "use https");
+        }
+        for list in &self.lists {
+            let Some(json) = &list.json else { continue };
+            if json.link.is_none() && json.facts.is_none() {
+                return wrong(&json.items, "a list of JSON names no listing".into(), "add link or [list.json.facts]");
+            }
+            if let Some(pointer) = json.pointers().into_iter().find(|pointer| !is_pointer(pointer)) {
+                return wrong(
+                    pointer,
+                    format!("`{pointer}` is no JSON pointer"),
+                    "write it as /data/list or /data/*/id",
+                );
+            }
         }
         for css in self.selectors() {
             if let Err(error) = scraper::Selector::parse(css) {
@@ -476,6 +617,35 @@ impl Profile {
         let rows = s.attributes.iter().flat_map(|rows| [rows.rows.as_str(), rows.name.as_str(), rows.value.as_str()]);
         let lists = self.lists.iter().flat_map(|list| [list.items.as_deref(), list.next.as_deref()]).flatten();
         facts.into_iter().flatten().map(|select| select.css.as_str()).chain(rows).chain(lists)
+    }
+}
+
+impl JsonList {
+    fn pointers(&self) -> Vec<&str> {
+        let lists = [Some(&self.items), self.next.as_ref(), self.more.as_ref()];
+        let mut pointers: Vec<&str> = lists.into_iter().flatten().map(String::as_str).collect();
+        let Some(facts) = &self.facts else { return pointers };
+        let optional = [
+            &facts.id,
+            &facts.subtitle,
+            &facts.description,
+            &facts.price,
+            &facts.currency,
+            &facts.sku,
+            &facts.brand,
+            &facts.availability,
+            &facts.seller,
+            &facts.seller_id,
+            &facts.seller_license,
+            &facts.images,
+            &facts.category,
+            &facts.reviews,
+        ];
+        let places = optional.into_iter().flatten().chain(std::iter::once(&facts.title));
+        pointers.extend(places.map(|place| place.at.as_str()));
+        let rows = facts.attributes.iter();
+        pointers.extend(rows.flat_map(|rows| [rows.rows.as_str(), rows.name.as_str(), rows.value.as_str()]));
+        pointers
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use quick_xml::{Reader, events::Event};
 use url::Url;
 
-use super::fetch::gunzipped;
+use super::{facts::Item, feed::moment, fetch::gunzipped};
 
 /// Addresses read from one file; the protocol allows no more.
 pub const MAX_ENTRIES: usize = 50_000;
@@ -18,8 +18,8 @@ const MAX_LOC_BYTES: usize = 4096;
 /// A sitemap, read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sitemap {
-    /// Pages it names.
-    pub pages: Vec<Url>,
+    /// Pages it names, with when they changed where it says so: `lastmod`, or for news their date of publication.
+    pub pages: Vec<Item>,
     /// Further sitemaps it names.
     pub sitemaps: Vec<Url>,
     /// Whether something was left out: over a limit, or behind broken XML.
@@ -43,7 +43,7 @@ impl Sitemap {
         // An address that is none leaves the rest of the file as it is.
         let Ok(mut url) = base.join(loc.trim()) else { return };
         url.set_fragment(None);
-        if index { self.sitemaps.push(url) } else { self.pages.push(url) }
+        if index { self.sitemaps.push(url) } else { self.pages.push(Item { url, updated: None }) }
     }
 }
 
@@ -64,6 +64,8 @@ fn xml(text: &str, base: &Url) -> Sitemap {
     let mut depth = 0;
     let mut in_sitemap = false;
     let mut loc: Option<String> = None;
+    let mut day: Option<String> = None;
+    let (mut changed, mut named) = (None, usize::MAX);
     while !sitemap.truncated {
         match reader.read_event() {
             Ok(Event::Start(element)) => {
@@ -72,24 +74,34 @@ fn xml(text: &str, base: &Url) -> Sitemap {
                 match element.name().as_ref() {
                     // The prefix of another namespace (image:loc) names something else.
                     "loc" => loc = Some(String::new()),
+                    "lastmod" | "news:publication_date" => day = Some(String::new()),
                     "sitemap" => in_sitemap = true,
-                    "url" => in_sitemap = false,
+                    "url" => (in_sitemap, changed, named) = (false, None, usize::MAX),
                     _ => {}
                 }
             }
             Ok(Event::End(element)) => {
                 depth = depth.saturating_sub(1);
-                if element.name().as_ref() == "loc"
-                    && let Some(loc) = loc.take()
-                {
-                    sitemap.add(base, &loc, in_sitemap);
+                match element.name().as_ref() {
+                    "loc" => {
+                        named = sitemap.pages.len();
+                        loc.take().iter().for_each(|loc| sitemap.add(base, loc, in_sitemap));
+                    }
+                    "lastmod" => changed = day.take().as_deref().and_then(moment).or(changed),
+                    "news:publication_date" => changed = changed.or(day.take().as_deref().and_then(moment)),
+                    "url" => {
+                        if let Some(page) = sitemap.pages.get_mut(named) {
+                            page.updated = changed;
+                        }
+                    }
+                    _ => {}
                 }
             }
-            Ok(Event::Text(part)) => extend(&mut loc, &part.xml10_content()),
-            Ok(Event::CData(part)) => extend(&mut loc, &part.xml10_content()),
+            Ok(Event::Text(part)) => extend([&mut loc, &mut day], &part.xml10_content()),
+            Ok(Event::CData(part)) => extend([&mut loc, &mut day], &part.xml10_content()),
             Ok(Event::GeneralRef(reference)) => {
                 let char = reference.resolve_char_ref().ok().flatten().or_else(|| predefined(&reference));
-                extend(&mut loc, char.map(String::from).as_deref().unwrap_or_default());
+                extend([&mut loc, &mut day], char.map(String::from).as_deref().unwrap_or_default());
             }
             Ok(Event::Eof) => break,
             Ok(_) => {}
@@ -99,16 +111,18 @@ fn xml(text: &str, base: &Url) -> Sitemap {
     sitemap
 }
 
-fn extend(loc: &mut Option<String>, part: &str) {
-    if let Some(text) = loc {
-        text.push_str(part);
-        if text.len() > MAX_LOC_BYTES {
-            *loc = None;
+fn extend(open: [&mut Option<String>; 2], part: &str) {
+    for element in open {
+        if let Some(text) = element {
+            text.push_str(part);
+            if text.len() > MAX_LOC_BYTES {
+                *element = None;
+            }
         }
     }
 }
 
-fn predefined(name: &str) -> Option<char> {
+pub(super) fn predefined(name: &str) -> Option<char> {
     [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')]
         .into_iter()
         .find_map(|(known, char)| (known == name).then_some(char))
@@ -124,8 +138,8 @@ mod tests {
         Sitemap::parse(&text.into(), &Url::parse("http://h/sitemap.xml").unwrap(), 10_000_000)
     }
 
-    fn texts(urls: &[Url]) -> Vec<&str> {
-        urls.iter().map(Url::as_str).collect()
+    fn texts(pages: &[Item]) -> Vec<&str> {
+        pages.iter().map(|page| page.url.as_str()).collect()
     }
 
     const PAGES: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -140,12 +154,26 @@ mod tests {
         let sitemap = parse(PAGES);
         assert_eq!(texts(&sitemap.pages), ["http://h/p?a=1&b=2", "http://h/p/2"]);
         assert!(sitemap.sitemaps.is_empty() && !sitemap.truncated);
+        let changed: Vec<Option<String>> =
+            sitemap.pages.iter().map(|page| page.updated.map(|at| at.to_string())).collect();
+        assert_eq!(changed, [Some("2026-01-01T23:59:59Z".into()), None]);
+    }
+
+    #[test]
+    fn a_news_sitemap_tells_when_a_page_was_published() {
+        let sitemap = parse(
+            r#"<urlset xmlns:news="n"><url><loc>/a</loc><news:news><news:publication><news:name>x</news:name></news:publication>
+            <news:publication_date>2026-11-01T08:00:00+08:00</news:publication_date><news:title>新品</news:title></news:news></url>
+            <url><lastmod>2026-11-03T00:00:00Z</lastmod><loc>/b</loc><news:news><news:publication_date>2026-11-01</news:publication_date></news:news></url></urlset>"#,
+        );
+        let changed: Vec<String> = sitemap.pages.iter().map(|page| page.updated.unwrap().to_string()).collect();
+        assert_eq!(changed, ["2026-11-01T00:00:00Z", "2026-11-03T00:00:00Z"]);
     }
 
     #[test]
     fn an_index_names_sitemaps() {
         let sitemap = parse("<sitemapindex><sitemap><loc>http://h/a.xml.gz</loc></sitemap></sitemapindex>");
-        assert_eq!(texts(&sitemap.sitemaps), ["http://h/a.xml.gz"]);
+        assert_eq!(sitemap.sitemaps, [Url::parse("http://h/a.xml.gz").unwrap()]);
     }
 
     #[test]

@@ -94,6 +94,9 @@ impl Gate for RoomGate<'_> {
         if self.stopping() {
             return Err(Refusal::Stopping);
         }
+        if self.services.hosts.is_halted(url) {
+            return Err(Refusal::Halted { host: host_of(url) });
+        }
         let mut delay = self.room.delay();
         if self.room.robots {
             let cell = self.rules_of(url).await?;
@@ -125,6 +128,9 @@ impl Gate for RobotsGate<'_, '_> {
     async fn admit(&self, url: &Url) -> Result<(), Refusal> {
         if self.0.stopping() {
             return Err(Refusal::Stopping);
+        }
+        if self.0.services.hosts.is_halted(url) {
+            return Err(Refusal::Halted { host: host_of(url) });
         }
         self.0.turn(url, self.0.room.delay()).await
     }

@@ -112,7 +112,7 @@ pub enum LiveError {
     },
     /// A secret is not there.
     #[error(transparent)]
-    Secret(#[from] super::SecretError),
+    Secret(#[from] crate::crawl::SecretError),
     /// Not written down.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{contract::Fields, framing::Framing, secret::Secret};
-use crate::model::Timestamp;
+use super::{contract::Fields, framing::Framing};
+use crate::{crawl::Secret, model::Timestamp};
 
 /// How this installation listens to live rooms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

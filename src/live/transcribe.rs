@@ -9,9 +9,10 @@ use reqwest::{Client, header};
 use serde::Deserialize;
 
 use super::{
-    SecretError, Transcriber,
+    Transcriber,
     webvtt::{Captions, Cue},
 };
+use crate::crawl::SecretError;
 
 /// Longest sound that is handed over, in bytes.
 pub const MAX_SOUND_BYTES: usize = 25 * 1024 * 1024;

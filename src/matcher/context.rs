@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::verify::joins_latin;

@@ -1,7 +1,5 @@
 //! From a verified spelling to a finding: a chance of infringement, each factor a step of the explanation.
 
-use jiff::civil::Date;
-
 use super::{calibration, context, nice::Classes, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,

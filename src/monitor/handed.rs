@@ -1,7 +1,7 @@
 //! Notes that a command hands to the running server, which alone may write to the store while it runs.
 //!
 //! A command that finds the store in use writes a file into a folder of the data folder; the server takes it into the journal
-//! and removes it. Only notes of rules and campaigns are taken; whoever may write into that folder may write the store itself.
+//! and removes it. Only notes of rules, campaigns and stopped hosts are taken; whoever may write into that folder may write the store itself.
 
 use std::{
     fs::{self, File},
@@ -12,7 +12,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::standing::{BACKTEST, PROMOTED, WITHDRAWN};
+use super::{
+    halt::{RESUMED, STOPPED},
+    standing::{BACKTEST, PROMOTED, WITHDRAWN},
+};
 use crate::{
     model::Timestamp,
     store::{Batch, Write},
@@ -58,7 +61,9 @@ impl Handed {
         if read.notes.len() > MAX_NOTES {
             return Err(format!("it has more than {MAX_NOTES} notes"));
         }
-        let known = |what: &str| [BACKTEST, PROMOTED, WITHDRAWN].contains(&what) || what.starts_with(CAMPAIGN);
+        let known = |what: &str| {
+            [BACKTEST, PROMOTED, WITHDRAWN, STOPPED, RESUMED].contains(&what) || what.starts_with(CAMPAIGN)
+        };
         match read.notes.iter().find(|note| !known(&note.what)) {
             Some(note) => Err(format!("`{:.80}` is nothing that is handed over", note.what)),
             None if !read.actor.starts_with("cli") => Err("only commands hand something over".into()),

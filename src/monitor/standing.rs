@@ -347,7 +347,7 @@ fn edition(details: &Map<String, Value>) -> Option<Edition> {
 }
 
 /// What a change of the journal notes.
-fn notes(change: &Change) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
+pub(super) fn notes(change: &Change) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
     let writes = change.what.get("applied").and_then(|applied| applied.get("writes")).and_then(Value::as_array);
     writes.into_iter().flatten().filter_map(|write| {
         (write.get("write")?.as_str()? == "note").then_some(())?;

@@ -166,6 +166,7 @@ fn fetched() -> Fetched {
         status: 200,
         listing: None,
         listing_id: None,
+        others: Vec::new(),
         capture: None,
         record: Vec::new(),
     }

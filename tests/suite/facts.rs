@@ -59,7 +59,7 @@ fn list(toml: &str) -> ListPage {
 fn shown(list_page: &str, toml: &str) -> (Vec<String>, Option<String>) {
     let base = Url::parse("http://x.example/list/1?page=1").unwrap();
     let found = links(list_page, &base, &list(toml));
-    (found.items.iter().map(Url::to_string).collect(), found.next.map(|url| url.to_string()))
+    (found.items.iter().map(|item| item.url.to_string()).collect(), found.next.map(|url| url.to_string()))
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::{
 };
 
 /// From the ground up; a room may use those before it.
-const ROOMS: [&str; 17] = [
+const ROOMS: [&str; 18] = [
     "files", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
-    "live", "review", "takedown", "archive", "monitor", "web",
+    "live", "intake", "review", "takedown", "archive", "monitor", "web",
 ];
 /// These assemble the house and may use every room.
 const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];
@@ -17,7 +17,7 @@ const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];
 const PURE: [&str; 6] = ["text", "disguise", "rules", "campaign", "marks", "matcher"];
 const REMEMBERING: [&str; 4] = ["store", "evidence", "review", "takedown"];
 /// They know neither marks nor rules.
-const FETCHING: [&str; 2] = ["crawl", "live"];
+const FETCHING: [&str; 3] = ["crawl", "live", "intake"];
 
 fn may_use(room: &str, other: &str) -> bool {
     let floor = |name: &str| ROOMS.iter().position(|room| *room == name);

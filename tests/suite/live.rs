@@ -266,7 +266,7 @@ async fn sound_is_written_down_by_the_endpoint_of_the_settings_with_its_key() {
         url: asr.url("/v1/audio/transcriptions"),
         model: "whisper-1".into(),
         language: "zh".into(),
-        key: Some(live::Secret::File(key)),
+        key: Some(markwarden::crawl::Secret::File(key)),
     };
     let hls = Source { transcribe: Some(transcribe), ..source(SourceKind::Hls, shop.url("/a.m3u8")) };
     let (found, report) = office.listen(&room(vec![hls])).await;
@@ -325,7 +325,7 @@ async fn a_secret_header_is_sent_and_stands_in_no_record() {
     #[cfg(unix)]
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut source = source(SourceKind::Poll, shop.url("/poll"));
-    source.secret_headers = BTreeMap::from([("x-token".to_owned(), live::Secret::File(key))]);
+    source.secret_headers = BTreeMap::from([("x-token".to_owned(), markwarden::crawl::Secret::File(key))]);
     source.every_seconds = 1;
     let (_, report) = office.listen(&room(vec![source])).await;
     assert_eq!(report.unwrap().captions, 1);
@@ -353,7 +353,7 @@ async fn a_playlist_cannot_send_a_secret_to_another_host() {
     #[cfg(unix)]
     std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut hls = source(SourceKind::Hls, shop.url("/s.m3u8"));
-    hls.secret_headers = BTreeMap::from([("x-token".to_owned(), live::Secret::File(key))]);
+    hls.secret_headers = BTreeMap::from([("x-token".to_owned(), markwarden::crawl::Secret::File(key))]);
     let (_, report) = office.listen(&room(vec![hls])).await;
     assert_eq!(report.unwrap().captions, 1);
     assert_eq!(shop.header("/s.m3u8", "x-token"), "tok3n");

@@ -31,6 +31,10 @@ impl Reply {
         Self::Page(200, vec![("content-type", "text/html; charset=utf-8".into())], body.into())
     }
 
+    pub fn json(body: &serde_json::Value) -> Self {
+        Self::Page(200, vec![("content-type", "application/json".into())], body.to_string().into_bytes())
+    }
+
     pub fn status(status: u16) -> Self {
         Self::Page(status, Vec::new(), Vec::new())
     }
@@ -80,7 +84,8 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens the shop; `answers` gets the path with its query, and how often it was asked for before.
+    /// Opens the shop; `answers` gets the path with its query (for JSON by POST: `POST`, the path and the body), and how often it
+    /// was asked for before.
     pub async fn open(answers: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
         let counter = Arc::new(Counter { answers: Box::new(answers), log: Mutex::default(), came: Notify::new() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -143,18 +148,24 @@ impl Shop {
 }
 
 async fn serve(State(counter): State<Arc<Counter>>, request: Request) -> Response<Body> {
-    let path = request.uri().path_and_query().unwrap().to_string();
+    let (parts, body) = request.into_parts();
+    let mut path = parts.uri.path_and_query().unwrap().to_string();
+    let is_json = parts.headers.get("content-type").is_some_and(|kind| kind == "application/json");
+    if parts.method == "POST" && is_json {
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        path = format!("POST {path} {}", String::from_utf8_lossy(&body));
+    }
     let before = {
         let mut log = counter.log.lock().unwrap();
         let before = log.iter().filter(|asked| asked.path == path).count();
-        log.push(Asked { path: path.clone(), at: Instant::now(), headers: request.headers().clone() });
+        log.push(Asked { path: path.clone(), at: Instant::now(), headers: parts.headers.clone() });
         before
     };
     counter.came.notify_one();
     match (counter.answers)(&path, before) {
         Reply::Never => std::future::pending().await,
         Reply::Page(status, headers, body) => {
-            let asked_with = request.headers().get("if-none-match").and_then(|tag| tag.to_str().ok());
+            let asked_with = parts.headers.get("if-none-match").and_then(|tag| tag.to_str().ok());
             let unchanged = headers.iter().any(|(name, value)| *name == "etag" && asked_with == Some(value.as_ref()));
             let (status, body) = if unchanged { (304, Vec::new()) } else { (status, body) };
             let response = Response::builder().status(status);

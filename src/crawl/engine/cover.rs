@@ -6,7 +6,13 @@ use super::{
     Run,
     read::{Kind, kind_of},
 };
-use crate::crawl::{Exchange, Known, Validators, coverage::Facts};
+use crate::{
+    crawl::{
+        Exchange, Item, Known, Validators,
+        coverage::{Facts, facts_of},
+    },
+    model::Listing,
+};
 
 impl Run<'_> {
     /// What is known of an address.
@@ -68,6 +74,47 @@ impl Run<'_> {
         };
         known.looked_with.clone_from(&self.looks_with);
         self.cover(&known);
+    }
+
+    /// Whether an address that is named must be asked for: not when it says that it did not change since it was had, the
+    /// profile believes that, and it would be looked at as then.
+    pub(super) fn is_news(&self, item: &Item) -> bool {
+        let Some(updated) = item.updated.filter(|_| self.profile.trust_updated) else { return true };
+        let Some(mut known) = self.known(&item.url) else { return true };
+        let had = matches!(known.last.kind.as_str(), "listing" | "unchanged") && known.facts.is_some();
+        if !had || known.looked_with != self.looks_with || known.last.at <= updated {
+            return true;
+        }
+        self.tally().unchanged();
+        known.had(self.number);
+        known.ended(self.crawl.clock.now(), "unchanged", "who names it says that it did not change");
+        self.cover(&known);
+        false
+    }
+
+    /// Those listings of a list that are others than before; what did not change need not come again.
+    pub(super) fn changed(
+        &self,
+        listings: Vec<(Listing, Option<Url>)>,
+        page: &Exchange,
+    ) -> Vec<(Listing, Option<Known>)> {
+        let mut changed = Vec::with_capacity(listings.len());
+        for (listing, url) in listings {
+            let covered = url.filter(|_| self.crawl.coverage.is_some());
+            let Some(url) = covered else {
+                changed.push((listing, None));
+                continue;
+            };
+            let known = self.known(&url).unwrap_or_else(|| Known::new(&url, 0, page.finished));
+            let facts = facts_of(&listing);
+            if known.facts.as_ref() == Some(&facts) && known.looked_with == self.looks_with {
+                self.tally().unchanged();
+                self.had(known, page, "unchanged", None);
+            } else {
+                changed.push((listing, Some(known)));
+            }
+        }
+        changed
     }
 
     /// Counts and notes that an address yielded nothing.

@@ -11,7 +11,7 @@ use super::{
     visit::record,
 };
 use crate::crawl::{
-    FetchError, Gate, MAX_ROBOTS_BYTES, Pace, Refusal, Robots,
+    Extra, FetchError, Gate, MAX_ROBOTS_BYTES, Pace, Refusal, Robots,
     fetch::{Answer, host_of},
 };
 
@@ -26,6 +26,9 @@ impl Gate for Run<'_> {
             return Err(Refusal::Stopping);
         }
         let host = host_of(url);
+        if self.crawl.hosts.is_halted(url) {
+            return Err(Refusal::Halted { host });
+        }
         let Some(lane) = self.by_host.get(&host).and_then(|&index| self.lanes.get(index)) else {
             return Err(Refusal::Scope { host });
         };
@@ -39,7 +42,9 @@ impl Gate for Run<'_> {
             });
         }
         let delay = rules.delay().unwrap_or_default().max(self.profile.pace.delay);
-        self.turn(lane, delay).await
+        self.turn(lane, delay).await?;
+        // Somebody may have spoken while it waited.
+        if self.crawl.hosts.is_halted(url) { Err(Refusal::Halted { host }) } else { Ok(()) }
     }
 
     fn retrying(&self, url: &Url, wait: Duration, rest: bool) {
@@ -97,7 +102,9 @@ impl Run<'_> {
     async fn robots_at(&self, at: &Url) -> Robots {
         let limits =
             Pace { max_body_bytes: ROBOTS_BODY_BYTES, max_redirects: ROBOTS_REDIRECTS, ..self.profile.pace.clone() };
-        let result = self.crawl.fetcher.fetch(at, &limits, self.guard, &RobotsGate(self)).await;
+        // Nothing of the profile's is told here, but the way is the same.
+        let extra = Extra { via: self.parts.via.clone(), ..Extra::default() };
+        let result = self.crawl.fetcher.fetch_with(at, &extra, &limits, self.guard, &RobotsGate(self)).await;
         match result {
             Ok(answer) => self.robots_of(&answer).await,
             // More redirects than the standard asks for count as no file.
@@ -129,6 +136,9 @@ impl Gate for RobotsGate<'_, '_> {
     async fn admit(&self, url: &Url) -> Result<(), Refusal> {
         if self.0.stopping() {
             return Err(Refusal::Stopping);
+        }
+        if self.0.crawl.hosts.is_halted(url) {
+            return Err(Refusal::Halted { host: host_of(url) });
         }
         let pace = self.0.crawl.hosts.get(&host_of(url));
         let turn = std::pin::pin!(pace.turn(self.0.profile.pace.delay));

@@ -1,6 +1,9 @@
 //! One host of a run: its pace, its robots.txt, and whether it is visited at all.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::sync::OnceCell;
 
@@ -14,6 +17,8 @@ pub(super) struct Lane {
     http: OnceCell<HostRules>,
     https: OnceCell<HostRules>,
     closed: OnceLock<String>,
+    pages: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// What a robots.txt said.
@@ -25,7 +30,18 @@ pub(super) struct HostRules {
 
 impl Lane {
     pub(super) fn new(pace: Arc<HostPace>, host: String) -> Self {
-        Self { host, pace, http: OnceCell::new(), https: OnceCell::new(), closed: OnceLock::new() }
+        let (http, https, closed) = (OnceCell::new(), OnceCell::new(), OnceLock::new());
+        Self { host, pace, http, https, closed, pages: AtomicU64::new(0), bytes: AtomicU64::new(0) }
+    }
+
+    /// Takes a page from the host's budget of pages; false when that or its budget of bytes is spent.
+    pub(super) fn charge(&self, pages: u64, bytes: u64) -> bool {
+        self.bytes.load(Ordering::Relaxed) < bytes && self.pages.fetch_add(1, Ordering::Relaxed) < pages
+    }
+
+    /// So many bytes of a body came from it.
+    pub(super) fn came(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// The place of the robots.txt for a scheme: each has its own.

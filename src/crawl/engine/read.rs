@@ -5,7 +5,10 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::{
-    crawl::{CompiledProfile, Exchange, Links, PageText, decode, extract, frontier::Purpose, links, sitemap::Sitemap},
+    crawl::{
+        CompiledProfile, Exchange, Item, Links, PageText, decode, extract, frontier::Purpose, links, listing_of,
+        sitemap::Sitemap,
+    },
     model::Listing,
 };
 
@@ -17,7 +20,13 @@ const IN_PLACE_BYTES: usize = 256 * 1024;
 pub(super) struct Yield {
     pub(super) kind: Kind,
     pub(super) listing: Option<Listing>,
-    pub(super) pages: Vec<Url>,
+    /// Listings whose facts a list carries, each with its address where it names one.
+    pub(super) listings: Vec<(Listing, Option<Url>)>,
+    /// What it names, besides the list's next page.
+    pub(super) pages: Vec<Item>,
+    pub(super) next: Option<Url>,
+    /// What a query's next page is asked with.
+    pub(super) cursor: Option<String>,
     pub(super) sitemaps: Vec<Url>,
     /// Something was left out over a limit.
     pub(super) truncated: bool,
@@ -60,13 +69,13 @@ pub(super) fn kind_of(profile: &CompiledProfile, url: &Url) -> Kind {
 }
 
 /// Reads a page that was fetched for `purpose`.
-pub(super) async fn read(profile: &Arc<CompiledProfile>, page: &Exchange, purpose: Purpose, limit: u64) -> Yield {
+pub(super) async fn read(profile: &Arc<CompiledProfile>, page: &Exchange, purpose: &Purpose, limit: u64) -> Yield {
     let job = Job {
         profile: Arc::clone(profile),
         url: page.url.clone(),
         body: page.body.clone(),
         content_type: page.header("content-type").map(str::to_owned),
-        purpose,
+        purpose: purpose.clone(),
         limit,
     };
     if page.body.len() <= IN_PLACE_BYTES {
@@ -89,7 +98,7 @@ impl Job {
     fn read(&self) -> Yield {
         if self.purpose == Purpose::Sitemap {
             let Sitemap { pages, sitemaps, truncated } = Sitemap::parse(&self.body, &self.url, self.limit);
-            return Yield { kind: Kind::Sitemap, listing: None, pages, sitemaps, truncated };
+            return Yield { kind: Kind::Sitemap, pages, sitemaps, truncated, ..Yield::default() };
         }
         let kind = kind_of(&self.profile, &self.url);
         let lists = || self.profile.profile().lists.iter().filter(|list| list.pattern.matches(&self.url));
@@ -103,9 +112,17 @@ impl Job {
             yielded.listing = extract(&page, Some(&self.profile));
         }
         for list in lists() {
-            let Links { items, next } = links(&decoded.text, &self.url, list);
-            yielded.pages.extend(next);
+            let Links { items, next, cursor, listings } = links(&decoded.text, &self.url, list);
+            yielded.next = yielded.next.or(next);
+            yielded.cursor = yielded.cursor.or(cursor);
             yielded.pages.extend(items);
+            let Some(facts) = list.json.as_ref().and_then(|json| json.facts.as_ref()) else { continue };
+            for (item, url) in listings {
+                let listing = listing_of(&item, facts, url.as_ref().unwrap_or(&self.url), &self.profile);
+                // Without an identity or an address of its own, one would take the place of another.
+                let own = |listing: &Listing| url.is_some() || facts.id.is_some() && !listing.id.is_empty();
+                yielded.listings.extend(listing.filter(own).map(|listing| (listing, url)));
+            }
         }
         yielded
     }

@@ -54,7 +54,7 @@ pub struct RunReport {
     pub left: u64,
     /// Whether it was stopped before it was through.
     pub interrupted: bool,
-    /// Whether its budget of pages was spent.
+    /// Whether its budget of pages, bytes or time was spent.
     pub budget_spent: bool,
     /// Which fields the listings had that were read.
     #[serde(default)]
@@ -103,6 +103,11 @@ impl Tally {
         self.report.decoded_bytes += decoded as u64;
     }
 
+    /// Bytes of bodies so far, as they came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.report.bytes
+    }
+
     pub(super) fn read(&mut self, yielded: &Yield, url: &Url) {
         if yielded.kind == Kind::Listing {
             self.report.fill.count(yielded.listing.as_ref());
@@ -126,6 +131,11 @@ impl Tally {
         if self.left_to_recrawl.insert(url.to_string()) {
             self.report.left_to_recrawl += 1;
         }
+    }
+
+    /// Listings whose facts a list carried.
+    pub(super) fn carried(&mut self, listings: usize) {
+        self.report.listings += listings as u64;
     }
 
     pub(super) fn unchanged(&mut self) {

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     crawl::{
-        Answer, Exchange, Extra, FetchError, Known, Refusal,
-        coverage::{Facts, Standing, facts_of},
+        Answer, Exchange, Extra, FetchError, Item, Known, Refusal,
+        coverage::Facts,
+        fetch::host_of,
         frontier::{Entry, Purpose},
     },
     evidence::{EvidenceError, Http, WarcWriter, Written},
@@ -29,14 +30,20 @@ impl Run<'_> {
             self.frontier().done(entry.id);
             return false;
         };
-        if self.charged.fetch_add(1, Ordering::Relaxed) >= self.profile.pace.max_pages {
-            self.spent.store(true, Ordering::Relaxed);
+        if !self.charge(lane) {
             self.frontier().put_back(lane, entry);
             return false;
         }
+        let question = self.question(&entry);
+        if question.is_none() && matches!(entry.purpose, Purpose::Query(_)) {
+            // The profile was changed since it was queued.
+            self.frontier().done(entry.id);
+            return false;
+        }
         let known = self.known(&url);
-        let unless = Extra::unless_changed(&self.validators(&url, known.as_ref()));
-        match self.crawl.fetcher.fetch_with(&url, &unless, &self.profile.pace, self.guard, self).await {
+        let body = question.and_then(|question| question.asked.body);
+        let extra = self.extra(&url, Extra::unless_changed(&self.validators(&url, known.as_ref())), body);
+        match self.crawl.fetcher.fetch_with(&url, &extra, &self.profile.pace, self.guard, self).await {
             Ok(answer) => match self.accept(&entry, &url, known, answer).await {
                 Ok(added) => return added,
                 Err(error) => {
@@ -47,6 +54,42 @@ impl Run<'_> {
             Err(error) => self.unfetched(lane, entry, &url, error),
         }
         false
+    }
+
+    /// What the profile sends with every request, `with` what goes to this one. Secrets go in the clear to nobody but this
+    /// machine.
+    fn extra(&self, url: &Url, with: Extra, body: Option<(&'static str, Vec<u8>)>) -> Extra {
+        let parts = &self.parts;
+        let safe = url.scheme() == "https" || self.guard.allow_loopback;
+        Extra {
+            headers: parts.headers.clone(),
+            secret: if safe { parts.secret.clone() } else { Default::default() },
+            post: body.map(|(kind, body)| (kind, body.into())),
+            via: parts.via.clone(),
+            ..with
+        }
+    }
+
+    /// Takes a page from the budgets of the run and of the host; false when one is spent.
+    fn charge(&self, lane: usize) -> bool {
+        let pace = &self.profile.pace;
+        let bytes = self.tally().bytes();
+        let spent = self.charged.fetch_add(1, Ordering::Relaxed) >= pace.max_pages
+            || bytes >= pace.max_bytes
+            || self.begun.elapsed() >= pace.max_time;
+        if spent {
+            self.spent.store(true, Ordering::Relaxed);
+            return false;
+        }
+        let Some(lane) = self.lanes.get(lane) else { return false };
+        if !lane.charge(pace.max_host_pages, pace.max_host_bytes) {
+            let why = "its budget is spent: raise pace.max_host_pages or pace.max_host_bytes to read more";
+            if lane.close(why) {
+                tracing::warn!(host = lane.host, "{why}; the rest is left for a later run");
+            }
+            return false;
+        }
+        true
     }
 
     /// Decides what becomes of an address that was not fetched: done with, or left for the next run.
@@ -61,12 +104,14 @@ impl Run<'_> {
                 self.fail(error.into());
                 return;
             }
-            FetchError::Refused(Refusal::Unreachable { host, .. }) | FetchError::AskedToWait { host, .. } => {
+            FetchError::Refused(Refusal::Unreachable { host, .. } | Refusal::Halted { host })
+            | FetchError::AskedToWait { host, .. } => {
                 // A redirect to a host that is unwell says nothing about the one that sent us there.
                 self.lanes.get(lane).is_some_and(|lane| lane.host == *host)
             }
             _ => false,
         };
+        self.unanswered(&entry, error.kind(), &error.to_string());
         if !later {
             self.missed(url, entry.depth, error.kind(), &error.to_string());
             self.frontier().done(entry.id);
@@ -91,18 +136,21 @@ impl Run<'_> {
         for hop in &answer.hops {
             self.tally().redirects += 1;
             if let Some(written) = record(self.crawl, hop).await? {
-                self.hand_over(hop, None, Some(written)).await?;
+                self.hand_over(hop, Vec::new(), Some(written)).await?;
             }
         }
         let page = &answer.last;
         let written = record(self.crawl, page).await?;
         self.tally().fetched(page.raw.len(), page.body.len());
+        if let Some(lane) = self.by_host.get(&host_of(&page.url)).and_then(|&lane| self.lanes.get(lane)) {
+            lane.came(page.raw.len() as u64);
+        }
         // Where a redirect leads, if that is another page than the one asked for.
         let moved = (!answer.hops.is_empty()).then(|| self.compiled.key(&page.url));
         let moved = moved.filter(|key| *key != self.compiled.key(asked));
         if moved.as_ref().is_some_and(|key| self.frontier().knows(key.as_str())) {
             // Where it leads is visited under its own address.
-            self.hand_over(page, None, written).await?;
+            self.hand_over(page, Vec::new(), written).await?;
             self.tally().moved_to_known += 1;
             self.note(asked, entry.depth, "moved", &format!("leads to {}, which is visited anyway", page.url));
             self.frontier().done(entry.id);
@@ -112,35 +160,48 @@ impl Run<'_> {
             && answer.hops.is_empty()
             && let Some(known) = known.clone()
         {
-            self.hand_over(page, None, written).await?;
+            self.hand_over(page, Vec::new(), written).await?;
             self.tally().unchanged();
             self.had(known, page, "unchanged", None);
             self.frontier().done(entry.id);
             return Ok(false);
         }
         if !page.status.is_success() {
-            self.hand_over(page, None, written).await?;
+            self.hand_over(page, Vec::new(), written).await?;
             let status = page.status.as_u16();
+            self.unanswered(entry, &format!("status_{status}"), &format!("answered {status}"));
             self.missed(asked, entry.depth, &format!("status_{status}"), &format!("answered {status}"));
             self.frontier().done(entry.id);
             return Ok(false);
         }
-        let yielded = read(&self.compiled, page, entry.purpose, self.profile.pace.max_body_bytes).await;
+        let mut yielded = read(&self.compiled, page, &entry.purpose, self.profile.pace.max_body_bytes).await;
         self.tally().read(&yielded, &page.url);
-        let Yield { kind, listing, pages, sitemaps, .. } = yielded;
+        let question = self.question(entry);
+        let asked_on = question.is_some_and(|question| self.answered(entry, &question, &yielded, page.finished));
+        // A question's next page is asked for as its query says.
+        let next = yielded.next.take().filter(|_| !matches!(entry.purpose, Purpose::Query(_)));
+        let Yield { kind, listing, listings, mut pages, sitemaps, .. } = yielded;
+        pages.splice(0..0, next.map(|url| Item { url, updated: None }));
         let covered = self.crawl.coverage.is_some();
-        let facts = listing
-            .as_ref()
-            .filter(|_| covered)
-            .map(|listing| Facts { hash: facts_of(listing), stands: Standing::of(listing, &page.url) });
+        let facts = listing.as_ref().filter(|_| covered).map(|listing| Facts::of(listing, &page.url));
         let capture = written.as_ref().map(|written| written.capture.id.clone());
-        self.hand_over(page, listing, written).await?;
+        let carried = self.changed(listings, page);
+        self.tally().carried(carried.len());
+        let news = listing.into_iter().chain(carried.iter().map(|(listing, _)| listing.clone())).collect();
+        self.hand_over(page, news, written).await?;
+        for (listing, known) in carried {
+            if let Some(mut known) = known {
+                let url = Url::parse(&known.url).unwrap_or_else(|_| page.url.clone());
+                known.capture.clone_from(&capture);
+                self.had(known, page, "listing", Some(Facts::of(&listing, &url)));
+            }
+        }
         if covered {
             let mut known = known.unwrap_or_else(|| Known::new(asked, entry.depth, page.finished));
             known.capture = capture;
             self.had(known, page, kind.word(facts.is_some()), facts);
         }
-        let added = self.queue(entry, &pages, &sitemaps);
+        let added = self.queue(entry, &pages, &sitemaps) || asked_on;
         let mut frontier = self.frontier();
         if let Some(key) = moved {
             frontier.add_done(page.url.as_str(), key.as_str());
@@ -152,13 +213,14 @@ impl Run<'_> {
     async fn hand_over(
         &self,
         page: &Exchange,
-        listing: Option<Listing>,
+        mut listings: Vec<Listing>,
         written: Option<Written>,
     ) -> Result<(), CrawlError> {
-        let listing = listing.map(|mut listing| {
+        for listing in &mut listings {
             listing.captured_at.get_or_insert(page.finished);
-            listing
-        });
+        }
+        let mut listings = listings.into_iter();
+        let listing = listings.next();
         let (capture, record) = written.map_or((None, Vec::new()), |written| (Some(written.capture), written.record));
         let listing_id = listing.as_ref().and_then(|listing| ListingId::new(&listing.id).ok());
         let fetched = Fetched {
@@ -167,6 +229,7 @@ impl Run<'_> {
             status: page.status.as_u16(),
             listing,
             listing_id,
+            others: listings.collect(),
             capture,
             record,
         };
@@ -174,7 +237,7 @@ impl Run<'_> {
     }
 
     /// Queues what a page names; says whether anything was new.
-    fn queue(&self, entry: &Entry, pages: &[Url], sitemaps: &[Url]) -> bool {
+    fn queue(&self, entry: &Entry, pages: &[Item], sitemaps: &[Url]) -> bool {
         // A visit to look at a listing again discovers nothing.
         if self.again {
             return false;
@@ -188,14 +251,15 @@ impl Run<'_> {
                 self.dropped("depth", url, depth);
             }
         }
-        for url in pages {
+        for item in pages {
+            let url = &item.url;
             if u32::from(depth) > self.profile.pace.max_depth {
                 self.dropped("depth", url, depth);
             } else if kind_of(&self.compiled, url) == Kind::Unmatched {
                 self.dropped("unmatched", url, depth);
             } else if self.is_left_to_recrawl(url) {
                 self.tally().left_to_recrawl(url);
-            } else {
+            } else if self.is_news(item) {
                 added |= self.add(url, depth, Purpose::Page);
             }
         }
@@ -216,7 +280,7 @@ pub(super) async fn record(crawl: &Services, exchange: &Exchange) -> Result<Opti
 pub async fn write_down(warc: &WarcWriter, exchange: &Exchange) -> Result<Written, EvidenceError> {
     let http = Http {
         url: exchange.url.as_str(),
-        request_head: &exchange.request_head(),
+        request_head: &exchange.request(),
         response_head: &exchange.response_head(),
         body: &exchange.raw,
         remote: exchange.remote.map(|remote| remote.ip()),

@@ -1,27 +1,45 @@
-//! Links of a list page, from HTML by selectors or from a JSON document by pointers.
+//! What a list names: from HTML by selectors, from a JSON document by pointers, or from a feed.
 
 use scraper::{Html, Selector};
 use serde_json::Value;
 use url::Url;
 
 use super::{
-    super::profile::{JsonList, ListPage},
+    super::{
+        feed::feed,
+        pointer::{self, plain},
+        profile::{JsonList, ListPage},
+    },
     bounded, entities,
     selectors::is_safe,
 };
+use crate::model::Timestamp;
 
 /// Most links taken from one list.
 pub const LINKS: usize = 2_000;
 /// Longest address made, in bytes.
 const ADDRESS_BYTES: usize = 4_096;
 
+/// An address that a list, a feed or a sitemap names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it stands.
+    pub url: Url,
+    /// When it changed last, where that is said.
+    pub updated: Option<Timestamp>,
+}
+
 /// What a list names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Links {
-    /// Addresses of listings, in page order, each once.
-    pub items: Vec<Url>,
+    /// Listings, in page order, each address once.
+    pub items: Vec<Item>,
     /// The list's next page.
     pub next: Option<Url>,
+    /// What stands at the pointer to the next page, which a query's `{cursor}` stands for.
+    pub cursor: Option<String>,
+    /// The listings of a JSON document that carries their facts, each with its address where it names one.
+    pub listings: Vec<(Value, Option<Url>)>,
 }
 
 /// Reads the list at `base`, as `list` says it is made.
@@ -30,6 +48,7 @@ pub fn links(text: &str, base: &Url, list: &ListPage) -> Links {
     let text = bounded(text);
     match &list.json {
         Some(json) => from_json(text, base, json),
+        None if list.feed => feed(text, base),
         None => from_html(text, base, list),
     }
 }
@@ -49,7 +68,7 @@ fn from_html(text: &str, base: &Url, list: &ListPage) -> Links {
         document.select(&selector).filter_map(address).take(LINKS).collect()
     };
     let mut links = Links::default();
-    find(&list.items).into_iter().for_each(|url| links.item(url));
+    find(&list.items).into_iter().for_each(|url| links.item(Item { url, updated: None }));
     links.next = find(&list.next).into_iter().next();
     links
 }
@@ -75,26 +94,51 @@ fn from_json(text: &str, base: &Url, list: &JsonList) -> Links {
         return Links::default();
     };
     let mut links = Links::default();
-    let items = document.pointer(&list.items).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    for item in items.iter().take(LINKS) {
-        if let Some(url) = filled(&list.link, item).and_then(|address| page_address(&address, base)) {
-            links.item(url);
+    for item in items(&document, &list.items) {
+        let address = list.link.as_deref().and_then(|link| filled(link, item));
+        let url = address.and_then(|address| page_address(&address, base));
+        if list.facts.is_some() {
+            links.listings.push((item.clone(), url.clone()));
+        }
+        if let Some(url) = url.filter(|_| list.facts.is_none() || list.visit) {
+            links.item(Item { url, updated: None });
         }
     }
-    let next = list
-        .next
-        .as_deref()
-        .and_then(|pointer| document.pointer(pointer))
-        .and_then(plain)
-        .filter(|next| !next.is_empty());
-    links.next = next.and_then(|next| {
+    let ends = |more: &str| !pointer::first(&document, more).is_some_and(is_yes);
+    if list.more.as_deref().is_some_and(ends) {
+        return links;
+    }
+    let next = list.next.as_deref().and_then(|at| pointer::first(&document, at)).and_then(plain);
+    links.cursor = next.filter(|next| !next.is_empty() && next.len() <= ADDRESS_BYTES);
+    links.next = links.cursor.as_ref().and_then(|next| {
         let address = match &list.next_link {
-            Some(template) => template.replace("{}", &escape(&next)),
-            None => next,
+            Some(template) => template.replace("{}", &escape(next)),
+            None => next.clone(),
         };
         page_address(&address, base)
     });
     links
+}
+
+/// What stands at the pointer to the items: the elements of an array, or each of what a `*` finds.
+fn items<'v>(document: &'v Value, pointer: &str) -> Vec<&'v Value> {
+    let found = pointer::find(document, pointer).into_iter();
+    let elements = found.flat_map(|value| match value {
+        Value::Array(elements) => elements.iter().collect(),
+        other if pointer.contains('*') => vec![other],
+        _ => Vec::new(),
+    });
+    elements.take(LINKS).collect()
+}
+
+/// Whether a value says that there is more: `true`, a number above zero, a text that is not empty.
+fn is_yes(value: &Value) -> bool {
+    match value {
+        Value::Bool(yes) => *yes,
+        Value::Number(number) => number.as_f64().is_some_and(|number| number > 0.0),
+        Value::String(text) => !matches!(text.as_str(), "" | "0" | "false"),
+        _ => false,
+    }
 }
 
 /// A template with each `{/pointer}` replaced by the item's value there; none when one is missing.
@@ -104,7 +148,7 @@ fn filled(template: &str, item: &Value) -> Option<String> {
     while let Some((before, after)) = rest.split_once("{") {
         let (pointer, after) = after.split_once('}')?;
         out.push_str(before);
-        let value = item.pointer(pointer).and_then(plain)?;
+        let value = pointer::first(item, pointer).and_then(plain)?;
         // A template that is nothing but a pointer stands for an address, not for a part of one.
         if template.len() == pointer.len() + 2 {
             out.push_str(&value)
@@ -117,22 +161,15 @@ fn filled(template: &str, item: &Value) -> Option<String> {
     Some(out)
 }
 
-fn plain(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 fn escape(value: &str) -> String {
     url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 impl Links {
-    fn item(&mut self, url: Url) {
-        if self.items.len() < LINKS && !self.items.contains(&url) {
-            self.items.push(url);
+    /// Adds an item, unless its address is there or there are [`LINKS`].
+    pub(in crate::crawl) fn item(&mut self, item: Item) {
+        if self.items.len() < LINKS && !self.items.iter().any(|known| known.url == item.url) {
+            self.items.push(item);
         }
     }
 }

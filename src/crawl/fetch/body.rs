@@ -1,6 +1,9 @@
 //! Undoes Content-Encoding, never to more than the limit.
 
-use std::io::{self, Read};
+use std::{
+    cell::Cell,
+    io::{self, BufRead, Read},
+};
 
 use bytes::Bytes;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -9,6 +12,13 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 const MAX_LAYERS: usize = 3;
 /// Largest window a zstd frame may ask for, as a power of two (RFC 8878 advises 8 MiB).
 const ZSTD_WINDOW_LOG: u32 = 23;
+
+/// A body that unpacks to more than this, and to more than [`MAX_RATIO`] times itself, is a bomb: it is not unpacked further.
+const BOMB_FLOOR: usize = 1024 * 1024;
+/// Pages shrink to a fifth or a tenth, seldom to a fiftieth.
+const MAX_RATIO: usize = 200;
+/// Bytes unpacked at a time.
+const STEP: usize = 16 * 1024;
 
 /// Why a body stays as it is.
 #[derive(Debug)]
@@ -37,32 +47,70 @@ pub(in crate::crawl) fn without_encoding(raw: &Bytes, headers: &HeaderMap, limit
 }
 
 fn undone(body: &Bytes, name: &str, limit: u64) -> Result<Bytes, BodyError> {
+    let taken = Cell::new(0);
+    let from = || Counted { rest: body, taken: &taken };
     let broken = |error: io::Error| BodyError::Broken(format!("{name}: {error}"));
     match name {
         "" | "identity" => Ok(body.clone()),
-        "gzip" | "x-gzip" => bounded(flate2::read::MultiGzDecoder::new(&**body), body.len(), limit, name),
-        "deflate" => bounded(flate2::read::ZlibDecoder::new(&**body), body.len(), limit, name),
-        "br" => bounded(brotli_decompressor::Decompressor::new(&**body, 4096), body.len(), limit, name),
+        "gzip" | "x-gzip" => bounded(flate2::bufread::MultiGzDecoder::new(from()), (body, &taken), limit, name),
+        "deflate" => bounded(flate2::bufread::ZlibDecoder::new(from()), (body, &taken), limit, name),
+        "br" => bounded(brotli_decompressor::Decompressor::new(from(), 4096), (body, &taken), limit, name),
         "zstd" => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(&**body).map_err(broken)?;
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(from()).map_err(broken)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(broken)?;
-            bounded(decoder, body.len(), limit, name)
+            bounded(decoder, (body, &taken), limit, name)
         }
         _ => Err(BodyError::Broken(format!("unknown Content-Encoding `{name}`"))),
     }
 }
 
-fn bounded(decoder: impl Read, encoded: usize, limit: u64, name: &str) -> Result<Bytes, BodyError> {
-    let likely = encoded.saturating_mul(4).min(usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut out = Vec::with_capacity(likely);
-    decoder
-        .take(limit.saturating_add(1))
-        .read_to_end(&mut out)
-        .map_err(|error| BodyError::Broken(format!("{name}: {error}")))?;
-    if out.len() as u64 > limit {
-        return Err(BodyError::TooLarge);
+/// What is packed, and how much of it was taken.
+struct Counted<'a> {
+    rest: &'a [u8],
+    taken: &'a Cell<usize>,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.rest.read(buffer)?;
+        self.taken.set(self.taken.get() + read);
+        Ok(read)
     }
-    Ok(out.into())
+}
+
+impl BufRead for Counted<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.rest)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
+        self.taken.set(self.taken.get() + count);
+    }
+}
+
+fn bounded(
+    mut decoder: impl Read,
+    (body, taken): (&Bytes, &Cell<usize>),
+    limit: u64,
+    name: &str,
+) -> Result<Bytes, BodyError> {
+    let likely = body.len().saturating_mul(4).min(usize::try_from(limit).unwrap_or(usize::MAX));
+    let mut out = Vec::with_capacity(likely);
+    let mut step = vec![0_u8; STEP];
+    loop {
+        let read = decoder.read(&mut step).map_err(|error| BodyError::Broken(format!("{name}: {error}")))?;
+        if read == 0 {
+            return Ok(out.into());
+        }
+        out.extend_from_slice(step.get(..read).unwrap_or_default());
+        if out.len() as u64 > limit {
+            return Err(BodyError::TooLarge);
+        }
+        if out.len() > BOMB_FLOOR && out.len() / MAX_RATIO > taken.get() {
+            return Err(BodyError::Broken(format!("{name}: it unpacks to more than {MAX_RATIO} times itself")));
+        }
+    }
 }
 
 /// The content of a gzip file that was served as a file (a sitemap); none when it is broken or too large.

@@ -51,6 +51,12 @@ pub enum Refusal {
         /// Why its robots.txt could not be had.
         why: String,
     },
+    /// A person stopped all requests to the host.
+    #[error("nothing is asked of {host}: it was stopped with `crawl stop`; `crawl resume` lets it be visited again")]
+    Halted {
+        /// The host.
+        host: String,
+    },
     /// The run's budget is spent.
     #[error("the run's budget of {pages} pages is spent: raise pace.max_pages to read more")]
     Budget {
@@ -158,6 +164,7 @@ impl FetchError {
             Self::Refused(Refusal::Unreachable { .. }) => "robots_unreachable",
             Self::Refused(Refusal::Private(_)) => "private_address",
             Self::Refused(Refusal::Scope { .. }) => "scope",
+            Self::Refused(Refusal::Halted { .. }) => "halted",
             Self::Refused(Refusal::Budget { .. }) => "budget",
             Self::Refused(Refusal::Stopping) | Self::Stopped => "stopped",
             Self::Refused(_) => "refused",

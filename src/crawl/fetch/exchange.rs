@@ -22,6 +22,10 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// The request's headers; `Host` follows from the address.
     pub sent: Arc<HeaderMap>,
+    /// The body it was asked with, by POST.
+    pub posted: Option<Bytes>,
+    /// Whether secrets were told: what the answer sets as cookies is theirs, and is not recorded.
+    pub secret: bool,
     /// The body as it came over the wire (only the transfer's chunking undone).
     pub raw: Bytes,
     /// The body without its Content-Encoding.
@@ -40,18 +44,23 @@ impl Exchange {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The request's head in the form of HTTP/1.1.
-    pub fn request_head(&self) -> Vec<u8> {
+    /// The request in the form of HTTP/1.1: its head, and its body where it has one.
+    pub fn request(&self) -> Vec<u8> {
         let target = match self.url.query() {
             Some(query) => format!("{}?{query}", self.url.path()),
             None => self.url.path().to_owned(),
         };
-        let mut head = format!("GET {target} HTTP/1.1\r\n").into_bytes();
+        let method = if self.posted.is_some() { "POST" } else { "GET" };
+        let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
         for (name, value) in &*self.sent {
             header_line(&mut head, name.as_str(), value.as_bytes());
         }
         header_line(&mut head, HOST.as_str(), host_of(&self.url).as_bytes());
+        if let Some(body) = &self.posted {
+            header_line(&mut head, "content-length", body.len().to_string().as_bytes());
+        }
         head.extend_from_slice(b"\r\n");
+        head.extend_from_slice(self.posted.as_deref().unwrap_or_default());
         head
     }
 
@@ -64,7 +73,8 @@ impl Exchange {
         let mut head = format!("{version} {} {reason}\r\n", self.status.as_u16()).into_bytes();
         for (name, value) in &self.headers {
             let name = if name == http::header::TRANSFER_ENCODING { "x-orig-transfer-encoding" } else { name.as_str() };
-            header_line(&mut head, name, value.as_bytes());
+            let withheld = self.secret && name == http::header::SET_COOKIE.as_str();
+            header_line(&mut head, name, if withheld { b"withheld" } else { value.as_bytes() });
         }
         head.extend_from_slice(b"\r\n");
         head

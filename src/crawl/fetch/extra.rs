@@ -1,12 +1,14 @@
-//! Headers of a request's own: some are told and recorded, some are secret.
+//! What goes with a request besides its address: headers, of which some are secret, a body, a proxy.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
 
 use reqwest::header::{HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 
 use crate::crawl::Validators;
 
-/// Headers besides those that every request has.
+/// What goes with a request besides what every request has.
 #[derive(Debug, Clone, Default)]
 pub struct Extra {
     /// Recorded as they are sent.
@@ -15,6 +17,27 @@ pub struct Extra {
     pub first: HeaderMap,
     /// Sent to the first address's origin alone, and recorded without their values.
     pub secret: HeaderMap,
+    /// Asked by POST, with this body and its media type. Where such an answer sends us is not followed.
+    pub post: Option<(&'static str, Bytes)>,
+    /// Whether an answer that sends us elsewhere is the answer.
+    pub stay: bool,
+    /// The proxy it goes by.
+    pub via: Option<Arc<Via>>,
+}
+
+/// A proxy: where it stands, and how it knows us.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Via {
+    /// `http://host:port` or `socks5://host:port`.
+    pub url: String,
+    /// Name and password.
+    pub login: Option<(String, String)>,
+}
+
+impl fmt::Debug for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Via").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 /// What of them goes to one address.
@@ -41,6 +64,11 @@ impl Extra {
 }
 
 impl Headers<'_> {
+    /// Whether something secret goes to the address.
+    pub(super) fn tells_secrets(self) -> bool {
+        self.with_secret && !self.extra.secret.is_empty()
+    }
+
     /// The headers to record: those of every request, these, and for the secret ones that there were some.
     pub(super) fn joined(self, every: &Arc<HeaderMap>) -> Arc<HeaderMap> {
         let first = self.with_first.then_some(&self.extra.first);

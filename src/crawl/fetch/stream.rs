@@ -75,7 +75,7 @@ impl Fetcher {
         gate.admit(url).await?;
         let headers = extra.for_address(true, true);
         let headers = headers.all(&headers.joined(&self.headers));
-        let request = self.client(guard, speaks)?.get(url.clone()).headers(headers);
+        let request = self.client(guard, speaks, None)?.get(url.clone()).headers(headers);
         let late = || FetchError::Timeout { url: url.to_string(), seconds: ANSWER_TIMEOUT.as_secs_f64() };
         let answer = tokio::time::timeout(ANSWER_TIMEOUT, request.send()).await.map_err(|_| late())?;
         answer.map_err(|error| FetchError::network(url, &error))

@@ -15,8 +15,10 @@ use crate::{crawl::fetch::MAX_URL_BYTES, files};
 const MAGIC: &[u8; 8] = b"MWFRONT1";
 /// Length and checksum before each payload.
 const HEAD: usize = 8;
-/// Longest payload: an address and what stands before it.
-const MAX_PAYLOAD: usize = MAX_URL_BYTES + 16;
+/// Longest question that is kept with an address, in bytes.
+pub(in crate::crawl) const MAX_ASK_BYTES: usize = 16 * 1024;
+/// Longest payload: an address, what stands before it and what it is asked.
+const MAX_PAYLOAD: usize = MAX_URL_BYTES + MAX_ASK_BYTES + 16;
 /// Bytes read at once while the log is walked through.
 const WINDOW: usize = 64 * 1024;
 
@@ -31,9 +33,18 @@ impl Record {
     fn payload(&self, out: &mut Vec<u8>) {
         match self {
             Self::Added { depth, purpose, url } => {
-                out.push(if *purpose == Purpose::Sitemap { 2 } else { 1 });
+                out.push(match purpose {
+                    Purpose::Page => 1,
+                    Purpose::Sitemap => 2,
+                    Purpose::Query(_) => 4,
+                });
                 out.extend_from_slice(&depth.to_le_bytes());
                 out.extend_from_slice(url.as_bytes());
+                if let Purpose::Query(ask) = purpose {
+                    // No address holds a line's end.
+                    out.push(b'\n');
+                    out.extend_from_slice(ask.as_bytes());
+                }
             }
             Self::Done { id } => {
                 out.push(3);
@@ -45,11 +56,15 @@ impl Record {
     fn parse(payload: &[u8]) -> Option<Self> {
         let (&kind, rest) = payload.split_first()?;
         match kind {
-            1 | 2 => {
-                let (depth, url) = rest.split_first_chunk()?;
-                let purpose = if kind == 2 { Purpose::Sitemap } else { Purpose::Page };
-                let url = std::str::from_utf8(url).ok()?.to_owned();
-                Some(Self::Added { depth: u16::from_le_bytes(*depth), purpose, url })
+            1 | 2 | 4 => {
+                let (depth, text) = rest.split_first_chunk()?;
+                let text = std::str::from_utf8(text).ok()?;
+                let (url, purpose) = match kind {
+                    1 => (text, Purpose::Page),
+                    2 => (text, Purpose::Sitemap),
+                    _ => text.split_once('\n').map(|(url, ask)| (url, Purpose::Query(ask.into())))?,
+                };
+                Some(Self::Added { depth: u16::from_le_bytes(*depth), purpose, url: url.to_owned() })
             }
             3 => Some(Self::Done { id: u64::from_le_bytes(*rest.first_chunk()?) }),
             _ => None,

@@ -1,0 +1,106 @@
+//! `markwarden crawl stop`, `resume` and `stopped`: which hosts nothing is asked of.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use super::{Context, Done, visible};
+use crate::{
+    app,
+    cli::notes::{Notes, person},
+    monitor::{self, Halted, RESUMED, STOPPED, note},
+};
+
+/// Arguments of `crawl stop` and `crawl resume`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A running `serve` or `crawl` obeys within seconds: no request to the host begins any more, in crawls and live rooms;\n\
+    what waited is left for a later run. Who said so, when and why is in the journal.\n\n\
+    Examples:\n  \
+    markwarden crawl stop xinghe.example --by li --why 'their operator asked'\n  \
+    markwarden crawl stopped\n  \
+    markwarden crawl resume xinghe.example --by li"
+)]
+pub struct Args {
+    /// The host, such as xinghe.example; with a port, that port alone.
+    host: String,
+    /// Who says so.
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// Why, for whoever asks later.
+    #[arg(long, default_value = "")]
+    why: String,
+    /// The data folder; the settings' when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Arguments of `crawl stopped`.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// The data folder; the settings' when absent.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Runs `stop`, or `resume`.
+///
+/// # Errors
+/// When the host is none, or it cannot be noted.
+pub fn run(args: Args, resume: bool, context: &Context) -> Result<Done> {
+    let Some(host) = monitor::host(&args.host) else {
+        bail!("`{}` is no host: write it as xinghe.example", visible(&args.host))
+    };
+    let (by, why) = (person(&args.by)?, args.why.trim());
+    if why.chars().count() > 500 {
+        bail!("a reason has at most 500 characters");
+    }
+    let settings = context.settings()?;
+    let notes = Notes::open(&settings, args.data)?;
+    let what = if resume { RESUMED } else { STOPPED };
+    notes.note(&by, vec![note(what, json!({"host": host, "why": why, "by": by}))], context)?;
+    known(&notes)?;
+    context.data(&if resume {
+        format!("{host} may be visited again")
+    } else {
+        format!("nothing is asked of {host} from now on")
+    })?;
+    Ok(Done::Fine)
+}
+
+/// What is noted of hosts, what waits for the server taken in.
+fn known(notes: &Notes) -> Result<Halted> {
+    let path = notes.data().join(app::HALTED);
+    let mut halted = Halted::open(&path);
+    if let Some(store) = notes.store() {
+        if notes.wait(halted.follow(&**store))? {
+            halted.save(&path).with_context(|| format!("writing {}", path.display()))?;
+        }
+        return Ok(halted);
+    }
+    for (_, handed) in monitor::waiting(notes.data())? {
+        let Ok(handed) = handed else { continue };
+        for (what, details) in handed.notes() {
+            halted.take(what, details, (handed.at, &handed.actor));
+        }
+    }
+    Ok(halted)
+}
+
+/// Runs `stopped`.
+///
+/// # Errors
+/// When neither the journal nor what is remembered of it can be read.
+pub fn list(args: ListArgs, context: &Context) -> Result<Done> {
+    let halted = known(&Notes::open(&context.settings()?, args.data)?)?;
+    for (host, halt) in halted.hosts() {
+        if context.json() {
+            let line = json!({"host": host, "at": halt.at, "by": halt.by, "why": halt.why});
+            context.data(&line.to_string())?;
+        } else {
+            context.data(&visible(&format!("{host}\t{}\t{}\t{}", halt.at, halt.by, halt.why)))?;
+        }
+    }
+    Ok(Done::Fine)
+}
