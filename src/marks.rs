@@ -10,6 +10,7 @@ mod ahead;
 mod align;
 mod gates;
 mod import;
+mod import_xml;
 mod index;
 mod keys;
 mod latin;
@@ -21,5 +22,6 @@ mod watch;
 
 pub use align::{Alignment, Change};
 pub use import::{MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
+pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
 pub use register::{Occurrence, Register, Spelling};
