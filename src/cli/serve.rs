@@ -99,7 +99,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             let link = desk.one_time_link(first, FIRST_LINK)?;
             context.say(&format!(
                 "no account exists yet; this link signs in once, within 15 minutes:\n  http://{address}{link}\n\
-                 then stop the server and make one: markwarden account add NAME --role admin"
+                 make your own there, under /accounts"
             ));
         }
         tokio::spawn(async move {

@@ -291,10 +291,10 @@ fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Resu
         ("mark-goods", list(&mark.goods)),
         ("mark-sellers", list(&mark.authorised_sellers)),
     ];
-    let stage = entry.stage(day);
+    let (stage, own) = (entry.stage(day), visit.account()?.name.as_str());
     let open = |act: &Act| match act {
         Act::Submit => stage == Stage::Draft,
-        Act::Verify => stage == Stage::Submitted,
+        Act::Verify => stage == Stage::Submitted && entry.registered_by() != Some(own),
         Act::Return => matches!(stage, Stage::Submitted | Stage::Verified),
         Act::Activate => stage == Stage::Verified,
         Act::Withdraw => stage != Stage::Withdrawn && !entry.steps.is_empty(),

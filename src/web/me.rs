@@ -114,7 +114,7 @@ fn show(desk: &Desk, visit: &Visit, says: Says) -> Result<Response, WebError> {
             .into_iter()
             .map(|session| SessionRow {
                 own: session.id == own,
-                agent: super::card::visible(&session.agent),
+                agent: if session.agent.is_empty() { "–".to_owned() } else { super::card::visible(&session.agent) },
                 since: time_words(session.since, &desk.inner.zone),
                 id: session.id,
             })

@@ -266,3 +266,37 @@ async fn the_command_line_shows_the_queue_of_a_running_server() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("401"));
 }
+
+#[tokio::test]
+async fn rules_are_shown_tried_and_explained_why_and_why_not() {
+    let shop = Shop::open_with_rules().await;
+    let author = Visitor::signed_in(&shop, "author", Role::Author).await;
+    let rules: Value = serde_json::from_str(&author.page("/api/v1/rules").await).unwrap();
+    let rules = rules.as_array().unwrap();
+    assert!(rules.len() > 50);
+    let list = author.page("/rules").await;
+    for rule in rules.iter().take(5) {
+        let id = rule["id"].as_str().unwrap();
+        assert!(list.contains(&format!("/rules/{id}\"")), "{id}");
+        let page = author.page(&format!("/rules/{id}")).await;
+        assert!(page.contains("format = 1") && page.contains("<textarea") && !page.contains("⟦"), "{id}");
+    }
+    let (id, text) = ("ad.superlative", "全国第一 国家级 最佳");
+    let id = rules
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .find(|known| *known == id)
+        .unwrap_or_else(|| rules[0]["id"].as_str().unwrap());
+    let hit = author.post(&format!("/rules/{id}"), &[("text", text)]).await.text().await.unwrap();
+    let miss = author.post(&format!("/rules/{id}"), &[("text", "一双<b>普通</b>的鞋")]).await.text().await.unwrap();
+    assert!(hit.contains("class=\"steps\"") && miss.contains("class=\"steps\""));
+    assert!(!miss.contains("<b>普通"), "what is tried is shown as text");
+    let odd = author.post(&format!("/rules/{id}"), &[("text", "{\"no\":1}")]).await;
+    assert_eq!(odd.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let tests = author.send(&Method::POST, &format!("/api/v1/rules/{id}/tests")).await;
+    assert_eq!(value(tests).await["failed"], 0);
+    let explained = author.send(&Method::POST, &format!("/api/v1/rules/{id}/explain")).await;
+    assert_eq!(value(explained).await["hits"], false);
+    let reviewer = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;
+    assert!(!reviewer.page(&format!("/rules/{id}")).await.contains("<textarea"), "who reads rules does not try them");
+}

@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use markwarden::{
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
+    monitor::Monitor,
     review,
+    rules::RuleSet,
     store::{Batch, MemoryStore, Store, StoredListing, Write},
     web::{Accounts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
 };
@@ -61,6 +63,15 @@ impl Shop {
     }
 
     pub async fn open_with(hits: Vec<NewHit>) -> Self {
+        Self::build(hits, None).await
+    }
+
+    /// The same, with the rules that come with the program.
+    pub async fn open_with_rules() -> Self {
+        Self::build(hits(), Some(Arc::new(RuleSet::builtin().unwrap()))).await
+    }
+
+    async fn build(hits: Vec<NewHit>, rules: Option<Arc<RuleSet>>) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let mut writes: Vec<Write> = hits.into_iter().map(Write::Hit).collect();
@@ -72,6 +83,14 @@ impl Shop {
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
             accounts.add(&account(name, role), PASSWORD).unwrap();
         }
+        let monitor = match rules {
+            Some(rules) => {
+                let settings = markwarden::matcher::Settings::default();
+                let monitor = Monitor::new(store.clone(), clock.clone(), Some(rules), settings).await.unwrap();
+                Some(Arc::new(monitor))
+            }
+            None => None,
+        };
         let desk = Desk::new(Parts {
             store: store.clone(),
             accounts: accounts.clone(),
@@ -81,7 +100,7 @@ impl Shop {
             evidence: Some(Arc::new(Reader)),
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
-            monitor: None,
+            monitor,
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
