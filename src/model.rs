@@ -27,4 +27,4 @@ pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};
 pub use live::{Goods, Moment, ShelfState};
 pub use mark::{Mark, MarkStatus};
 pub use money::{Amount, AmountError, Money};
-pub use seller::Seller;
+pub use seller::{Seller, SellerKind};

@@ -24,7 +24,7 @@ const PAGE: usize = 100;
 const HIT_COLUMNS: [&str; 11] =
     ["id", "state", "priority", "severity", "family", "title", "platform", "url", "seller", "found_at", "found"];
 const DECISION_COLUMNS: [&str; 9] = ["hit", "family", "title", "verdict", "reason", "by", "at", "note", "looked_ms"];
-const MARK_COLUMNS: [&str; 13] = [
+pub(in super::super) const MARK_COLUMNS: [&str; 14] = [
     "id",
     "holder",
     "text",
@@ -38,6 +38,7 @@ const MARK_COLUMNS: [&str; 13] = [
     "aliases",
     "goods",
     "authorised_sellers",
+    "usual_price",
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +158,10 @@ fn mark_row(mark: &Mark, csv: bool) -> String {
         return format!("{line}\n");
     }
     row(MARK_COLUMNS.iter().map(|name| match line.get(*name) {
+        Some(serde_json::Value::Object(price)) => {
+            let part = |name: &str| price.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+            format!("{} {}", part("amount"), part("currency"))
+        }
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(serde_json::Value::Array(parts)) => {
             let part = |part: &serde_json::Value| part.as_str().map_or_else(|| part.to_string(), str::to_owned);
