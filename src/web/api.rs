@@ -50,6 +50,10 @@ pub(super) const API: &str = "/api/v1/";
 /// Longest text or listing that is checked, in bytes.
 const MAX_CHECKED_BYTES: usize = 256 * 1024;
 
+/// What those pages may do: they set styles on their own elements, and nothing else that other pages may not.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                           connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
 /// Its addresses.
 pub(super) const ROUTES: &[Route] = &[
     reads("/api/v1/counts", May(P::ReadHits), || get(hits::counts)),
@@ -144,7 +148,10 @@ async fn openapi() -> Response {
 async fn docs(State(desk): State<Desk>, Path(file): Path<String>) -> Result<Response, WebError> {
     let served = utoipa_swagger_ui::serve(&file, std::sync::Arc::clone(&desk.inner.docs));
     let file = served.map_err(|error| WebError::Docs(error.to_string()))?.ok_or(WebError::NotFound)?;
-    Ok(([(header::CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response())
+    let kind = [(header::CONTENT_TYPE, file.content_type)];
+    let mut answer = (kind, file.bytes.into_owned()).into_response();
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+    Ok(answer)
 }
 
 /// How the pages that show the document are set up.
