@@ -226,6 +226,7 @@ impl App {
     /// When the accounts cannot be read or the settings name no known time zone.
     pub fn desk(&self, monitor: Option<Arc<Monitor>>) -> Result<Desk> {
         let accounts = Accounts::open(&self.config.data.join(ACCOUNTS))?;
+        let kept = self.kept.as_ref().map(|store| Arc::new(records::Journal::new(Arc::clone(store))));
         Ok(Desk::new(Parts {
             store: Arc::clone(&self.store),
             accounts: Arc::new(accounts),
@@ -233,6 +234,8 @@ impl App {
             settings: self.config.desk.clone(),
             review: self.config.review.clone(),
             evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
+            journal: kept.clone().map(|kept| kept as _),
+            listings: kept.map(|kept| kept as _),
             monitor,
         })?)
     }

@@ -7,6 +7,7 @@
 //! [`registry`] is the other tier: all registered words of a jurisdiction, tens of millions, exact on folded text, in a file.
 
 mod import;
+mod import_xml;
 mod index;
 mod phrases;
 mod register;
@@ -14,5 +15,6 @@ pub mod registry;
 mod rolling;
 
 pub use import::{MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
+pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
 pub use register::{Occurrence, Register, Spelling};

@@ -17,7 +17,7 @@ mod mark;
 mod money;
 mod seller;
 
-pub use account::{Account, Role};
+pub use account::{Account, Permission, Role, Roles, Scope};
 pub use capture::Capture;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use diagnostic::{Diagnostic, Fix};

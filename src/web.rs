@@ -4,21 +4,34 @@
 //! listener. Every card is rendered here, once: the island in `assets/review.js` only moves cards, so
 //! all of it works without it. What may be decided belongs to `review`, what lasts to `store`.
 
+mod access;
 mod accounts;
+mod api;
 mod assets;
+mod audit;
 mod card;
 mod door;
 mod evidence;
 mod frame;
 mod guard;
 mod hit;
+mod mark_pages;
+mod marks;
+mod me;
+mod noted;
+mod people;
 mod problem;
 mod push;
 mod query;
 mod queue;
+mod routes;
+mod rule_pages;
+mod sources;
 mod spans;
+mod tenant;
 mod throttle;
 mod tokens;
+mod totp;
 mod visit;
 mod words;
 
@@ -29,12 +42,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    routing::{get, post},
-};
+use axum::Router;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::Semaphore};
 
@@ -45,14 +53,18 @@ use crate::{
     store::Store,
 };
 
-pub use accounts::{Accounts, AccountsError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, generate_password};
-pub use evidence::{EvidenceReader, Verification};
+pub use accounts::{Accounts, AccountsError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordCost, generate_password};
+pub use api::document as api_document;
+pub use evidence::{EvidenceReader, JournalReader, JournalVerdict, Verification};
+pub use marks::ListingReader;
 pub use problem::WebError;
 pub use push::{MAX_PUSH_BYTES, MAX_PUSH_LISTINGS, PushParts, push};
+pub use routes::{Needs, Route, router, routes};
 pub use words::Language;
 
+use access::AccessTokens;
 use throttle::Throttle;
-use tokens::{Links, Sessions};
+use tokens::{Halfway, Links, Sessions};
 
 /// Longest request body accepted, in bytes: forms only.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -75,6 +87,8 @@ pub struct Settings {
     pub secure_cookie: bool,
     /// The time zone of times on pages (IANA).
     pub time_zone: String,
+    /// Requests that one account may send to the API in a minute.
+    pub api_per_minute: u32,
 }
 
 impl Default for Settings {
@@ -86,6 +100,7 @@ impl Default for Settings {
             language: Language::Chinese,
             secure_cookie: false,
             time_zone: "Asia/Shanghai".to_owned(),
+            api_per_minute: 600,
         }
     }
 }
@@ -107,6 +122,14 @@ struct Inner {
     zone: jiff::tz::TimeZone,
     sessions: Sessions,
     links: Links,
+    halfway: Halfway,
+    access: AccessTokens,
+    once: api::Once,
+    pace: api::Pace,
+    docs: Arc<utoipa_swagger_ui::Config<'static>>,
+    journal: Option<Arc<dyn JournalReader>>,
+    listings: Option<Arc<dyn ListingReader>>,
+    standing: marks::Standing,
     throttle: Throttle,
     checks: Semaphore,
 }
@@ -125,6 +148,10 @@ pub struct Parts {
     pub review: review::Settings,
     /// Verifies evidence records where there are any.
     pub evidence: Option<Arc<dyn EvidenceReader>>,
+    /// Verifies the journal, where it lies on this machine's disk.
+    pub journal: Option<Arc<dyn JournalReader>>,
+    /// Shows the listings that are known, for trials of marks.
+    pub listings: Option<Arc<dyn ListingReader>>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
 }
@@ -133,11 +160,12 @@ impl Desk {
     /// A desk with nobody signed in.
     ///
     /// # Errors
-    /// When the time zone of the settings is not known.
+    /// When the time zone of the settings is not known, or the file of tokens cannot be read.
     pub fn new(parts: Parts) -> Result<Self, WebError> {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
-        let Parts { store, accounts, clock, settings, review, evidence, monitor } = parts;
+        let Parts { store, accounts, clock, settings, review, evidence, journal, listings, monitor } = parts;
+        let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -150,6 +178,14 @@ impl Desk {
                 zone,
                 sessions: Sessions::default(),
                 links: Links::default(),
+                halfway: Halfway::default(),
+                access,
+                once: api::Once::default(),
+                pace: api::Pace::default(),
+                docs: Arc::new(api::docs_settings()),
+                journal,
+                listings,
+                standing: marks::Standing::default(),
                 throttle: Throttle::default(),
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
             }),
@@ -164,33 +200,6 @@ impl Desk {
         let token = self.inner.links.issue(account, self.inner.clock.now(), lifetime)?;
         Ok(format!("/enter/{token}"))
     }
-}
-
-/// The desk's pages.
-pub fn router(desk: Desk) -> Router {
-    Router::new()
-        .route("/", get(door::home))
-        .route("/healthz", get(door::health))
-        .route("/readyz", get(door::ready))
-        .route("/assets/{hash}/{name}", get(assets::asset))
-        .route("/sign-in", get(door::sign_in_page).post(door::sign_in))
-        .route("/sign-out", post(door::sign_out))
-        .route("/enter/{token}", get(door::enter))
-        .route("/preferences", post(door::preferences))
-        .route("/help", get(door::help))
-        .route("/queue", get(queue::page))
-        .route("/review", get(hit::next))
-        .route("/review/claim", post(hit::claim))
-        .route("/review/release", post(hit::release))
-        .route("/hits/{id}", get(hit::page))
-        .route("/hits/{id}/claim", post(hit::claim_one))
-        .route("/hits/{id}/decide", post(hit::decide))
-        .route("/hits/{id}/skip", post(hit::skip))
-        .route("/hits/{id}/undo", post(hit::undo))
-        .fallback(door::nothing_here)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(middleware::from_fn_with_state(desk.clone(), guard::guard))
-        .with_state(desk)
 }
 
 /// Serves the desk on `listener` until `shutdown` completes; requests under way are finished.

@@ -6,12 +6,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::{Context, Done};
 use crate::{
     app::ACCOUNTS,
-    model::{Account, AccountName, Role},
+    model::{Account, AccountName, Role, Scope},
     web::{Accounts, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, generate_password},
 };
 
@@ -35,40 +35,37 @@ enum Act {
     Add {
         /// The name to sign in with.
         name: String,
-        /// What they may do.
-        #[arg(long, value_enum, default_value_t = RoleName::Reviewer)]
-        role: RoleName,
+        /// What they may do: auditor, operator, reviewer, approver, author, holder or admin; several separated by commas.
+        #[arg(long, value_delimiter = ',', value_parser = role, default_value = "reviewer")]
+        role: Vec<Role>,
+        /// See only what belongs to this holder or rule family; may be given again. A holder's account needs one.
+        #[arg(long, value_name = "NAME")]
+        holder: Vec<String>,
+        /// See only listings of this platform; may be given again.
+        #[arg(long, value_name = "NAME")]
+        platform: Vec<String>,
         /// Make a password up and print it once on stdout.
         #[arg(long)]
         generate: bool,
     },
     /// Show who may sign in.
     List,
+    /// Give somebody another password.
+    Password {
+        /// The name.
+        name: String,
+        /// Make a password up and print it once on stdout.
+        #[arg(long)]
+        generate: bool,
+        /// Take the second factor away too, for whoever lost it.
+        #[arg(long)]
+        without_second: bool,
+    },
     /// Let somebody sign in no longer; their sessions end.
     Remove {
         /// The name.
         name: String,
     },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum RoleName {
-    /// Reads everything, decides nothing.
-    Auditor,
-    /// Decides hits.
-    Reviewer,
-    /// Decides hits and takes back what others decided.
-    Admin,
-}
-
-impl From<RoleName> for Role {
-    fn from(name: RoleName) -> Self {
-        match name {
-            RoleName::Auditor => Self::Auditor,
-            RoleName::Reviewer => Self::Reviewer,
-            RoleName::Admin => Self::Admin,
-        }
-    }
 }
 
 /// Runs the command.
@@ -79,26 +76,48 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let data = args.data.map_or_else(|| context.settings().map(|settings| settings.data), Ok)?;
     let accounts = Accounts::open(&data.join(ACCOUNTS))?;
     match args.act {
-        Act::Add { name, role, generate } => add(&accounts, &name, role.into(), generate, context),
+        Act::Add { name, role, holder, platform, generate } => {
+            let list = |names: Vec<String>| (!names.is_empty()).then(|| names.into_iter().collect());
+            let scope = Scope { holders: list(holder), platforms: list(platform) };
+            let account = Account { name: account_name(&name)?, roles: role.into_iter().collect(), scope };
+            add(&accounts, &account, generate, context)
+        }
+        Act::Password { name, generate, without_second } => {
+            let name = account_name(&name)?;
+            let new = if generate { generate_password()? } else { read_password()? };
+            accounts.set_password(&name, &new)?;
+            if without_second {
+                accounts.remove_second(&name)?;
+            }
+            context.say(&format!("{name} has another password now"));
+            if generate { show_password(&name, &new, context) } else { Ok(Done::Fine) }
+        }
         Act::List => list(&accounts, context),
         Act::Remove { name } => remove(&accounts, &name, context),
     }
 }
 
-fn add(accounts: &Accounts, name: &str, role: Role, generate: bool, context: &Context) -> Result<Done> {
-    let account = Account { name: account_name(name)?, role };
+fn add(accounts: &Accounts, account: &Account, generate: bool, context: &Context) -> Result<Done> {
     let password = if generate { generate_password()? } else { read_password()? };
-    accounts.add(&account, &password)?;
-    context.say(&format!("{} may sign in now as {}", account.name, role_name(role)));
-    if generate {
-        let shown = if context.json() {
-            serde_json::json!({ "name": account.name, "role": role, "password": password }).to_string()
-        } else {
-            password
-        };
-        context.data(&shown)?;
-    }
+    accounts.add(account, &password)?;
+    context.say(&format!("{} may sign in now as {}", account.name, account.roles));
+    if generate { show_password(&account.name, &password, context) } else { Ok(Done::Fine) }
+}
+
+/// Prints a password that was made up, once.
+fn show_password(name: &AccountName, password: &str, context: &Context) -> Result<Done> {
+    let shown = if context.json() {
+        serde_json::json!({ "name": name, "password": password }).to_string()
+    } else {
+        password.to_owned()
+    };
+    context.data(&shown)?;
     Ok(Done::Fine)
+}
+
+fn role(code: &str) -> Result<Role, String> {
+    let known = || Role::ALL.map(Role::code).join(", ");
+    Role::from_code(code).ok_or_else(|| format!("one of {}", known()))
 }
 
 fn account_name(name: &str) -> Result<AccountName> {
@@ -134,7 +153,7 @@ fn list(accounts: &Accounts, context: &Context) -> Result<Done> {
         let line = if context.json() {
             serde_json::to_string(&account)?
         } else {
-            format!("{:<10} {}", role_name(account.role), account.name)
+            format!("{:<10} {}", account.roles.to_string(), account.name)
         };
         context.data(&line)?;
     }
@@ -147,12 +166,4 @@ fn remove(accounts: &Accounts, name: &str, context: &Context) -> Result<Done> {
     }
     context.say(&format!("{name} can sign in no longer"));
     Ok(Done::Fine)
-}
-
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Auditor => "auditor",
-        Role::Reviewer => "reviewer",
-        Role::Admin => "admin",
-    }
 }

@@ -114,7 +114,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
     drop(services);
     if !args.once {
-        app.wait(open_desk(&app, args.listen, context))?;
+        app.wait(open_desk(&app, &monitor, args.listen, context))?;
     }
     stop.send_replace(true);
     app.wait(market.stop());
@@ -257,12 +257,13 @@ fn table(context: &Context, report: &Report) -> Result<()> {
     Ok(())
 }
 
-async fn open_desk(app: &App, listen: Option<SocketAddr>, context: &Context) -> Result<()> {
+async fn open_desk(app: &App, monitor: &Arc<Monitor>, listen: Option<SocketAddr>, context: &Context) -> Result<()> {
     let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
-    let desk = app.desk(None)?;
-    let account = Account { name: AccountName::new("demo")?, role: Role::Reviewer };
+    monitor.learn().await?;
+    let desk = app.desk(Some(Arc::clone(monitor)))?;
+    let account = Account::new(AccountName::new("demo")?, Role::Admin);
     let link = desk.one_time_link(account, LINK)?;
     context.say(&format!(
         "\nthe desk is open; this link signs you in, once:\n\n  http://{address}{link}\n\n\

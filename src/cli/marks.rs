@@ -31,7 +31,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Bring marks from a CSV file into the register; the same file again changes nothing.
+    /// Bring marks from a CSV file, or the XML of an office (WIPO ST.66, ST.96, USPTO), into the register.
     #[command(
         after_help = "Columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,\n\
         well_known,aliases,goods,authorised_sellers,usual_price (lists separated by ;). Only \"text\" is required.\n\
@@ -103,7 +103,8 @@ pub(super) fn read(path: &Path, context: &Context) -> Result<Vec<Mark>> {
     }
     let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
     let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("{name} is not UTF-8: save it as “CSV UTF-8”"))?;
-    marks::import_csv(&name, &text).map_err(|wrong| {
+    let read = if text.trim_start().starts_with('<') { marks::import_xml } else { marks::import_csv };
+    read(&name, &text).map_err(|wrong| {
         for mistake in &wrong {
             context.say(&mistake.render(context.color));
         }

@@ -1,5 +1,7 @@
 //! `markwarden queue`: the review queue in a terminal.
 
+mod remote;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -17,11 +19,16 @@ const PAGE: usize = 200;
 
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The server must not be running on the same data folder; its desk shows the same queue.")]
+#[command(
+    after_help = "Without --server, no server may run on the same data folder.\n\nExamples:\n  markwarden queue --limit 10\n  \
+                  MARKWARDEN_TOKEN=mw_… markwarden queue --server http://127.0.0.1:8420"
+)]
 pub struct Args {
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    #[command(flatten)]
+    remote: remote::Remote,
     /// Hits in this state.
     #[arg(long, value_enum, default_value_t = State::Open)]
     state: State,
@@ -47,8 +54,19 @@ enum State {
 /// Runs the command.
 ///
 /// # Errors
-/// When the store cannot be opened.
+/// When the store cannot be opened, or the server does not answer or refuses.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
+    if args.remote.server.is_some() {
+        let state = match args.state {
+            State::Open => "open",
+            State::Confirmed => "confirmed",
+            State::Dismissed => "dismissed",
+            State::All => "",
+        };
+        let (family, text) = (args.family.unwrap_or_default(), args.text.unwrap_or_default());
+        let query = [("state", state), ("family", family.as_str()), ("text", text.as_str())];
+        return remote::run(args.remote, &query, args.limit, context);
+    }
     let app = App::open(context.settings()?, args.data)?;
     let state = match args.state {
         State::Open => Some(HitState::Open),

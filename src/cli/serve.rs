@@ -117,11 +117,11 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         let address = listener.local_addr()?;
         context.say(&format!("the desk is at http://{address}/"));
         if no_account {
-            let first = Account { name: AccountName::new("first")?, role: Role::Admin };
+            let first = Account::new(AccountName::new("first")?, Role::Admin);
             let link = desk.one_time_link(first, FIRST_LINK)?;
             context.say(&format!(
                 "no account exists yet; this link signs in once, within 15 minutes:\n  http://{address}{link}\n\
-                 then stop the server and make one: markwarden account add NAME --role admin"
+                 make your own there, under /accounts"
             ));
         }
         tokio::spawn(async move {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Matcher, Settings, surprise::is_everyday_word};
 use crate::{
     marks::Register,
-    model::{Finding, Listing, Mark},
+    model::{Channel, Finding, Listing, Mark},
     text::fold,
 };
 
@@ -31,7 +31,10 @@ pub struct Preview {
     pub queued: usize,
     /// Listings in which it was found and only set aside.
     pub set_aside: usize,
-    /// The first ones that would be queued.
+    /// How many listings each way of writing would be queued in; those written plainly under none.
+    #[serde(serialize_with = "by_name")]
+    pub by_channel: BTreeMap<Option<Channel>, usize>,
+    /// Some that would be queued: the first of all, and the first of each platform.
     pub samples: Vec<Sample>,
     /// Why it may find more than it should, in English; none when nothing speaks for that.
     pub warning: Option<String>,
@@ -44,6 +47,8 @@ pub struct Sample {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// Its platform; empty where it names none.
+    pub platform: String,
     /// The strongest finding of the mark there.
     pub finding: Finding,
 }
@@ -68,6 +73,7 @@ impl Previewer {
             listings: 0,
             queued: 0,
             set_aside: 0,
+            by_channel: BTreeMap::new(),
             samples: Vec::new(),
             warning: None,
         };
@@ -88,9 +94,16 @@ impl Previewer {
         for (reference, finding) in &queued {
             let Some(preview) = self.previews.get_mut(*reference) else { continue };
             preview.queued += 1;
-            if preview.samples.len() < self.samples {
+            let mut ways: Vec<Option<Channel>> = finding.channels.iter().copied().map(Some).collect();
+            if ways.is_empty() {
+                ways.push(None);
+            }
+            ways.into_iter().for_each(|way| *preview.by_channel.entry(way).or_default() += 1);
+            let platform = listing.platform.clone().unwrap_or_default();
+            let new = !preview.samples.iter().any(|sample| sample.platform == platform);
+            if preview.samples.len() < self.samples || (new && preview.samples.len() < 2 * self.samples) {
                 let (id, title) = (listing.id.clone(), listing.title.clone());
-                preview.samples.push(Sample { id, title, finding: (*finding).clone() });
+                preview.samples.push(Sample { id, title, platform, finding: (*finding).clone() });
             }
         }
         let mut aside: Vec<&str> = findings.suppressed.iter().map(|finding| finding.reference.as_str()).collect();
@@ -115,6 +128,12 @@ impl Previewer {
             })
             .collect()
     }
+}
+
+fn by_name<S: serde::Serializer>(ways: &BTreeMap<Option<Channel>, usize>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(
+        ways.iter().map(|(way, many)| (way.map_or_else(|| "plain".to_owned(), |way| way.to_string()), many)),
+    )
 }
 
 fn warning(preview: &Preview) -> Option<String> {

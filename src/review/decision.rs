@@ -55,7 +55,7 @@ pub enum ReviewError {
 /// # Errors
 /// When the role decides nothing, the reason does not go with the verdict, or the note is too long.
 pub fn decide(who: &Account, at: Timestamp, ask: Ask) -> Result<Decision, ReviewError> {
-    if !who.role.decides() {
+    if !who.decides() {
         return Err(ReviewError::MayNotDecide(who.name.to_string()));
     }
     let allowed = Reason::for_verdict(ask.verdict);
@@ -82,14 +82,14 @@ pub fn decide(who: &Account, at: Timestamp, ask: Ask) -> Result<Decision, Review
 /// # Errors
 /// When the hit is open, or someone else decided it and `who` is no admin.
 pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewError> {
-    if !who.role.decides() {
+    if !who.decides() {
         return Err(ReviewError::MayNotDecide(who.name.to_string()));
     }
     let newest = match hit.decisions.last() {
         Some(newest) if hit.state != HitState::Open => newest,
         _ => return Err(ReviewError::NothingToUndo(hit.id.0)),
     };
-    if newest.by != who.name && who.role != Role::Admin {
+    if newest.by != who.name && !who.roles.has(Role::Admin) {
         return Err(ReviewError::NotYours { hit: hit.id.0, by: newest.by.to_string() });
     }
     Ok(Decision {
@@ -122,7 +122,7 @@ mod tests {
     use crate::model::{AccountName, HitId, Listing, NewHit, Severity};
 
     fn who(name: &str, role: Role) -> Account {
-        Account { name: AccountName::new(name).unwrap(), role }
+        Account::new(AccountName::new(name).unwrap(), role)
     }
 
     fn ask(verdict: Verdict, reason: Reason) -> Ask {

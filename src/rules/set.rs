@@ -202,6 +202,11 @@ impl RuleSet {
         self.sources.iter().find(|source| source.path == path)
     }
 
+    /// The text of `rule`'s file, as it was read; empty for a rule of another set.
+    pub fn text(&self, rule: &Rule) -> &str {
+        self.source(&rule.path).map_or("", |source| source.text.as_str())
+    }
+
     /// The statutes its rules cite.
     pub fn statutes(&self) -> &Statutes {
         &self.statutes

@@ -52,6 +52,11 @@ impl RuleSet {
         self.rules().iter().flat_map(|rule| rule.tests.iter().map(|test| self.trial(rule, test, day))).collect()
     }
 
+    /// Runs every test of one rule.
+    pub fn trials_of(&self, rule: &Rule, day: Date) -> Vec<Trial> {
+        rule.tests.iter().map(|test| self.trial(rule, test, day)).collect()
+    }
+
     /// Tests of what is not reached yet that now pass: they can be held to it.
     pub fn todos(&self, day: Date) -> Vec<Diagnostic> {
         let mut problems = Vec::new();

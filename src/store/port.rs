@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, Mark, MarkId, NewHit,
+    AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, Mark, MarkId, NewHit, Scope,
     Severity, Timestamp, Verdict,
 };
 
@@ -295,6 +295,9 @@ pub struct Filter {
     /// Whose title, seller or words contain this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Only what lies within this; what a person sees is put here, never left to the caller's other fields.
+    #[serde(default, skip_serializing_if = "Scope::is_everything")]
+    pub within: Scope,
 }
 
 impl Filter {
@@ -305,6 +308,7 @@ impl Filter {
             && self.family.as_ref().is_none_or(|family| *family == what.family)
             && self.platform.as_ref().is_none_or(|platform| what.listing.platform.as_ref() == Some(platform))
             && self.severity.is_none_or(|severity| what.severity >= severity)
+            && self.within.has(&what.family, what.listing.platform.as_deref())
             && self.text.as_ref().is_none_or(|text| contains(hit, text))
     }
 }

@@ -18,9 +18,10 @@ struct Asset {
     hash: String,
 }
 
-static ASSETS: LazyLock<[Asset; 3]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
     [
         asset_of("desk.css", "text/css; charset=utf-8", include_str!("assets/desk.css")),
+        asset_of("portal.css", "text/css; charset=utf-8", include_str!("assets/portal.css")),
         asset_of("review.js", "text/javascript; charset=utf-8", include_str!("assets/review.js")),
         asset_of("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ]

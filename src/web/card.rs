@@ -148,7 +148,7 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
     let shown = Shown::of(listing, &hit.what.findings, words);
     let newest = hit.decisions.last();
     let open = hit.state == HitState::Open;
-    let held = open && who.role.decides() && material.fence.is_none();
+    let held = open && who.decides() && material.fence.is_none();
     let kept = material.query.kept();
     Card {
         f: material.frame,
@@ -324,7 +324,7 @@ pub(super) fn visible(text: &str) -> String {
     visible_up_to(text, 300)
 }
 
-fn visible_up_to(text: &str, characters: usize) -> String {
+pub(super) fn visible_up_to(text: &str, characters: usize) -> String {
     let short: String = text.chars().take(characters).collect();
     let shown = spans::plain(&short).pieces.into_iter().map(|piece| match piece {
         Piece::Text(text) => text,
@@ -346,7 +346,7 @@ pub(super) fn price_words(price: &crate::model::Money) -> String {
 }
 
 /// A time in the desk's zone.
-fn time_words(at: Timestamp, zone: &TimeZone) -> String {
+pub(super) fn time_words(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
 }
 

@@ -13,8 +13,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    Desk, WebError,
+    AccountsError, Desk, WebError,
+    accounts::SecondCheck,
     frame::Frame,
+    noted::note,
+    tokens::Arrival,
     visit::{Theme, Visit, session_cookie},
     words::Language,
 };
@@ -33,6 +36,15 @@ struct SignInPage {
 }
 
 #[derive(Template)]
+#[template(path = "desk/second.html")]
+struct SecondPage {
+    f: Frame,
+    problem: Option<String>,
+    ticket: String,
+    back: String,
+}
+
+#[derive(Template)]
 #[template(path = "desk/help.html")]
 struct HelpPage {
     f: Frame,
@@ -43,6 +55,15 @@ struct HelpPage {
 pub(super) struct SignIn {
     name: String,
     password: String,
+    #[serde(default)]
+    back: String,
+}
+
+/// What the form of the second factor sends.
+#[derive(Deserialize)]
+pub(super) struct Second {
+    ticket: String,
+    code: String,
     #[serde(default)]
     back: String,
 }
@@ -123,32 +144,80 @@ pub(super) async fn sign_in(
         page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return Ok(page);
     }
-    match check(&desk, name.clone(), form.password).await? {
-        Some(account) => {
-            desk.inner.throttle.succeeded(&name);
-            if let Some(old) = &visit.cookie {
-                desk.inner.sessions.end(old);
-            }
-            enter_as(&desk, account, false, &own_path(&form.back))
-        }
-        None => {
-            let words = visit.words.say("sign-in-wrong");
-            sign_in_again(&visit, Some(words), name, form.back, StatusCode::UNAUTHORIZED)
+    let Some(account) = check(&desk, name.clone(), form.password).await? else {
+        let words = visit.words.say("sign-in-wrong");
+        return sign_in_again(&visit, Some(words), name, form.back, StatusCode::UNAUTHORIZED);
+    };
+    desk.inner.throttle.succeeded(&name);
+    if desk.inner.accounts.has_second(&account.name)? {
+        let ticket = desk.inner.halfway.begin(account, desk.inner.clock.now())?;
+        return ask_code(&visit, ticket, form.back, None);
+    }
+    arrive(&desk, &visit, account, &form.back).await
+}
+
+fn ask_code(visit: &Visit, ticket: String, back: String, problem: Option<String>) -> Result<Response, WebError> {
+    let status = if problem.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    let page = SecondPage { f: Frame::new(visit, "sign-in"), problem, ticket, back };
+    Ok((status, Html(page.render()?)).into_response())
+}
+
+/// Checks the second factor of somebody whose password was right.
+pub(super) async fn second(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Form(form): Form<Second>,
+) -> Result<Response, WebError> {
+    let now = desk.inner.clock.now();
+    let Some(account) = desk.inner.halfway.take_try(&form.ticket, now) else {
+        let words = visit.words.say("second-late");
+        return sign_in_again(&visit, Some(words), String::new(), form.back, StatusCode::UNAUTHORIZED);
+    };
+    // Whoever knows the password gets new tickets: codes have a pace of their own.
+    let pace = format!("\u{1}second {}", account.name);
+    if let Err(seconds) = desk.inner.throttle.begin(&pace, now) {
+        let words = visit.words.count("sign-in-wait", u64::try_from(seconds).unwrap_or(1));
+        return ask_code(&visit, form.ticket, form.back, Some(words));
+    }
+    match desk.inner.accounts.check_second(&account.name, &form.code, now)? {
+        SecondCheck::Wrong => ask_code(&visit, form.ticket, form.back, Some(visit.words.say("second-wrong"))),
+        SecondCheck::NotAsked | SecondCheck::Right | SecondCheck::Recovered(_) => {
+            desk.inner.throttle.succeeded(&pace);
+            desk.inner.halfway.end(&form.ticket);
+            arrive(&desk, &visit, account, &form.back).await
         }
     }
 }
 
-async fn check(desk: &Desk, name: String, password: String) -> Result<Option<Account>, WebError> {
-    let turn = desk.inner.checks.acquire().await.map_err(|error| WebError::Check(error.to_string()))?;
-    let accounts = desk.inner.accounts.clone();
-    let checked = tokio::task::spawn_blocking(move || accounts.verify(&name, &password)).await;
-    drop(turn);
-    Ok(checked.map_err(|error| WebError::Check(error.to_string()))??)
+/// Starts a session for somebody whose sign-in is complete.
+async fn arrive(desk: &Desk, visit: &Visit, account: Account, back: &str) -> Result<Response, WebError> {
+    if let Some(old) = &visit.cookie {
+        desk.inner.sessions.end(old);
+    }
+    note(desk, &account.name, "account.sign-in", &[]).await?;
+    enter_as(desk, visit, account, false, &own_path(back))
 }
 
-fn enter_as(desk: &Desk, account: Account, by_link: bool, to: &str) -> Result<Response, WebError> {
+pub(super) async fn check(desk: &Desk, name: String, password: String) -> Result<Option<Account>, WebError> {
+    let accounts = desk.inner.accounts.clone();
+    checked(desk, move || accounts.verify(&name, &password)).await
+}
+
+/// Does what hashes a password, a few at a time and off the threads that answer.
+pub(super) async fn checked<T: Send + 'static>(
+    desk: &Desk,
+    work: impl FnOnce() -> Result<T, AccountsError> + Send + 'static,
+) -> Result<T, WebError> {
+    let turn = desk.inner.checks.acquire().await.map_err(|error| WebError::Check(error.to_string()))?;
+    let done = tokio::task::spawn_blocking(work).await;
+    drop(turn);
+    Ok(done.map_err(|error| WebError::Check(error.to_string()))??)
+}
+
+fn enter_as(desk: &Desk, visit: &Visit, account: Account, by_link: bool, to: &str) -> Result<Response, WebError> {
     let lifetime = Duration::from_secs(u64::from(desk.inner.settings.session_hours) * 3600);
-    let cookie = desk.inner.sessions.start(account, by_link, desk.inner.clock.now(), lifetime)?;
+    let who = Arrival { account, by_link, agent: visit.agent.clone() };
+    let cookie = desk.inner.sessions.start(who, desk.inner.clock.now(), lifetime)?;
     Ok(([(header::SET_COOKIE, session_cookie(desk, &cookie))], Redirect::to(to)).into_response())
 }
 
@@ -159,7 +228,10 @@ pub(super) async fn enter(
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
     match desk.inner.links.redeem(&token, desk.inner.clock.now()) {
-        Some(account) => enter_as(&desk, account, true, "/queue"),
+        Some(account) => {
+            note(&desk, &account.name, "account.sign-in-by-link", &[]).await?;
+            enter_as(&desk, &visit, account, true, "/queue")
+        }
         None => {
             let words = visit.words.say("link-used");
             sign_in_again(&visit, Some(words), String::new(), String::new(), StatusCode::UNAUTHORIZED)

@@ -21,3 +21,23 @@ pub trait EvidenceReader: Send + Sync {
     /// Reads the record of `capture` and compares its hashes.
     async fn verify(&self, capture: &Capture) -> Verification;
 }
+
+/// What a journal that holds says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalVerdict {
+    /// Records that were read and fit their chain.
+    pub records: u64,
+    /// The hash of the newest (hex).
+    pub head: String,
+    /// How many records the newest signed checkpoint covers, where there is one; it holds.
+    pub checkpoint: Option<u64>,
+}
+
+/// Reads the journal as it lies on the disk.
+pub trait JournalReader: Send + Sync {
+    /// Reads every record and holds it against the chain and the newest checkpoint.
+    ///
+    /// # Errors
+    /// What does not fit, or why it cannot be read.
+    fn verify(&self) -> Result<JournalVerdict, String>;
+}

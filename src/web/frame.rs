@@ -1,6 +1,7 @@
 //! What every template gets: words, looks, who is signed in, where the assets are.
 
 use super::{assets, visit::Visit};
+use crate::model::Permission;
 
 /// A sentence and the keys it stands for.
 type KeyWords = (&'static str, &'static [&'static str]);
@@ -34,6 +35,22 @@ const KEYS: &[(&str, &[KeyWords])] = &[
     ),
 ];
 
+/// Places beside the queue: address, name, what one needs to go there.
+const PLACES: &[(&str, &str, Permission)] = &[
+    ("/marks", "marks", Permission::ReadMarks),
+    ("/rules", "rules", Permission::ReadRules),
+    ("/sources", "sources", Permission::ReadSources),
+    ("/audit", "audit", Permission::ReadAudit),
+    ("/accounts", "accounts", Permission::ManageAccounts),
+];
+
+/// A place in the navigation.
+pub(super) struct Place {
+    pub href: &'static str,
+    pub words: String,
+    pub current: bool,
+}
+
 /// The frame of a page.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
@@ -61,6 +78,11 @@ impl Frame {
 
     pub(super) fn t(&self, key: &str) -> String {
         self.visit.words.say(key)
+    }
+
+    /// The sentence `key` with a number.
+    pub(super) fn n(&self, key: &str, number: &usize) -> String {
+        self.visit.words.count(key, *number as u64)
     }
 
     pub(super) fn lang(&self) -> &'static str {
@@ -111,12 +133,17 @@ impl Frame {
         self.visit.session.as_ref().map_or("", |session| session.account.name.as_str())
     }
 
+    /// The roles of who is signed in.
     pub(super) fn role(&self) -> String {
-        match self.visit.session.as_ref().map(|session| session.account.role) {
-            Some(crate::model::Role::Admin) => self.t("role-admin"),
-            Some(crate::model::Role::Auditor) => self.t("role-auditor"),
-            _ => self.t("role-reviewer"),
-        }
+        let roles = self.visit.session.iter().flat_map(|session| session.account.roles.iter());
+        roles.map(|role| self.t(&format!("role-{}", role.code()))).collect::<Vec<_>>().join(" · ")
+    }
+
+    /// The places beside the queue that who is signed in may go to.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let may = PLACES.iter().filter(|(_, _, permission)| self.visit.may(*permission));
+        may.map(|&(href, key, _)| Place { href, words: self.t(&format!("nav-{key}")), current: self.place == key })
+            .collect()
     }
 
     pub(super) fn asset(&self, name: &str) -> String {

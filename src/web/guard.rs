@@ -1,6 +1,6 @@
 //! What every request passes: host, origin, session, form token on the way in; security headers on the way out.
 //!
-//! It stands before the routes, so that no handler can forget it.
+//! It stands before the routes, so that no handler can forget it; what a route needs stands in the table of routes.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Desk, MAX_BODY_BYTES, WebError, problem, tokens, visit::Visit};
+use super::{Desk, WebError, problem, tokens, visit::Visit};
 
 /// Longest time for one request.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
@@ -45,18 +45,20 @@ async fn admit(desk: &Desk, visit: &Visit, request: Request) -> Result<Request, 
         return Err(WebError::Host.into_response());
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !reads && !origin_is_ours(request.headers()) {
+    let own = if visit.by_token { !origin_is_foreign(request.headers()) } else { origin_is_ours(request.headers()) };
+    if !reads && !own {
         return Err(WebError::Foreign.into_response());
     }
-    let public =
-        path == "/sign-in" || path == "/preferences" || ["/enter/", "/assets/"].iter().any(|p| path.starts_with(p));
-    if visit.session.is_none() && !public {
+    if visit.session.is_none() && !is_public(path) {
         return Err(sign_in_first(visit, reads));
     }
-    if reads || path == "/sign-in" {
-        return Ok(request);
-    }
-    with_token(visit, request).await.map_err(IntoResponse::into_response)
+    Ok(request)
+}
+
+/// Whether strangers are answered here too; what else needs somebody is the table's to say.
+fn is_public(path: &str) -> bool {
+    matches!(path, "/sign-in" | "/sign-in/code" | "/preferences")
+        || ["/enter/", "/assets/"].iter().any(|public| path.starts_with(public))
 }
 
 fn sign_in_first(visit: &Visit, reads: bool) -> Response {
@@ -70,16 +72,22 @@ fn sign_in_first(visit: &Visit, reads: bool) -> Response {
     Redirect::to("/sign-in").into_response()
 }
 
-/// Passes a request on whose header or form carries its session's token.
-async fn with_token(visit: &Visit, request: Request) -> Result<Request, WebError> {
+/// Passes a request on whose body is read, at most `most` bytes, and whose header or form carries its session's token.
+pub(super) async fn with_token(visit: &Visit, most: usize, request: Request) -> Result<Request, WebError> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(request);
+    }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| WebError::TooLong)?;
+    let bytes = to_bytes(body, most).await.map_err(|_| WebError::TooLong)?;
     let Some(session) = &visit.session else { return Ok(Request::from_parts(parts, Body::from(bytes))) };
     let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
     let sent = header.map(str::to_owned).or_else(|| {
         url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned())
     });
-    if sent.is_some_and(|sent| tokens::same(&sent, &session.csrf)) {
+    // Who signs in anew may carry an old session; nothing is done in its name.
+    let signs_in = parts.uri.path().starts_with("/sign-in");
+    // A token is sent by whoever has it, never by a browser on its own.
+    if signs_in || visit.token.is_some() || sent.is_some_and(|sent| tokens::same(&sent, &session.csrf)) {
         Ok(Request::from_parts(parts, Body::from(bytes)))
     } else {
         Err(WebError::Foreign)
@@ -99,6 +107,12 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     }
+}
+
+/// Whether a browser says that a page of another site sent the request; programs say nothing.
+fn origin_is_foreign(headers: &HeaderMap) -> bool {
+    let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
+    says && !origin_is_ours(headers)
 }
 
 /// Whether a page of this desk sent the request: browsers say so in `Origin` or `Sec-Fetch-Site`.

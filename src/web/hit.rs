@@ -17,6 +17,7 @@ use super::{
     frame::Frame,
     query::Query,
     queue::join,
+    tenant,
     visit::Visit,
 };
 use crate::{
@@ -93,7 +94,7 @@ pub(super) async fn page(
         filter: query.kept(),
         prefetch: prefetch(&desk),
         undo_seconds: desk.inner.review.undo_seconds,
-        decides: visit.account()?.role.decides(),
+        decides: visit.account()?.decides(),
         done: done(&desk, &visit, &query).await?,
     };
     Ok(Html(page.render()?))
@@ -106,7 +107,7 @@ pub(super) async fn next(
     RawQuery(raw): RawQuery,
 ) -> Result<Response, WebError> {
     let query = Query::parse(&raw.unwrap_or_default());
-    if !visit.account()?.role.decides() {
+    if !visit.account()?.decides() {
         return Ok(Redirect::to("/queue").into_response());
     }
     let leases = lend_many(&desk, visit.account()?, &query, 1).await?;
@@ -127,7 +128,7 @@ pub(super) async fn claim(
 ) -> Result<Json<Vec<Item>>, WebError> {
     let query = Query::parse(&raw.unwrap_or_default());
     let account = visit.account()?;
-    if !account.role.decides() {
+    if !account.decides() {
         return Err(review::ReviewError::MayNotDecide(account.name.to_string()).into());
     }
     let mut items = Vec::new();
@@ -175,6 +176,7 @@ pub(super) async fn decide(
     Form(form): Form<Decided>,
 ) -> Result<Response, WebError> {
     let account = visit.account()?;
+    tenant::hit(&desk, account, HitId(id)).await?;
     let (verdict, code) = match form.reason.split_once(':') {
         Some(("confirm", code)) => (Verdict::Confirm, code),
         Some(("dismiss", code)) => (Verdict::Dismiss, code),
@@ -227,6 +229,7 @@ pub(super) async fn skip(
     let account = visit.account()?;
     let rest = SignedDuration::from_hours(i64::from(desk.inner.review.skip_hours));
     let not_before = desk.inner.clock.now().checked_add(rest).ok();
+    tenant::hit(&desk, account, HitId(id)).await?;
     let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
     if !desk.inner.store.release(&lease, not_before).await?
         && let Some(again) = desk.inner.store.claim_one(HitId(id), &account.name, lease_time(&desk)).await?
@@ -246,7 +249,7 @@ pub(super) async fn undo(
     Path(id): Path<u64>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, WebError> {
-    let hit = desk.inner.store.hit(HitId(id)).await?.ok_or(WebError::NotFound)?;
+    let hit = tenant::hit(&desk, visit.account()?, HitId(id)).await?;
     let decision = review::undo(visit.account()?, desk.inner.clock.now(), &hit)?;
     if desk.inner.store.reopen(hit.id, decision).await? == Outcome::Fenced {
         return Err(WebError::Taken);
@@ -273,19 +276,19 @@ async fn item(desk: &Desk, visit: &Visit, id: HitId, query: &Query) -> Result<It
 
 /// The hit, and the fence of its lease where `account` may decide it and nobody else holds it.
 async fn lend(desk: &Desk, account: &Account, id: HitId) -> Result<(Hit, Option<u64>), WebError> {
-    if account.role.decides()
+    let hit = tenant::hit(desk, account, id).await?;
+    if account.decides()
         && let Some(lease) = desk.inner.store.claim_one(id, &account.name, lease_time(desk)).await?
     {
         return Ok((lease.hit, Some(lease.lease.fence)));
     }
-    let hit = desk.inner.store.hit(id).await?.ok_or(WebError::NotFound)?;
     Ok((hit, None))
 }
 
 async fn lend_many(desk: &Desk, account: &Account, query: &Query, max: usize) -> Result<Vec<Lease>, WebError> {
     let spec = ClaimSpec {
         worker: account.name.clone(),
-        filter: Filter { state: Some(HitState::Open), ..query.filter()? },
+        filter: tenant::within(account, Filter { state: Some(HitState::Open), ..query.filter()? }),
         order: Order::Priority,
         max,
         ttl: lease_time(desk),
@@ -325,8 +328,8 @@ async fn done(desk: &Desk, visit: &Visit, query: &Query) -> Result<Option<Done>,
         return Ok(None);
     }
     let id = number(&query.done);
-    let Some(hit) = desk.inner.store.hit(HitId(id)).await? else { return Ok(None) };
     let who = visit.account()?;
+    let Ok(hit) = tenant::hit(desk, who, HitId(id)).await else { return Ok(None) };
     let own = hit.decisions.last().filter(|made| hit.state != HitState::Open && made.by == who.name);
     Ok(own.map(|made| Done {
         id,

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde_json::json;
 
 use super::{accounts::AccountsError, frame::Frame, visit::Visit};
-use crate::{review::ReviewError, store::StoreError};
+use crate::{monitor::StepError, review::ReviewError, store::StoreError};
 
 /// Why the desk refused.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,30 @@ pub enum WebError {
     /// The request took too long.
     #[error("the request took too long: try again")]
     Slow,
+    /// A mark does not stand where that step begins.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// Tokens cannot be read or written.
+    #[error("the file of tokens: {0}")]
+    Tokens(String),
+    /// An account has as many tokens as it may.
+    #[error("this account has 50 tokens: revoke one first")]
+    TooManyTokens,
+    /// The sender knows another version.
+    #[error("it was changed meanwhile: read it again")]
+    Stale,
+    /// The same key was sent with another request, or while the first is still done.
+    #[error("this Idempotency-Key was used for another request")]
+    Reused,
+    /// More requests than an account may send.
+    #[error("too many requests: wait a little")]
+    TooFast,
+    /// The pages that show the API.
+    #[error("the pages of the API: {0}")]
+    Docs(String),
+    /// The account has no role that allows this.
+    #[error("your roles do not allow this")]
+    MayNot,
     /// Someone else holds or decided the hit.
     #[error("someone else decided or holds this hit")]
     Taken,
@@ -69,12 +93,21 @@ impl WebError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Store(StoreError::Stopped(_) | StoreError::Io { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Review(ReviewError::MayNotDecide(_) | ReviewError::NotYours { .. }) | Self::Foreign => {
-                StatusCode::FORBIDDEN
-            }
+            Self::Review(ReviewError::MayNotDecide(_) | ReviewError::NotYours { .. })
+            | Self::Foreign
+            | Self::MayNot => StatusCode::FORBIDDEN,
             Self::Review(ReviewError::NothingToUndo(_)) | Self::Taken => StatusCode::CONFLICT,
             Self::Review(_) | Self::Field(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Step(StepError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::Step(StepError::SamePerson(_)) => StatusCode::FORBIDDEN,
+            Self::Step(_) => StatusCode::CONFLICT,
+            Self::Stale => StatusCode::PRECONDITION_FAILED,
+            Self::Reused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooFast => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyTokens => StatusCode::CONFLICT,
+            Self::NotFound | Self::Accounts(AccountsError::Unknown(_)) => StatusCode::NOT_FOUND,
+            Self::Accounts(AccountsError::Exists(_) | AccountsError::LastAdmin(_)) => StatusCode::CONFLICT,
+            Self::Accounts(AccountsError::Password | AccountsError::Roles) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::SignedOut => StatusCode::UNAUTHORIZED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,6 +131,19 @@ impl WebError {
             Self::TooLong => "problem-too-long",
             Self::Slow => "problem-slow",
             Self::Taken => "problem-taken",
+            Self::MayNot => "problem-may-not",
+            Self::Step(StepError::Unknown(_)) => "problem-not-found",
+            Self::Step(StepError::SamePerson(_)) => "problem-same-person",
+            Self::Step(_) => "problem-step",
+            Self::Stale => "problem-stale",
+            Self::Reused => "problem-reused",
+            Self::TooFast => "problem-too-fast",
+            Self::TooManyTokens => "problem-too-many-tokens",
+            Self::Accounts(AccountsError::Exists(_)) => "problem-account-exists",
+            Self::Accounts(AccountsError::Unknown(_)) => "problem-not-found",
+            Self::Accounts(AccountsError::Password) => "problem-password",
+            Self::Accounts(AccountsError::Roles) => "problem-roles",
+            Self::Accounts(AccountsError::LastAdmin(_)) => "problem-last-admin",
             _ => "problem-internal",
         }
     }
@@ -127,22 +173,36 @@ struct Message {
     words: String,
 }
 
+/// problem+json, with what the refusal's headers say of the pace.
+fn problem(status: StatusCode, key: &str, visit: &Visit, headers: &HeaderMap) -> Response {
+    let body = json!({
+        "type": format!("urn:markwarden:{key}"),
+        "title": status.canonical_reason().unwrap_or("error"),
+        "status": status.as_u16(),
+        "detail": visit.words.say(key),
+    });
+    let mut answer = (status, body.to_string()).into_response();
+    for name in [header::RETRY_AFTER.as_str(), "ratelimit", "ratelimit-policy"] {
+        if let (Some(value), Ok(name)) = (headers.get(name), HeaderName::from_bytes(name.as_bytes())) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer
+}
+
 /// Gives a refusal its body, in the visitor's language.
 pub(super) fn explain(response: Response, visit: &Visit) -> Response {
-    let Some(Refused(error)) = response.extensions().get::<Refused>().cloned() else { return response };
+    let Some(Refused(error)) = response.extensions().get::<Refused>().cloned() else {
+        // What axum itself refuses: a body that is no JSON of that form, a method that is not there.
+        let refused = visit.is_api && response.status().is_client_error();
+        return if refused { problem(response.status(), "problem-field", visit, response.headers()) } else { response };
+    };
     let status = response.status();
-    let words = visit.words.say(error.key());
     if visit.wants_json {
-        let body = json!({
-            "type": format!("urn:markwarden:{}", error.key()),
-            "title": status.canonical_reason().unwrap_or("error"),
-            "status": status.as_u16(),
-            "detail": words,
-        });
-        let mut answer = (status, body.to_string()).into_response();
-        answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        return answer;
+        return problem(status, error.key(), visit, response.headers());
     }
+    let words = visit.words.say(error.key());
     let title = visit.words.say(if status == StatusCode::NOT_FOUND { "not-found" } else { "refused" });
     let page = Message { f: Frame::new(visit, ""), title, words };
     match page.render() {

@@ -73,6 +73,7 @@ impl Query {
             platform: given(&self.platform),
             severity,
             text: given(&self.text),
+            ..Filter::default()
         })
     }
 

@@ -14,11 +14,12 @@ use super::{
     frame::Frame,
     query::Query,
     spans::{self, Piece, Run, severity_code},
+    tenant,
     visit::Visit,
     words::{Language, Words},
 };
 use crate::{
-    model::{AccountName, Channel, Finding, HitState, Listing, Severity, Timestamp},
+    model::{AccountName, Channel, Finding, HitState, Listing, Permission, Severity, Timestamp},
     store::{Counts, HitRow},
 };
 
@@ -93,10 +94,10 @@ pub(super) async fn page(
 ) -> Result<Html<String>, WebError> {
     let query = Query::parse(&raw.unwrap_or_default());
     let state = query.hit_state()?;
-    let page = desk.inner.store.page(&query.filter()?, query.cursor()?, ROWS).await?;
-    let counts = desk.inner.store.counts().await?;
+    let page = desk.inner.store.page(&tenant::within(visit.account()?, query.filter()?), query.cursor()?, ROWS).await?;
+    let counts = tenant::counts(&desk, visit.account()?).await?;
     let (words, now, kept) = (visit.words, desk.inner.clock.now(), query.kept());
-    let decides = visit.account()?.role.decides();
+    let decides = visit.account()?.decides();
     let at = |extra: String| join("/queue", &[format!("state={}", state_code(state)), kept.clone(), extra]);
     let (empty_title, empty_words) = empty(state, &query, counts, words);
     let rows: Vec<Row> = page.rows.iter().map(|row| row_view(row, &kept, now, &visit)).collect();
@@ -109,7 +110,7 @@ pub(super) async fn page(
         severities: severities(&query, words),
         filtered: query.narrows(),
         refused: None,
-        held: held(&desk, words),
+        held: if visit.may(Permission::ReadRules) { held(&desk, words) } else { Vec::new() },
         rows,
         empty_title,
         empty_words,

@@ -9,10 +9,12 @@ use axum::{
 
 use super::{
     Desk, WebError,
+    access::AccessToken,
+    api,
     tokens::Session,
     words::{Language, Words},
 };
-use crate::model::Account;
+use crate::model::{Account, Permission};
 
 /// Name of the session cookie, without and with https.
 const COOKIE: &str = "desk";
@@ -67,6 +69,14 @@ pub(super) struct Visit {
     pub here: String,
     /// The island asks, not a page.
     pub wants_json: bool,
+    /// What the browser calls itself.
+    pub agent: String,
+    /// It asks the API.
+    pub is_api: bool,
+    /// The token that a program sent, where it is good.
+    pub token: Option<AccessToken>,
+    /// A token was sent, good or not: cookies say nothing then.
+    pub by_token: bool,
 }
 
 impl Visit {
@@ -75,20 +85,39 @@ impl Visit {
         let settings = &desk.inner.settings;
         let name = if settings.secure_cookie { SECURE_COOKIE } else { COOKIE };
         let value = |wanted| cookie(headers, wanted);
-        let session_cookie = value(name);
+        let is_api = uri.path().starts_with(api::API);
+        let bearer = text(headers, header::AUTHORIZATION).filter(|_| is_api);
+        let token = bearer
+            .and_then(|sent| sent.strip_prefix("Bearer "))
+            .and_then(|sent| desk.inner.access.find(sent.trim(), desk.inner.clock.now()));
+        let session_cookie = value(name).filter(|_| bearer.is_none());
         let language = value("lang")
             .and_then(|tag| Language::from_tag(&tag))
             .or_else(|| text(headers, header::ACCEPT_LANGUAGE).and_then(Language::accepted))
             .unwrap_or(settings.language);
         Self {
-            session: session_cookie.as_deref().and_then(|cookie| session(desk, cookie)),
+            session: match &token {
+                Some(token) => of_token(desk, token),
+                None => session_cookie.as_deref().and_then(|cookie| session(desk, cookie)),
+            },
+            is_api,
+            by_token: bearer.is_some(),
+            token,
             cookie: session_cookie,
             words: Words(language),
             theme: value("theme").map_or(Theme::System, |name| Theme::from_name(&name)),
             keys: value("keys").as_deref() != Some("off"),
             here: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
-            wants_json: text(headers, header::ACCEPT).is_some_and(|accept| accept.contains("application/json")),
+            agent: text(headers, header::USER_AGENT).unwrap_or_default().to_owned(),
+            wants_json: is_api
+                || text(headers, header::ACCEPT).is_some_and(|accept| accept.contains("application/json")),
         }
+    }
+
+    /// Whether they may do this.
+    pub(super) fn may(&self, permission: Permission) -> bool {
+        self.session.as_ref().is_some_and(|session| session.account.may(permission))
+            && self.token.as_ref().is_none_or(|token| token.scope.contains(&permission))
     }
 
     /// Who is signed in.
@@ -97,6 +126,17 @@ impl Visit {
     /// When nobody is; the guard lets no such request through to a page that asks.
     pub(super) fn account(&self) -> Result<&Account, WebError> {
         self.session.as_ref().map(|session| &session.account).ok_or(WebError::SignedOut)
+    }
+}
+
+/// Who a token stands for, if the account still exists.
+fn of_token(desk: &Desk, token: &AccessToken) -> Option<Session> {
+    match desk.inner.accounts.find(&token.account) {
+        Ok(account) => Some(Session::of_token(account?, desk.inner.clock.now())),
+        Err(error) => {
+            tracing::error!(%error, "cannot read accounts");
+            None
+        }
     }
 }
 

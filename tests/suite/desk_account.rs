@@ -35,7 +35,7 @@ fn accounts_are_added_listed_and_removed() {
     let generated = account(&data, &["add", "wu", "--generate"], "");
     assert_eq!(words(&generated.stdout).trim().len(), 23);
     let list = words(&account(&data, &["list", "--format", "json"], "").stdout);
-    assert_eq!(list, "{\"name\":\"wu\",\"role\":\"reviewer\"}\n{\"name\":\"林\",\"role\":\"admin\"}\n");
+    assert_eq!(list, "{\"name\":\"wu\",\"roles\":[\"reviewer\"]}\n{\"name\":\"林\",\"roles\":[\"admin\"]}\n");
     assert!(account(&data, &["remove", "wu"], "").status.success());
     assert_eq!(words(&account(&data, &["list"], "").stdout), "admin      林\n");
     let accounts = markwarden::web::Accounts::open(&data.join("accounts.json")).unwrap();

@@ -34,7 +34,7 @@ const FLAGS: &[&str] = &[
 ];
 
 /// A browser of its own, ended with the test.
-struct Browser {
+pub struct Browser {
     driver: WebDriver,
     server: String,
     process: Child,
@@ -47,7 +47,7 @@ fn on_path(name: &str) -> Option<PathBuf> {
 
 impl Browser {
     /// None, with a line that says so, where there is no Chromium.
-    async fn start(test: &str) -> Option<Self> {
+    pub async fn start(test: &str) -> Option<Self> {
         let found = on_path("chromedriver").zip(on_path("chromium").or_else(|| on_path("google-chrome")));
         let Some((chromedriver, chromium)) = found else {
             assert!(
@@ -79,7 +79,7 @@ impl Browser {
         self.cdp("Emulation.setEmulatedMedia", media).await;
     }
 
-    async fn open(&self, url: &str) {
+    pub async fn open(&self, url: &str) {
         self.driver.goto(url).await.unwrap();
         self.until("document.documentElement.dataset.ready === 'true'").await;
     }
@@ -114,7 +114,7 @@ impl Browser {
     }
 
     /// No console error, no report, and nothing asked of another origin.
-    async fn nothing_amiss(&self, shop: &Shop) {
+    pub async fn nothing_amiss(&self, shop: &Shop) {
         for entry in self.driver.browser_log().await.unwrap() {
             assert!(format!("{:?}", entry.level) != "Severe", "{}", entry.message);
         }
@@ -130,7 +130,7 @@ impl Browser {
         self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
     }
 
-    async fn close(self) {
+    pub async fn close(self) {
         // The process is ended by Drop even where the session does not answer.
         drop(self.driver.clone().quit().await);
     }
@@ -337,7 +337,7 @@ async fn every_page_is_accessible_in_both_looks_languages_and_widths() {
     browser.close().await;
 }
 
-async fn every_look(browser: &Browser, shop: &Shop, axe: Option<&str>, pages: &[(&str, &str)]) {
+pub async fn every_look(browser: &Browser, shop: &Shop, axe: Option<&str>, pages: &[(&str, &str)]) {
     for (language, scheme, width) in
         [("zh-CN", "light", 1280), ("en", "dark", 1280), ("zh-CN", "dark", 360), ("en", "light", 360)]
     {

@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use markwarden::{
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
+    monitor::Monitor,
     review,
-    store::{Batch, MemoryStore, Store, Write},
-    web::{Accounts, Desk, EvidenceReader, Parts, Settings, Verification},
+    rules::RuleSet,
+    store::{Batch, MemoryStore, Store, StoredListing, Write},
+    web::{Accounts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
 };
 use serde_json::{Value, json};
 
@@ -26,6 +28,24 @@ pub struct Shop {
 
 struct Reader;
 
+/// The listings of the hits, as a store on the disk would show them.
+struct Listings(Arc<MemoryStore>);
+
+impl ListingReader for Listings {
+    fn each(&self, show: &mut dyn FnMut(&StoredListing) -> bool) -> Result<(), String> {
+        for number in 1..=300 {
+            let hit = futures_util::FutureExt::now_or_never(self.0.hit(HitId(number))).unwrap().unwrap();
+            let Some(hit) = hit else { break };
+            let (first_seen, last_seen) = (hit.what.found_at, hit.what.found_at);
+            let stored = StoredListing { listing: hit.what.listing, capture: None, first_seen, last_seen };
+            if !show(&stored) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[async_trait::async_trait]
 impl EvidenceReader for Reader {
     async fn verify(&self, capture: &Capture) -> Verification {
@@ -43,6 +63,15 @@ impl Shop {
     }
 
     pub async fn open_with(hits: Vec<NewHit>) -> Self {
+        Self::build(hits, None).await
+    }
+
+    /// The same, with the rules that come with the program.
+    pub async fn open_with_rules() -> Self {
+        Self::build(hits(), Some(Arc::new(RuleSet::builtin().unwrap()))).await
+    }
+
+    async fn build(hits: Vec<NewHit>, rules: Option<Arc<RuleSet>>) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let mut writes: Vec<Write> = hits.into_iter().map(Write::Hit).collect();
@@ -50,10 +79,18 @@ impl Shop {
         writes.push(Write::Capture(capture("urn:uuid:2", 503)));
         store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Arc::new(Accounts::open(&folder.path().join("accounts.json")).unwrap());
+        let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
             accounts.add(&account(name, role), PASSWORD).unwrap();
         }
+        let monitor = match rules {
+            Some(rules) => {
+                let settings = markwarden::matcher::Settings::default();
+                let monitor = Monitor::new(store.clone(), clock.clone(), Some(rules), settings).await.unwrap();
+                Some(Arc::new(monitor))
+            }
+            None => None,
+        };
         let desk = Desk::new(Parts {
             store: store.clone(),
             accounts: accounts.clone(),
@@ -61,7 +98,9 @@ impl Shop {
             settings: Settings::default(),
             review: review::Settings::default(),
             evidence: Some(Arc::new(Reader)),
-            monitor: None,
+            journal: None,
+            listings: Some(Arc::new(Listings(store.clone()))),
+            monitor,
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -81,7 +120,27 @@ impl Shop {
 
     /// A one-time address that signs `name` in.
     pub fn link(&self, name: &str, role: Role) -> String {
-        let path = self.desk.one_time_link(account(name, role), Duration::from_secs(600)).unwrap();
+        self.link_as(account(name, role))
+    }
+
+    /// What the journal's notes say happened, in order.
+    pub async fn noted(&self) -> Vec<String> {
+        let changes = self.store.changes_since(0, 10_000).await.unwrap();
+        let writes = changes.iter().flat_map(|change| {
+            let batch = change.what.get("applied").and_then(|applied| applied.get("writes")).unwrap_or(&change.what);
+            batch.as_array().cloned().unwrap_or_default()
+        });
+        writes.filter_map(|write| Some(write.get("what")?.as_str()?.to_owned())).collect()
+    }
+
+    /// The accounts, each in words.
+    pub async fn listed(&self) -> Vec<String> {
+        self.accounts.list().unwrap().iter().map(|account| format!("{account:?}")).collect()
+    }
+
+    /// A one-time address that signs this account in, whether or not it is kept.
+    pub fn link_as(&self, who: Account) -> String {
+        let path = self.desk.one_time_link(who, Duration::from_secs(600)).unwrap();
         format!("{}{path}", self.address)
     }
 
@@ -99,8 +158,13 @@ impl Drop for Shop {
     }
 }
 
+/// Accounts whose passwords are hashed in no time: what hashes cost is tested where they are made.
+fn open_cheap(path: &std::path::Path) -> Accounts {
+    Accounts::open_at_cost(path, PasswordCost { memory_kib: 8, passes: 1 }).unwrap()
+}
+
 pub fn account(name: &str, role: Role) -> Account {
-    Account { name: AccountName::new(name).unwrap(), role }
+    Account::new(AccountName::new(name).unwrap(), role)
 }
 
 fn capture(id: &str, status: u16) -> Capture {

@@ -102,6 +102,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         platform,
         severity,
         text,
+        ..Filter::default()
     })
 }
 

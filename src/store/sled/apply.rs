@@ -65,6 +65,7 @@ impl Facets {
         filter.family.as_ref().is_none_or(|family| *family == self.family)
             && filter.platform.as_ref().is_none_or(|platform| self.platform.as_ref() == Some(platform))
             && filter.severity.is_none_or(|severity| self.severity >= severity)
+            && filter.within.has(&self.family, self.platform.as_deref())
     }
 }
 

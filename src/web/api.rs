@@ -1,0 +1,227 @@
+//! The API, `/api/v1`: everything a button does, for programs. Sent forms are its own types (`shape`), refusals are
+//! problem+json, lists are pages behind opaque cursors.
+//!
+//! [`ROUTES`] is its part of the table; [`document`] describes it as OpenAPI, and a test holds both to one another.
+
+mod audit;
+mod check;
+mod cursor;
+mod export;
+mod hits;
+mod once;
+mod pace;
+mod register;
+mod shape;
+mod tokens;
+
+use axum::{
+    Json,
+    body::{Body, to_bytes},
+    extract::{Path, Request, State},
+    http::{HeaderValue, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use http::Method;
+use utoipa::OpenApi;
+
+pub(super) use export::{MARK_COLUMNS, row};
+pub(super) use hits::put_link;
+pub(super) use once::Once;
+use once::Turn;
+pub(super) use pace::Pace;
+pub(super) use register::{set, today};
+pub(super) use tokens::make_for;
+
+use super::{
+    Desk, MAX_BODY_BYTES, WebError,
+    marks::MAX_MARKS_BYTES,
+    routes::{
+        Needs::{May, SignedIn},
+        Route, acts, of, reads,
+    },
+    visit::Visit,
+};
+use crate::model::{AccountName, Permission as P};
+
+/// Where it begins.
+pub(super) const API: &str = "/api/v1/";
+/// Longest text or listing that is checked, in bytes.
+const MAX_CHECKED_BYTES: usize = 256 * 1024;
+
+/// What those pages may do: they set styles on their own elements, and nothing else that other pages may not.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                           connect-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Its addresses.
+pub(super) const ROUTES: &[Route] = &[
+    reads("/api/v1/counts", May(P::ReadHits), || get(hits::counts)),
+    reads("/api/v1/hits", May(P::ReadHits), || get(hits::list)),
+    acts("/api/v1/hits/claim", May(P::Decide), || post(hits::claim)),
+    reads("/api/v1/hits/{id}", May(P::ReadHits), || get(hits::one)),
+    reads("/api/v1/hits/{id}/capture", May(P::ReadHits), || get(hits::capture)),
+    acts("/api/v1/hits/{id}/claim", May(P::Decide), || post(hits::claim_one)),
+    acts("/api/v1/hits/{id}/renew", May(P::Decide), || post(hits::renew)),
+    acts("/api/v1/hits/{id}/release", May(P::Decide), || post(hits::release)),
+    acts("/api/v1/hits/{id}/skip", May(P::Decide), || post(hits::skip)),
+    acts("/api/v1/hits/{id}/decide", May(P::Decide), || post(hits::decide)),
+    acts("/api/v1/hits/{id}/undo", May(P::Decide), || post(hits::undo)),
+    reads("/api/v1/listings/{id}", May(P::ReadHits), || get(hits::listing)),
+    reads("/api/v1/marks", May(P::ReadMarks), || get(register::marks)),
+    reads("/api/v1/marks/{id}", May(P::ReadMarks), || get(register::mark)),
+    of(Method::POST, "/api/v1/marks", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(register::add_marks)),
+    of(Method::POST, "/api/v1/marks/trial", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(register::try_marks)),
+    acts("/api/v1/marks/{id}/{act}", May(P::ReadMarks), || post(register::step)),
+    reads("/api/v1/rules", May(P::ReadRules), || get(register::rules)),
+    reads("/api/v1/rules/{id}", May(P::ReadRules), || get(register::rule)),
+    of(Method::POST, "/api/v1/rules/{id}/explain", May(P::TryRules), MAX_CHECKED_BYTES, || post(check::explain)),
+    acts("/api/v1/rules/{id}/tests", May(P::TryRules), || post(check::tests)),
+    reads("/api/v1/campaigns", May(P::ReadRules), || get(register::campaigns)),
+    of(Method::POST, "/api/v1/check", May(P::ReadHits), MAX_CHECKED_BYTES, || post(check::check)),
+    reads("/api/v1/sources", May(P::ReadSources), || get(register::sources)),
+    reads("/api/v1/audit", May(P::ReadAudit), || get(audit::list)),
+    reads("/api/v1/accounts", May(P::ManageAccounts), || get(register::accounts)),
+    reads("/api/v1/tokens", SignedIn, || get(tokens::list)),
+    acts("/api/v1/tokens", SignedIn, || post(tokens::make)),
+    of(Method::DELETE, "/api/v1/tokens/{id}", SignedIn, MAX_BODY_BYTES, || delete(tokens::revoke)),
+    reads("/api/v1/exports/{what}", May(P::ReadHits), || get(export::export)),
+    reads("/api/v1/openapi.json", SignedIn, || get(openapi)),
+    reads("/api/docs/{*file}", SignedIn, || get(docs)),
+];
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Markwarden",
+        version = "1",
+        description = "Everything a button of the desk does. Send a token as `Authorization: Bearer mw_…`; lists give the \
+                       next page in `Link`; a POST with an `Idempotency-Key` is done once in 24 hours; refusals are \
+                       problem+json (RFC 9457) with a stable `type`. Programs without a browser send no Origin."
+    ),
+    paths(
+        hits::counts,
+        hits::list,
+        hits::claim,
+        hits::one,
+        hits::capture,
+        hits::claim_one,
+        hits::renew,
+        hits::release,
+        hits::skip,
+        hits::decide,
+        hits::undo,
+        hits::listing,
+        register::marks,
+        register::mark,
+        register::add_marks,
+        register::try_marks,
+        register::step,
+        register::rules,
+        register::rule,
+        check::explain,
+        check::tests,
+        register::campaigns,
+        check::check,
+        register::sources,
+        audit::list,
+        register::accounts,
+        tokens::list,
+        tokens::make,
+        tokens::revoke,
+        export::export
+    ),
+    components(schemas(shape::Problem))
+)]
+struct Description;
+
+/// The OpenAPI document, as pretty JSON with a line break at its end.
+pub fn document() -> String {
+    Description::openapi().to_pretty_json().map(|text| text + "\n").unwrap_or_default()
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document()).into_response()
+}
+
+/// The pages that show the document; they are part of the program.
+async fn docs(State(desk): State<Desk>, Path(file): Path<String>) -> Result<Response, WebError> {
+    let served = utoipa_swagger_ui::serve(&file, std::sync::Arc::clone(&desk.inner.docs));
+    let file = served.map_err(|error| WebError::Docs(error.to_string()))?.ok_or(WebError::NotFound)?;
+    let kind = [(header::CONTENT_TYPE, file.content_type)];
+    let mut answer = (kind, file.bytes.into_owned()).into_response();
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+    Ok(answer)
+}
+
+/// How the pages that show the document are set up.
+pub(super) fn docs_settings() -> utoipa_swagger_ui::Config<'static> {
+    utoipa_swagger_ui::Config::new(["/api/v1/openapi.json"]).validator_url("none")
+}
+
+/// Answers a request that was let through: at the account's pace, and once where it asks for that.
+pub(super) async fn answer(desk: &Desk, visit: &Visit, request: Request, next: Next) -> Response {
+    let Some(session) = &visit.session else { return WebError::SignedOut.into_response() };
+    let (name, now) = (&session.account.name, desk.inner.clock.now());
+    let left = match desk.inner.pace.count(name, desk.inner.settings.api_per_minute.max(1), now) {
+        Ok(left) => left,
+        Err(left) => {
+            let mut refusal = WebError::TooFast.into_response();
+            left.tell(refusal.headers_mut());
+            return refusal;
+        }
+    };
+    let mut answer = match request.headers().get("idempotency-key").cloned() {
+        Some(key) if *request.method() == Method::POST => once(desk, name, &key, request, next).await,
+        _ => next.run(request).await,
+    };
+    left.tell(answer.headers_mut());
+    answer
+}
+
+async fn once(desk: &Desk, name: &AccountName, key: &HeaderValue, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    // The body was read whole when the request was let through, within its route's bound.
+    let Ok(body) = to_bytes(body, usize::MAX).await else { return WebError::TooLong.into_response() };
+    let target = parts.uri.to_string();
+    let turn =
+        desk.inner.once.begin(name, key.to_str().unwrap_or(""), &[target.as_bytes(), &body], desk.inner.clock.now());
+    let key = match turn {
+        Turn::First(key) => key,
+        Turn::Again(answer) => return answer,
+        Turn::Other => return WebError::Reused.into_response(),
+        Turn::Running => return WebError::Taken.into_response(),
+        Turn::Bad => return WebError::Field("Idempotency-Key").into_response(),
+    };
+    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+    // A refusal did nothing: the same may be tried again.
+    if !answer.status().is_success() {
+        desk.inner.once.forget(&key);
+        return answer;
+    }
+    let (parts, body) = answer.into_parts();
+    match to_bytes(body, once::MAX_ANSWER_BYTES).await {
+        Ok(body) => {
+            desk.inner.once.keep(key, parts.status, parts.headers.get(header::CONTENT_TYPE).cloned(), body.clone());
+            Response::from_parts(parts, Body::from(body))
+        }
+        Err(error) => {
+            desk.inner.once.forget(&key);
+            WebError::Check(error.to_string()).into_response()
+        }
+    }
+}
+
+/// An answer with the version of what it shows, for `If-Match`.
+fn with_version<T: serde::Serialize>(version: usize, value: T) -> Response {
+    ([(header::ETAG, format!("\"{version}\""))], Json(value)).into_response()
+}
+
+/// Refuses when the sender knows another version than `version`.
+fn matches(headers: &http::HeaderMap, version: usize) -> Result<(), WebError> {
+    let Some(wanted) = headers.get(header::IF_MATCH) else { return Ok(()) };
+    let own = format!("\"{version}\"");
+    let fits =
+        wanted.to_str().is_ok_and(|list| list.split(',').any(|one| matches!(one.trim(), "*") || one.trim() == own));
+    if fits { Ok(()) } else { Err(WebError::Stale) }
+}

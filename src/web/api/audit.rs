@@ -1,0 +1,61 @@
+//! The journal, for programs.
+
+use axum::{
+    Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    cursor, hits,
+    shape::{Entry, Problem},
+};
+use crate::web::{
+    Desk, WebError,
+    audit::{self, Wanted},
+};
+
+/// Entries of the journal, the newest first.
+#[utoipa::path(
+    get, path = "/api/v1/audit", tag = "audit",
+    params(
+        ("actor" = Option<String>, Query), ("act" = Option<String>, Query), ("object" = Option<String>, Query),
+        ("day" = Option<String>, Query, description = "such as 2026-11-28, in the desk's time zone"),
+        ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)
+    ),
+    responses((status = 200, body = Vec<Entry>), (status = 422, body = Problem))
+)]
+pub(super) async fn list(State(desk): State<Desk>, uri: Uri) -> Result<Response, WebError> {
+    let query = uri.query().unwrap_or_default();
+    let mut wanted = Wanted::parse(query)?;
+    let list = format!("audit {}", wanted.kept());
+    let pair = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes()).take(32);
+        pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let (before, limit) = (pair("cursor"), pair("limit"));
+    if !before.is_empty() {
+        wanted.before = Some(cursor::open(&list, &before)?.parse().map_err(|_| WebError::Field("cursor"))?);
+    }
+    let found = audit::read(&desk, &wanted, cursor::rows(&limit)?).await?;
+    let rows: Vec<Entry> = found
+        .entries
+        .into_iter()
+        .map(|entry| Entry {
+            seq: entry.change.seq,
+            at: entry.change.at.to_string(),
+            actor: entry.change.actor,
+            act: entry.act,
+            what: entry.change.what,
+        })
+        .collect();
+    let mut answer = Json(rows).into_response();
+    if let Some(next) = found.before {
+        let pairs: Vec<(String, String)> =
+            url::form_urlencoded::parse(query.as_bytes()).into_owned().take(32).collect();
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        hits::put_link(&mut answer, &cursor::link(uri.path(), &pairs, &cursor::seal(&list, &next.to_string())));
+    }
+    Ok(answer)
+}

@@ -1,0 +1,203 @@
+//! Marks of holders: register them, have them verified by a second person, see what one would find before it is watched.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use jiff::{civil::Date, tz::TimeZone};
+use tokio::sync::Mutex;
+
+use super::{Desk, WebError, api::today, tenant, visit::Visit};
+use crate::{
+    marks::{import_csv, import_xml},
+    matcher::{Preview, Previewer},
+    model::{Account, Diagnostic, Mark, MarkId, Permission},
+    monitor::{Act, Entry, Portfolio, a_month_before},
+    store::{Batch, StoredListing, Write},
+};
+
+/// Longest file of marks that is sent, in bytes.
+pub(super) const MAX_MARKS_BYTES: usize = 8 << 20;
+/// Marks written in one act.
+const BATCH: usize = 500;
+/// How long a trial may look at listings: the page must come before requests are given up.
+const TRIAL: Duration = Duration::from_secs(20);
+/// Listings that are shown of a trial.
+const SAMPLES: usize = 12;
+/// Seconds that a reviewer is taken to need for one hit.
+const SECONDS_A_HIT: u64 = 15;
+
+/// Shows the listings a store knows, one after the other.
+pub trait ListingReader: Send + Sync {
+    /// Shows each listing until `show` says false.
+    ///
+    /// # Errors
+    /// Why the store cannot be read.
+    fn each(&self, show: &mut dyn FnMut(&StoredListing) -> bool) -> Result<(), String>;
+}
+
+/// Where the marks stand, as the desk follows it.
+#[derive(Debug, Default)]
+pub(super) struct Standing(Mutex<Option<Portfolio>>);
+
+/// Where all marks that `account` sees stand: those that went the steps, and those that came by a file.
+pub(super) async fn known(desk: &Desk, account: &Account) -> Result<BTreeMap<MarkId, Entry>, WebError> {
+    let sees = account.sees();
+    let portfolio = follow(desk).await?;
+    let watched = tenant::marks(desk, account).await?;
+    let mut entries: BTreeMap<MarkId, Entry> =
+        watched.into_iter().map(|(id, mark)| (id, Entry::imported(mark))).collect();
+    let own = portfolio.entries().iter().filter(|(_, entry)| sees.has_holder(&entry.mark.holder));
+    entries.extend(own.map(|(id, entry)| (id.clone(), entry.clone())));
+    Ok(entries)
+}
+
+/// Where one of them stands.
+pub(super) async fn one(desk: &Desk, account: &Account, id: &str) -> Result<Entry, WebError> {
+    let id = MarkId::new(id).map_err(|_| WebError::NotFound)?;
+    known(desk, account).await?.remove(&id).ok_or(WebError::NotFound)
+}
+
+async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
+    let path = desk.inner.accounts.beside("portfolio.json");
+    let mut standing = desk.inner.standing.0.lock().await;
+    let mut portfolio = match standing.take() {
+        Some(portfolio) => portfolio,
+        None => Portfolio::open(&path).map_err(|error| WebError::Check(error.to_string()))?,
+    };
+    let caught_up = portfolio.catch_up(&*desk.inner.store).await;
+    if matches!(caught_up, Ok(true))
+        && let Err(error) = portfolio.save(&path)
+    {
+        tracing::warn!(%error, "cannot write where marks stand; the journal says it again");
+    }
+    let known = portfolio.clone();
+    *standing = Some(portfolio);
+    caught_up?;
+    Ok(known)
+}
+
+/// Reads a file of marks, CSV or the XML of an office, for `account`. The id of a mark that names none is its office and number, so that the same mark
+/// never comes twice.
+pub(super) fn read(account: &Account, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> {
+    let xml = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']).starts_with('<');
+    let mut marks = if xml { import_xml("marks.xml", text)? } else { import_csv("marks.csv", text)? };
+    let sees = account.sees();
+    let single =
+        sees.holders.as_ref().filter(|holders| holders.len() == 1).and_then(|holders| holders.first().cloned());
+    let mut foreign = Vec::new();
+    for mark in &mut marks {
+        if mark.id.as_str() == mark.text && !mark.number.is_empty() {
+            let named = format!("{}-{}", mark.jurisdiction, mark.number);
+            mark.id = MarkId::new(named.trim_start_matches('-')).unwrap_or_else(|_| mark.id.clone());
+        }
+        // Whoever has one holder need not name it.
+        if let Some(holder) = single.as_ref().filter(|_| mark.holder == mark.text) {
+            mark.holder.clone_from(holder);
+        }
+        if !sees.has_holder(&mark.holder) {
+            let message =
+                format!("`{:.80}` belongs to `{:.80}`, which is none of your holders", mark.text, mark.holder);
+            let at = text.find(mark.text.as_str()).unwrap_or(0);
+            let end = text.get(at..).and_then(|rest| rest.find(['\r', '\n'])).map_or(text.len(), |length| at + length);
+            foreign.push(Diagnostic::error(
+                "marks.csv",
+                text,
+                at..end,
+                "marks.holder",
+                message,
+                "name one of your own holders",
+            ));
+        }
+    }
+    if foreign.is_empty() { Ok(marks) } else { Err(foreign) }
+}
+
+/// Writes marks down as drafts; those that stand here already as they are sent are left alone. Returns how many are new or
+/// changed.
+pub(super) async fn draft(desk: &Desk, account: &Account, marks: &[Mark]) -> Result<usize, WebError> {
+    let portfolio = follow(desk).await?;
+    let foreign = |mark: &Mark| {
+        portfolio.entries().get(&mark.id).is_some_and(|entry| !account.sees().has_holder(&entry.mark.holder))
+    };
+    let watched = desk.inner.store.marks_since(0).await?.put;
+    let watched: BTreeMap<&MarkId, &Mark> = watched.iter().map(|mark| (&mark.id, mark)).collect();
+    let mut writes = Vec::new();
+    for mark in marks {
+        if portfolio.entries().get(&mark.id).is_some_and(|entry| entry.mark == *mark) {
+            continue;
+        }
+        if foreign(mark) || watched.get(&mark.id).is_some_and(|known| !account.sees().has_holder(&known.holder)) {
+            return Err(WebError::Field("id"));
+        }
+        writes.push(portfolio.draft(mark)?);
+    }
+    let many = writes.len();
+    for part in writes.chunks(BATCH) {
+        let batch = Batch { actor: account.name.to_string(), writes: part.to_vec() };
+        desk.inner.store.apply(batch).await?;
+    }
+    Ok(many)
+}
+
+/// Takes one step with a mark that `account` sees.
+pub(super) async fn step(desk: &Desk, visit: &Visit, id: &str, act: Act) -> Result<(), WebError> {
+    if !visit.may(needs(act)) {
+        return Err(WebError::MayNot);
+    }
+    let account = visit.account()?;
+    let entry = one(desk, account, id).await?;
+    let writes: Vec<Write> = follow(desk).await?.step(&entry.mark.id, act, &account.name, today(desk))?;
+    desk.inner.store.apply(Batch { actor: account.name.to_string(), writes }).await?;
+    Ok(())
+}
+
+/// What this step needs.
+pub(super) fn needs(act: Act) -> Permission {
+    match act {
+        Act::Submit | Act::Activate | Act::Withdraw => Permission::ChangeMarks,
+        Act::Verify | Act::Return => Permission::VerifyMarks,
+    }
+}
+
+/// What marks would have found in the listings of the last 30 days.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Trial {
+    /// The first day that was looked at.
+    pub since: String,
+    /// Whether all listings were looked at, or only those that could be within the time.
+    pub whole: bool,
+    /// Hours of review that the hits would take, at 15 seconds each.
+    pub hours: f64,
+    pub previews: Vec<Preview>,
+}
+
+/// Tries marks on the listings of the last 30 days that `account`'s platforms have; nothing is written.
+pub(super) async fn try_out(desk: &Desk, account: &Account, marks: Vec<Mark>) -> Result<Trial, WebError> {
+    let reader = desk.inner.listings.clone().ok_or(WebError::NotFound)?;
+    let (day, sees) = (today(desk), account.sees());
+    let since = a_month_before(day);
+    let looked = tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        let mut previewer = Previewer::new(marks, SAMPLES);
+        let mut whole = true;
+        let of_day = |at: crate::model::Timestamp| -> Date { at.to_zoned(TimeZone::UTC).date() };
+        reader.each(&mut |stored| {
+            let platform = stored.listing.platform.as_deref();
+            let seen = sees.platforms.as_ref().is_none_or(|all| platform.is_some_and(|one| all.contains(one)));
+            let seen_on = of_day(stored.last_seen);
+            if seen && seen_on >= since {
+                previewer.see(&stored.listing, stored.listing.captured_at.map_or(seen_on, of_day));
+            }
+            whole = begun.elapsed() < TRIAL;
+            whole
+        })?;
+        Ok::<_, String>((previewer.finish(), whole))
+    });
+    let (previews, whole) =
+        looked.await.map_err(|error| WebError::Check(error.to_string()))?.map_err(WebError::Check)?;
+    let queued: u64 = previews.iter().map(|preview| preview.queued as u64).sum();
+    let hours = (queued * SECONDS_A_HIT) as f64 / 3600.0;
+    Ok(Trial { since: since.to_string(), whole, hours, previews })
+}
