@@ -41,6 +41,8 @@ enum State {
     Open,
     Confirmed,
     Dismissed,
+    Proposed,
+    Escalated,
     All,
 }
 
@@ -54,6 +56,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         State::Open => Some(HitState::Open),
         State::Confirmed => Some(HitState::Confirmed),
         State::Dismissed => Some(HitState::Dismissed),
+        State::Proposed => Some(HitState::Proposed),
+        State::Escalated => Some(HitState::Escalated),
         State::All => None,
     };
     let filter = Filter { state, family: args.family, text: args.text, ..Filter::default() };

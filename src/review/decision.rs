@@ -74,6 +74,9 @@ pub fn decide(who: &Account, at: Timestamp, ask: Ask) -> Result<Decision, Review
         at,
         note,
         looked_ms: ask.looked_ms.min(MAX_LOOKED_MS),
+        second: false,
+        act: None,
+        precedent: None,
     })
 }
 
@@ -99,6 +102,9 @@ pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewE
         at,
         note: String::new(),
         looked_ms: 0,
+        second: false,
+        act: None,
+        precedent: None,
     })
 }
 

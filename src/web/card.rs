@@ -399,6 +399,8 @@ fn state_key(state: HitState) -> &'static str {
         HitState::Open => "state-open",
         HitState::Confirmed => "state-confirmed",
         HitState::Dismissed => "state-dismissed",
+        HitState::Proposed => "state-proposed",
+        HitState::Escalated => "state-escalated",
     }
 }
 
@@ -408,6 +410,8 @@ pub(super) fn state_code(state: HitState) -> &'static str {
         HitState::Open => "open",
         HitState::Confirmed => "confirmed",
         HitState::Dismissed => "dismissed",
+        HitState::Proposed => "proposed",
+        HitState::Escalated => "escalated",
     }
 }
 
@@ -528,6 +532,9 @@ pub(super) fn verdict_words(verdict: Verdict, words: Words) -> String {
         Verdict::Confirm => "verdict-confirmed",
         Verdict::Dismiss => "verdict-dismissed",
         Verdict::Reopen => "verdict-reopened",
+        Verdict::Escalate => "verdict-escalated",
+        Verdict::Approve => "verdict-approved",
+        Verdict::Return => "verdict-returned",
     })
 }
 

@@ -179,7 +179,7 @@ fn empty(state: HitState, query: &Query, counts: Counts, words: Words) -> (Strin
         HitState::Open if counts.confirmed + counts.dismissed > 0 => ("empty-done-title", "empty-done-words"),
         HitState::Open if counts.listings > 0 => ("empty-clean-title", "empty-clean-words"),
         HitState::Open => ("empty-new-title", "empty-new-words"),
-        HitState::Confirmed | HitState::Dismissed => ("empty-decided-title", "empty-decided-words"),
+        _ => ("empty-decided-title", "empty-decided-words"),
     };
     (words.say(title), words.say(say))
 }
