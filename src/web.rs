@@ -5,17 +5,26 @@
 //! all of it works without it. What may be decided belongs to `review`, what lasts to `store`.
 
 mod accounts;
+mod acts;
 mod assets;
+mod bulk;
 mod card;
+mod checks;
 mod door;
 mod evidence;
+mod follow;
 mod frame;
+mod gathered;
 mod guard;
 mod hit;
+mod lists;
 mod problem;
+mod quality;
 mod query;
 mod queue;
+mod saved;
 mod spans;
+mod subjects;
 mod throttle;
 mod tokens;
 mod visit;
@@ -105,6 +114,10 @@ struct Inner {
     zone: jiff::tz::TimeZone,
     sessions: Sessions,
     links: Links,
+    board: review::Board,
+    orders: follow::Orders,
+    frozen: bulk::Frozen,
+    issued: checks::Issued,
     throttle: Throttle,
     checks: Semaphore,
 }
@@ -148,6 +161,10 @@ impl Desk {
                 zone,
                 sessions: Sessions::default(),
                 links: Links::default(),
+                board: review::Board::default(),
+                orders: follow::Orders::default(),
+                frozen: bulk::Frozen::default(),
+                issued: checks::Issued::default(),
                 throttle: Throttle::default(),
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
             }),
@@ -185,6 +202,19 @@ pub fn router(desk: Desk) -> Router {
         .route("/hits/{id}/decide", post(hit::decide))
         .route("/hits/{id}/skip", post(hit::skip))
         .route("/hits/{id}/undo", post(hit::undo))
+        .route("/hits/{id}/gold", post(checks::gold))
+        .route("/acts/{act}", get(acts::page))
+        .route("/acts/{act}/undo", post(acts::undo))
+        .route("/bulk", post(bulk::freeze))
+        .route("/bulk/{name}", get(bulk::page))
+        .route("/bulk/{name}/decide", post(bulk::decide))
+        .route("/sellers/{key}", get(subjects::seller))
+        .route("/sellers/{key}/notes", post(subjects::note))
+        .route("/listings/{key}", get(subjects::listing))
+        .route("/references/{name}", get(subjects::reference))
+        .route("/filters", post(saved::filters))
+        .route("/keys", get(saved::keys).post(saved::set_keys))
+        .route("/quality", get(quality::page))
         .fallback(door::nothing_here)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(desk.clone(), guard::guard))
@@ -200,5 +230,8 @@ pub async fn serve(
     desk: Desk,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    axum::serve(listener, router(desk)).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve)
+    let keeping = tokio::spawn(desk.clone().keep_up());
+    let served = axum::serve(listener, router(desk)).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
+    keeping.abort();
+    served
 }

@@ -119,9 +119,7 @@ impl Hit {
     pub fn waits_for(&self, worker: &AccountName) -> bool {
         match self.state {
             HitState::Open => true,
-            HitState::Proposed | HitState::Escalated => {
-                self.decisions.last().is_none_or(|newest| newest.by != *worker)
-            }
+            HitState::Proposed | HitState::Escalated => self.decisions.last().is_none_or(|newest| newest.by != *worker),
             HitState::Confirmed | HitState::Dismissed => false,
         }
     }

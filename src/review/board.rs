@@ -232,8 +232,7 @@ impl Board {
             Subject::Listing(key) => state.by_listing.get(key),
             Subject::Reference(name) => state.symbols.find(name).and_then(|symbol| state.by_reference.get(&symbol)),
         };
-        let mut found: Vec<Entry> =
-            ids.into_iter().flatten().filter_map(|&id| state.entry(id)).cloned().collect();
+        let mut found: Vec<Entry> = ids.into_iter().flatten().filter_map(|&id| state.entry(id)).cloned().collect();
         found.sort_by_key(|entry| std::cmp::Reverse((entry.found_at, entry.id)));
         found
     }

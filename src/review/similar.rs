@@ -45,7 +45,8 @@ impl Likeness {
             .iter()
             .map(|finding| {
                 let version = finding.version.unwrap_or(0);
-                [&*finding.reference, &version.to_string(), &finding.word, &finding.surface, &finding.text].join("\u{1f}")
+                [&*finding.reference, &version.to_string(), &finding.word, &finding.surface, &finding.text]
+                    .join("\u{1f}")
             })
             .collect();
         findings.sort_unstable();
@@ -145,7 +146,8 @@ mod tests {
         let text = "云雀同厂同料，鞋底防滑耐磨，尺码三十六到四十五，拍下备注颜色，工厂直发，支持验货。";
         let one = hit("2026新款 云雀 气垫跑鞋 男女同款 36码", "莆仙优品", text);
         let other = hit("2026新款 云雀 气垫跑鞋 男女同款 37码", "莆仙优品", text);
-        let elsewhere = hit("云雀 保温杯 大容量 不锈钢 学生水杯", "莆仙优品", "食品级内胆，倒置不漏，送清洁刷与杯套一只。");
+        let elsewhere =
+            hit("云雀 保温杯 大容量 不锈钢 学生水杯", "莆仙优品", "食品级内胆，倒置不漏，送清洁刷与杯套一只。");
         assert!(near(&one, &other));
         assert!(!near(&one, &elsewhere));
         assert!(near(&one, &hit("2026新款 云雀 气垫跑鞋 男女同款 38码", "另一家", text)), "a clone of another seller");

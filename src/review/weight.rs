@@ -121,8 +121,9 @@ mod tests {
     #[test]
     fn what_is_late_or_of_a_seller_with_a_record_comes_first() {
         let limits = Deadlines::default();
-        let points =
-            |waited, confirmed| Weight::of(Severity::High, 150, waited, Record { confirmed, dismissed: 0 }, &limits).points();
+        let points = |waited, confirmed| {
+            Weight::of(Severity::High, 150, waited, Record { confirmed, dismissed: 0 }, &limits).points()
+        };
         assert_eq!(points(0, 0), 150);
         assert!(points(600, 0) > points(0, 0));
         assert!(points(24 * 60, 0) > points(24 * 60 - 1, 0));
@@ -135,6 +136,9 @@ mod tests {
     fn a_deadline_is_fine_then_near_then_over() {
         let limits = Deadlines::default();
         let due = |minutes| limits.due(Severity::Critical, minutes);
-        assert_eq!([due(0), due(539), due(540), due(719), due(720)], [Due::Fine, Due::Fine, Due::Soon, Due::Soon, Due::Over]);
+        assert_eq!(
+            [due(0), due(539), due(540), due(719), due(720)],
+            [Due::Fine, Due::Fine, Due::Soon, Due::Soon, Due::Over]
+        );
     }
 }

@@ -13,8 +13,8 @@ use super::{
     event::Event,
     port::{
         Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
-        MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError, StoredListing,
-        Write,
+        MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError,
+        StoredListing, Write,
     },
 };
 use crate::model::{
@@ -415,9 +415,14 @@ impl Store for MemoryStore {
         Ok(delta)
     }
 
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+        Ok(self.state().marks.get(id).and_then(|(_, mark)| mark.clone()))
+    }
+
     async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError> {
         let state = self.state();
-        let mut put: Vec<&(u64, Remark)> = state.remarks.values().filter(|(changed, _)| *changed > generation).collect();
+        let mut put: Vec<&(u64, Remark)> =
+            state.remarks.values().filter(|(changed, _)| *changed > generation).collect();
         put.sort_by_key(|(changed, _)| *changed);
         let put = put.into_iter().map(|(_, remark)| remark.clone()).collect();
         Ok(RemarksDelta { generation: state.remark_generation, put })

@@ -87,6 +87,9 @@ pub trait Store: Send + Sync {
     /// Marks changed after `generation`.
     async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError>;
 
+    /// One mark that is watched.
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError>;
+
     /// Remarks left or changed after `generation`, in the order of their change.
     async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError>;
 
@@ -254,11 +257,15 @@ impl Write {
             }
             Self::Remark(remark) if remark.key.is_empty() || remark.key.len() > MAX_REMARK_KEY_BYTES => {
                 let size = remark.key.len();
-                Err(StoreError::Refused(format!("a remark's key of {size} bytes; 1 to {MAX_REMARK_KEY_BYTES} are kept")))
+                Err(StoreError::Refused(format!(
+                    "a remark's key of {size} bytes; 1 to {MAX_REMARK_KEY_BYTES} are kept"
+                )))
             }
             Self::Remark(remark) => match serde_json::to_vec(remark).map(|json| json.len()) {
                 Ok(size) if size <= MAX_REMARK_BYTES => Ok(()),
-                Ok(size) => Err(StoreError::Refused(format!("a remark of {size} bytes; at most {MAX_REMARK_BYTES} are kept"))),
+                Ok(size) => {
+                    Err(StoreError::Refused(format!("a remark of {size} bytes; at most {MAX_REMARK_BYTES} are kept")))
+                }
                 Err(error) => Err(StoreError::Refused(error.to_string())),
             },
             _ => Ok(()),
@@ -608,8 +615,10 @@ impl Change {
 
     /// The hits that it queues.
     pub fn queued(&self) -> Vec<HitId> {
-        let hits = self.what.get("applied").and_then(|applied| applied.get("hits")).and_then(serde_json::Value::as_array);
-        let new = hits.into_iter().flatten().filter(|hit| hit.get("new").and_then(serde_json::Value::as_bool) == Some(true));
+        let hits =
+            self.what.get("applied").and_then(|applied| applied.get("hits")).and_then(serde_json::Value::as_array);
+        let new =
+            hits.into_iter().flatten().filter(|hit| hit.get("new").and_then(serde_json::Value::as_bool) == Some(true));
         new.filter_map(|hit| hit.get("id")?.as_u64()).map(HitId).collect()
     }
 }

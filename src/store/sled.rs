@@ -35,13 +35,13 @@ use super::{
     folder::{Folder, content_dir, journal_dir},
     journal::{self, Head, Sealer},
     port::{
-        Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitRow, HostLease, Lease, LeaseRef, MAX_AT_ONCE, MarksDelta,
-        Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError, StoredListing,
+        Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitRow, HostLease, Lease, LeaseRef, MAX_AT_ONCE,
+        MarksDelta, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError, StoredListing,
     },
     record::JournalRecord,
     settings::Settings,
 };
-use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
+use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Mark, MarkId, Timestamp};
 
 pub(super) use decide::{Answer, Command};
 pub(super) use index::{Index, set_aside};
@@ -322,6 +322,10 @@ impl Store for SledStore {
 
     async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError> {
         query::marks_since(&self.view()?, generation)
+    }
+
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+        query::mark(&self.view()?, id)
     }
 
     async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError> {

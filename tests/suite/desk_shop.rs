@@ -43,6 +43,10 @@ impl Shop {
     }
 
     pub async fn open_with(hits: Vec<NewHit>) -> Self {
+        Self::open_as(hits, review::Settings::default()).await
+    }
+
+    pub async fn open_as(hits: Vec<NewHit>, review: review::Settings) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let mut writes: Vec<Write> = hits.into_iter().map(Write::Hit).collect();
@@ -59,7 +63,7 @@ impl Shop {
             accounts: accounts.clone(),
             clock: clock.clone(),
             settings: Settings::default(),
-            review: review::Settings::default(),
+            review,
             evidence: Some(Arc::new(Reader)),
             monitor: None,
         })
@@ -73,6 +77,12 @@ impl Shop {
             markwarden::web::serve(listener, serving, stopped).await.unwrap();
         });
         Self { address, store, clock, desk, accounts, _folder: folder, stop: Some(stop) }
+    }
+
+    /// More hits, as a crawl brings them.
+    pub async fn bring(&self, hits: Vec<NewHit>) {
+        let writes = hits.into_iter().map(Write::Hit).collect();
+        self.store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
     }
 
     pub async fn hit(&self, id: u64) -> Hit {

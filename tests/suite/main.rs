@@ -12,6 +12,7 @@ mod crawl_run;
 mod desk;
 mod desk_account;
 mod desk_browser;
+mod desk_depth;
 mod desk_shop;
 mod disguises;
 mod facts;

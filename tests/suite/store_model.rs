@@ -324,6 +324,7 @@ impl Pair {
             self.both(async |store| store.capture(&capture(n).id).await);
             self.both(async |store| store.next_due(&format!("计划{n}")).await);
             self.both(async |store| store.marks_since(u64::from(n)).await);
+            self.both(async |store| store.mark(&mark_id(n)).await);
             self.both(async |store| store.remarks_since(u64::from(n)).await);
             self.both(async |store| store.due(n as usize).await);
         }
@@ -347,7 +348,9 @@ impl Pair {
         assert_eq!(changes.len() as u64, wait(store.counts()).unwrap().seq);
         let weighty: Vec<_> = changes
             .iter()
-            .filter(|change| ["applied", "completed", "reopened", "settled"].iter().any(|kind| change.what.get(kind).is_some()))
+            .filter(|change| {
+                ["applied", "completed", "reopened", "settled"].iter().any(|kind| change.what.get(kind).is_some())
+            })
             .map(|change| (change.at, change.actor.clone()))
             .collect();
         let expected: Vec<_> = recorded.into_iter().map(|change| (change.at, change.actor)).collect();

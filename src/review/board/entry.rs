@@ -86,7 +86,9 @@ fn text_of(hit: &Hit) -> String {
         let elsewhere = finding.surface != "title";
         if let Some(surface) = surfaces.iter().find(|surface| elsewhere && surface.path == finding.surface) {
             let begin = finding.start.saturating_sub(AROUND);
-            parts.push(surface.text.chars().skip(begin).take(2 * AROUND + finding.end - begin.min(finding.end)).collect());
+            parts.push(
+                surface.text.chars().skip(begin).take(2 * AROUND + finding.end - begin.min(finding.end)).collect(),
+            );
         }
     }
     parts.push(listing.platform.clone().unwrap_or_default());

@@ -78,7 +78,10 @@ impl Remarks {
 
     /// Those whose key begins with `prefix`.
     fn under<'r>(&'r self, prefix: &'r str) -> impl Iterator<Item = &'r Remark> {
-        self.all.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix)).map(|(_, remark)| remark)
+        self.all
+            .range(prefix.to_owned()..)
+            .take_while(move |(key, _)| key.starts_with(prefix))
+            .map(|(_, remark)| remark)
     }
 }
 
@@ -97,7 +100,7 @@ impl Board {
                 _ => None,
             })
             .collect();
-        notes.sort_by(|a, b| b.at.cmp(&a.at));
+        notes.sort_by_key(|note| std::cmp::Reverse(note.at));
         notes
     }
 

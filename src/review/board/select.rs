@@ -89,6 +89,45 @@ impl Board {
     }
 }
 
+impl Board {
+    /// Marks and rules with decided hits: how many of them were confirmed and dismissed; those with the most first.
+    pub fn references(&self) -> Vec<(String, u64, u64)> {
+        let state = self.read();
+        let count = |hits: &[HitId], wanted| {
+            hits.iter().filter_map(|&id| state.entry(id)).filter(|entry| entry.state == wanted).count() as u64
+        };
+        let mut all: Vec<(String, u64, u64)> = state
+            .by_reference
+            .iter()
+            .map(|(&symbol, hits)| {
+                let name = state.symbols.name(symbol).to_owned();
+                (name, count(hits, HitState::Confirmed), count(hits, HitState::Dismissed))
+            })
+            .filter(|(_, confirmed, dismissed)| confirmed + dismissed > 0)
+            .collect();
+        all.sort_by(|a, b| (b.1 + b.2).cmp(&(a.1 + a.2)).then_with(|| a.0.cmp(&b.0)));
+        all
+    }
+
+    /// Hits that a person other than `who` decided and that fall into the share of one in so many; the newest first.
+    pub fn second_looks(&self, one_in: u32, who: &AccountName) -> Vec<HitId> {
+        if one_in == 0 {
+            return Vec::new();
+        }
+        let state = self.read();
+        let chosen =
+            |id: HitId| id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).is_multiple_of(u64::from(one_in));
+        let decided = state.entries.iter().flatten().filter(|entry| {
+            let done = matches!(entry.state, HitState::Confirmed | HitState::Dismissed);
+            done && chosen(entry.id) && entry.act.is_none() && entry.precedent.is_none() && !state.is_by(entry, who)
+        });
+        let mut found: Vec<(Option<Timestamp>, HitId)> = decided.map(|entry| (entry.decided_at, entry.id)).collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.truncate(1_000);
+        found.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
 fn weight(state: &State, entry: &Entry, deadlines: &Deadlines, now: Timestamp) -> Weight {
     let record = state.sellers.get(&entry.like.seller).map(|seller| seller.record).unwrap_or_default();
     Weight::of(entry.severity, entry.priority, waited(entry.found_at, now), record, deadlines)
@@ -165,9 +204,7 @@ fn holds(state: &State, entry: &Entry, wanted: &Wanted<'_>, deadlines: &Deadline
         Wanted::Families(families) => families.contains(&entry.family),
         Wanted::Hits(hits) => hits.contains(&entry.id),
         Wanted::By(people) => entry.by != 0 && people.contains(&entry.by),
-        Wanted::Due(due) => {
-            entry.state.waits() && deadlines.due(entry.severity, waited(entry.found_at, now)) == *due
-        }
+        Wanted::Due(due) => entry.state.waits() && deadlines.due(entry.severity, waited(entry.found_at, now)) == *due,
         Wanted::Never => false,
     }
 }

@@ -140,11 +140,10 @@ impl Audit {
         for hit in new {
             let seen = act.on.iter().find(|on| on.hit == hit).map(|on| on.decisions);
             assert_eq!(seen, Some(self.decisions(hit).len()), "hit {hit} was decided as somebody saw it");
-            if let Some(lease) = self.leases.get_mut(&Lent::Hit(hit)).filter(|lease| !lease.over && at < lease.until) {
-                if act.decision.verdict != Verdict::Reopen {
-                    assert_eq!(lease.worker, by, "hit {hit} was decided under who holds it");
-                    lease.over = true;
-                }
+            let lease = self.leases.get_mut(&Lent::Hit(hit)).filter(|lease| !lease.over && at < lease.until);
+            if let Some(lease) = lease.filter(|_| act.decision.verdict != Verdict::Reopen) {
+                assert_eq!(lease.worker, by, "hit {hit} was decided under who holds it");
+                lease.over = true;
             }
             if matches!(act.decision.verdict, Verdict::Approve | Verdict::Return) {
                 let other = self.decisions(hit).last().is_some_and(|newest| newest.by.as_str() != by);

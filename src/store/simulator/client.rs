@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     model::{
-        AccountName, Capture, CaptureId, Decision, HitId, Listing, ListingId, Mark, MarkId, NewHit, Reason, Remark, Saying,
-        Severity, Timestamp, Verdict,
+        AccountName, Capture, CaptureId, Decision, HitId, Listing, ListingId, Mark, MarkId, NewHit, Reason, Remark,
+        Saying, Severity, Timestamp, Verdict,
     },
     store::{
         journal::hex,

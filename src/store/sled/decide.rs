@@ -17,7 +17,8 @@ use crate::{
     store::{
         event::{Enqueued, Event, Grant, HostGrant},
         port::{
-            Act, ClaimSpec, HitReceipt, HostLease, Lease, LeaseRef, MAX_AT_ONCE, Outcome, Receipt, Settled, StoreError, Write,
+            Act, ClaimSpec, HitReceipt, HostLease, Lease, LeaseRef, MAX_AT_ONCE, Outcome, Receipt, Settled, StoreError,
+            Write,
         },
     },
 };

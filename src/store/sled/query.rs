@@ -12,7 +12,7 @@ use super::{
     view::{Scan, View},
 };
 use crate::{
-    model::{AccountName, Hit, HitId, HitState, MarkId, Timestamp},
+    model::{AccountName, Hit, HitId, HitState, Mark, MarkId, Timestamp},
     store::port::{ClaimSpec, Cursor, Due, Filter, HitRow, MarksDelta, Order, Page, RemarksDelta, StoreError},
 };
 
@@ -234,6 +234,11 @@ pub(super) fn due(view: &View<'_>, now: Timestamp, limit: usize) -> Result<Vec<D
         }
     }
     Ok(due)
+}
+
+/// One mark that is watched.
+pub(super) fn mark(view: &View<'_>, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+    Ok(view.get::<Watched>(&keys::mark(id))?.and_then(|watched| watched.mark))
 }
 
 /// Remarks left after `generation`, in the order of their change.
