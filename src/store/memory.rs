@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use super::{
-    event::Event,
+    event::{Enqueued, Event},
     port::{
         Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
         MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError,
@@ -189,8 +189,10 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         batch.writes.iter().try_for_each(Write::check)?;
         let mut state = self.state();
-        let seq = state.record(now, &batch.actor, &batch.writes)?;
-        let hits = batch.writes.into_iter().filter_map(|write| state.write(now, write)).collect();
+        let writes = batch.writes.clone();
+        let hits: Vec<HitReceipt> = batch.writes.into_iter().filter_map(|write| state.write(now, write)).collect();
+        let queued = hits.iter().map(|hit| Enqueued { id: hit.id, new: hit.new }).collect();
+        let seq = state.record(now, &batch.actor, Event::Applied { writes, hits: queued })?;
         Ok(Receipt { seq, hits })
     }
 
