@@ -253,9 +253,15 @@ function toReview() { location.href = '/review'; }
 // Everything that a button or link of the page does, and where one may go.
 function commands() {
   const seen = new Set();
-  return [...document.querySelectorAll('nav a, .tools a, .tools button, #start, main button, main summary, .tabs a, .saved a')]
+  const named = node => {
+    const copy = node.cloneNode(true), group = node.closest('[role=group]')?.getAttribute('aria-label');
+    const key = [...copy.querySelectorAll('kbd')].map(kbd => (kbd.remove(), kbd.textContent.trim())).join(' ');
+    const words = (node.getAttribute('aria-label') || copy.textContent).replace(/\s+/g, ' ').trim();
+    return { node, key, words: group && words ? `${group} · ${words}` : words };
+  };
+  return [...document.querySelectorAll('#start, main button, main summary, .tabs a, .saved a, nav a, .tools a, .tools button')]
     .filter(node => node.offsetParent && !node.disabled)
-    .map(node => ({ node, words: (node.getAttribute('aria-label') || node.textContent).replace(/\s+/g, ' ').trim() }))
+    .map(named)
     .filter(({ words }) => words && !seen.has(words) && seen.add(words));
 }
 
@@ -267,9 +273,10 @@ function openPalette() {
     const wanted = field.value.trim().toLowerCase();
     shown = all.filter(({ words }) => words.toLowerCase().includes(wanted)).slice(0, 12);
     chosen = Math.min(chosen, Math.max(0, shown.length - 1));
-    list.replaceChildren(...shown.map(({ words }, place) => {
+    list.replaceChildren(...shown.map(({ words, key }, place) => {
       const row = document.createElement('li');
       row.textContent = words;
+      if (key) row.append(Object.assign(document.createElement('kbd'), { textContent: key }));
       row.id = `palette-${place}`;
       row.setAttribute('role', 'option');
       row.setAttribute('aria-selected', String(place === chosen));
