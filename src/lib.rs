@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod crawl;
 pub mod demo;
+pub mod disguise;
 pub mod evidence;
 mod files;
 pub mod live;

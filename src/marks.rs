@@ -1,25 +1,18 @@
 //! The register of watched marks: bringing them in, and finding their words in folded text.
 //!
 //! [`Register`] is one generation of marks with its index; it is built aside and swapped whole. What a
-//! found word is worth belongs to the matcher. Spellings are found as they stand by the index; Han ones in disguise by the
-//! watch, which asks by what can be heard or seen, and Latin ones by what is left without a letter.
+//! found word is worth belongs to the matcher. Spellings are found as they stand by the index, and otherwise by what
+//! [`disguise`](crate::disguise) watches for.
 //!
 //! [`registry`] is the other tier: all registered words of a jurisdiction, tens of millions, exact on folded text, in a file.
 
-mod ahead;
-mod align;
-mod gates;
 mod import;
 mod index;
-mod keys;
-mod latin;
 mod phrases;
 mod register;
 pub mod registry;
 mod rolling;
-mod watch;
 
-pub use align::{Alignment, Change};
 pub use import::{MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use index::MAX_UNITS;
 pub use register::{Occurrence, Register, Spelling};

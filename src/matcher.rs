@@ -28,7 +28,7 @@ use crate::{
     campaign::Campaigns,
     marks::{Occurrence, Register, registry::View},
     model::{Finding, FindingKind, Findings, Listing},
-    rules::{RuleSet, Status},
+    rules::{Given, RuleSet, Status},
     text::{Assembled, FoldedSurface, assembled},
 };
 
@@ -68,7 +68,7 @@ pub struct Matcher {
 }
 
 /// Which rules are asked.
-type RuleFindings = fn(&RuleSet, &Listing, &[FoldedSurface<'_>], Date) -> Vec<Finding>;
+type RuleFindings = fn(&RuleSet, &Listing, &[FoldedSurface<'_>], Given) -> Vec<Finding>;
 
 /// The chance that any of them is right.
 fn risk(findings: &[Finding]) -> f64 {
@@ -142,12 +142,13 @@ impl Matcher {
 
     /// Matches `listing` under the law of `on`, the day its facts were captured.
     pub fn check(&self, listing: &Listing, on: Date) -> Findings {
-        self.run(listing, on, RuleSet::findings)
+        self.run(listing, on, |rules, listing, surfaces, given| rules.findings(listing, surfaces, given))
     }
 
     /// The same, and what rules in shadow find: to be counted, never queued.
     pub fn check_with_shadow(&self, listing: &Listing, on: Date) -> (Findings, Vec<Finding>) {
-        let mut findings = self.run(listing, on, RuleSet::all_findings);
+        let mut findings =
+            self.run(listing, on, |rules, listing, surfaces, given| rules.all_findings(listing, surfaces, given));
         let in_shadow = |finding: &Finding| {
             let rule = self.rules.as_ref().and_then(|rules| rules.rule(&finding.reference));
             finding.kind == FindingKind::Rule && rule.is_some_and(|rule| rule.status == Status::Shadow)
@@ -165,7 +166,8 @@ impl Matcher {
             plain.iter().cloned().chain(assembled.iter().map(Assembled::surface)).map(FoldedSurface::new).collect();
         let mut all = self.mark_findings(listing, &surfaces, on);
         if let Some(rules) = &self.rules {
-            let mut found = of_rules(rules, listing, &surfaces, on);
+            let mut found =
+                of_rules(rules, listing, &surfaces, Given { day: on, usual_price: self.usual_price(listing, &all) });
             self.campaigns.settle(rules, listing, on, &mut found);
             all.extend(found);
         }
@@ -184,6 +186,16 @@ impl Matcher {
         suppressed.sort_by(|a, b| b.score.total_cmp(&a.score));
         let risk = risk(&findings);
         Findings { id: listing.id.clone(), findings, suppressed, risk }
+    }
+
+    /// What goods of the surest mark that is found in `listing` and has a price usually cost, in the listing's currency.
+    fn usual_price(&self, listing: &Listing, found: &[Finding]) -> Option<f64> {
+        let price = listing.price.as_ref()?;
+        let standing = found.iter().filter(|finding| finding.suppressed.is_none());
+        let priced =
+            standing.filter_map(|finding| Some((finding.score, self.register.usual_price(&finding.reference)?)));
+        let same = priced.filter(|(_, usual)| usual.currency == price.currency);
+        same.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, usual)| usual.amount.as_f64())
     }
 
     fn mark_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {

@@ -29,4 +29,4 @@ pub use live::{Goods, Moment, ShelfState};
 pub use mark::{Mark, MarkStatus};
 pub use money::{Amount, AmountError, Money};
 pub use remark::{Check, MAX_REMARK_BYTES, MAX_REMARK_KEY_BYTES, Remark, Saying};
-pub use seller::Seller;
+pub use seller::{Seller, SellerKind};

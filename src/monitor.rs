@@ -7,6 +7,7 @@ mod gate;
 mod group;
 mod handed;
 mod learnt;
+mod quota;
 mod retention;
 mod room;
 mod rulebook;
@@ -18,7 +19,7 @@ use std::{
     collections::BTreeSet,
     io,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use async_trait::async_trait;
@@ -28,12 +29,14 @@ pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
 pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
+pub use quota::LIMITED;
 pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
 pub use settings::Settings;
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
 pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, note};
 
+use quota::Quota;
 use rulebook::{Look, Rulebook};
 
 use crate::{
@@ -44,7 +47,7 @@ use crate::{
         registry::{Reader, RegistryError},
     },
     matcher::{self, Matcher},
-    model::{Clock, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
+    model::{Clock, Finding, Findings, Listing, ListingId, Mark, MarkId, Timestamp},
     rules::{Floor, RuleSet},
     store::{Batch, Receipt, Store, StoreError, Write},
 };
@@ -65,6 +68,8 @@ pub struct Monitor {
     registry: Option<(PathBuf, Mutex<Option<Reader>>)>,
     current: RwLock<Current>,
     learnt: RwLock<Arc<Learnt>>,
+    /// New hits of today, by rule.
+    quota: Mutex<Quota>,
 }
 
 /// The matcher in use, and the marks it was made of.
@@ -98,7 +103,8 @@ impl Monitor {
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
         let (rulebook, gate, shadow, registry) = (None, None, None, None);
         let (floor, learnt) = (Settings::default().floor(), RwLock::default());
-        let monitor = Self { store, clock, rulebook, gate, floor, shadow, registry, current, learnt };
+        let monitor =
+            Self { store, clock, rulebook, gate, floor, shadow, registry, current, learnt, quota: Mutex::default() };
         monitor.refresh().await?;
         Ok(monitor)
     }
@@ -302,6 +308,7 @@ impl Monitor {
             let matcher = self.matcher();
             seen.findings = self.look(&matcher, &listing, now);
             let learnt = self.learnt();
+            writes.extend(self.hold_to_quota(&matcher, &listing, &mut seen.findings, now));
             let hits = hits(&id, &listing, &seen.findings, (matcher.version(), &learnt), now);
             writes.extend(hits.into_iter().map(|mut hit| {
                 hit.capture.clone_from(&capture_id);
@@ -310,7 +317,9 @@ impl Monitor {
             writes.push(Write::Listing { id, listing, capture: capture_id });
         }
         if !writes.is_empty() {
+            let made = quota::rules_of(&writes);
             let receipt: Receipt = self.store.apply(Batch { actor: "monitor".into(), writes }).await?;
+            self.quota().count(&made, &receipt.hits);
             seen.new_hits = receipt.hits.iter().filter(|hit| hit.new).count();
         }
         Ok(seen)
@@ -320,15 +329,38 @@ impl Monitor {
 impl Monitor {
     /// Matches `listing`, and counts what rules in shadow find where that is kept.
     fn look(&self, matcher: &Matcher, listing: &Listing, now: Timestamp) -> Findings {
-        let Some((_, shadow)) = &self.shadow else { return match_listing(matcher, listing, now) };
-        let (standing, findings) = matcher.check_with_shadow(listing, day_of(listing, now));
-        if !findings.is_empty() {
-            let version =
-                |rule: &str| matcher.rules().and_then(|rules| rules.rule(rule)).map_or(0, |rule| rule.version);
-            let day = now.to_zoned(TimeZone::UTC).date();
-            shadow.lock().unwrap_or_else(PoisonError::into_inner).count(day, listing, &findings, version);
+        if self.shadow.is_none() {
+            return match_listing(matcher, listing, now);
         }
+        let (standing, findings) = matcher.check_with_shadow(listing, day_of(listing, now));
+        self.count_shadow(matcher, listing, &findings, now);
         standing
+    }
+
+    /// Counts what is found and not queued, where that is kept.
+    fn count_shadow(&self, matcher: &Matcher, listing: &Listing, findings: &[Finding], now: Timestamp) {
+        let Some((_, shadow)) = self.shadow.as_ref().filter(|_| !findings.is_empty()) else { return };
+        let version = |rule: &str| matcher.rules().and_then(|rules| rules.rule(rule)).map_or(0, |rule| rule.version);
+        let day = now.to_zoned(TimeZone::UTC).date();
+        shadow.lock().unwrap_or_else(PoisonError::into_inner).count(day, listing, findings, version);
+    }
+
+    fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes out of `findings` what rules found that have made their hits of today, and counts it; gives what is to be noted.
+    fn hold_to_quota(
+        &self,
+        matcher: &Matcher,
+        listing: &Listing,
+        findings: &mut Findings,
+        now: Timestamp,
+    ) -> Vec<Write> {
+        let day = now.to_zoned(TimeZone::UTC).date();
+        let (held, notes) = self.quota().hold(day, matcher.rules().map(AsRef::as_ref), findings);
+        self.count_shadow(matcher, listing, &held, now);
+        notes
     }
 }
 

@@ -34,7 +34,7 @@ enum Command {
     /// Bring marks from a CSV file into the register; the same file again changes nothing.
     #[command(
         after_help = "Columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,\n\
-        well_known,aliases,goods,authorised_sellers (lists separated by ;). Only \"text\" is required.\n\
+        well_known,aliases,goods,authorised_sellers,usual_price (lists separated by ;). Only \"text\" is required.\n\
         A file with a mistake is refused whole: every mistake is named with its line."
     )]
     Import {

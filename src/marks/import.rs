@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::MAX_UNITS;
 use crate::{
-    model::{Diagnostic, Mark, MarkId, MarkStatus},
+    model::{Amount, Diagnostic, Mark, MarkId, MarkStatus, Money},
     text::fold,
 };
 
@@ -17,7 +17,7 @@ pub const MAX_MARKS: usize = 1_000_000;
 /// Most mistakes listed before giving up.
 const MAX_MISTAKES: usize = 50;
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "id",
     "holder",
     "text",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 13] = [
     "aliases",
     "goods",
     "authorised_sellers",
+    "usual_price",
 ];
 
 /// Reads marks from `text`; `file` names it in messages. Only the column `text` is required: `id` and
@@ -127,7 +128,7 @@ pub(super) fn columns(header: &csv::StringRecord, required: &[&str]) -> Result<V
         .map(|name| {
             let name = name.trim().to_ascii_lowercase();
             COLUMNS.iter().copied().find(|known| *known == name).ok_or_else(|| {
-                (format!("the column `{name}` is not known"), "columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,well_known,aliases,goods,authorised_sellers")
+                (format!("the column `{name}` is not known"), "columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,well_known,aliases,goods,authorised_sellers,usual_price")
             })
         })
         .collect::<Result<_, _>>()?;
@@ -174,7 +175,26 @@ fn mark(columns: &[&str], record: &csv::StringRecord) -> Result<Mark, Mistake> {
         aliases: list(cell("aliases")),
         goods: list(cell("goods")),
         authorised_sellers: list(cell("authorised_sellers")),
+        usual_price: price(cell("usual_price"))?,
     })
+}
+
+/// An amount with its currency before or behind it, yuan where none is named: `899`, `99.50 USD`.
+fn price(cell: &str) -> Result<Option<Money>, Mistake> {
+    if cell.is_empty() {
+        return Ok(None);
+    }
+    let is_code = |part: &&str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_uppercase());
+    let mut parts: Vec<&str> = cell.split_whitespace().collect();
+    let currency = parts.iter().position(|part| is_code(&part)).map_or("CNY", |at| parts.remove(at));
+    match parts[..] {
+        [amount] if amount.parse::<Amount>().is_ok_and(|amount| amount.as_f64() > 0.0) => {
+            let amount =
+                amount.parse().map_err(|_| (format!("`{cell}` is no price"), "write it like 899 or 99.50 USD"))?;
+            Ok(Some(Money { amount, currency: currency.to_owned() }))
+        }
+        _ => Err((format!("`{cell}` is no price"), "write it like 899 or 99.50 USD")),
+    }
 }
 
 pub(super) fn list(cell: &str) -> Vec<String> {

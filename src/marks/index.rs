@@ -5,12 +5,14 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{
-    ahead::put,
-    keys::{Asked, Keys},
-    rolling,
+use super::rolling;
+use crate::{
+    disguise::{
+        ahead::put,
+        keys::{Asked, Keys},
+    },
+    text::mix::{Mixed, spread},
 };
-use crate::text::mix::{Mixed, spread};
 
 /// Longest spelling, in units.
 pub const MAX_UNITS: usize = 63;

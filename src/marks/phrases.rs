@@ -2,12 +2,9 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::{
-    align::{Alignment, Change},
-    index::IndexBuilder,
-    register::Spelling,
-};
+use super::{index::IndexBuilder, register::Spelling};
 use crate::{
+    disguise::{Alignment, Change},
     model::Channel,
     text::{Folded, fold},
 };

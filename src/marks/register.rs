@@ -1,18 +1,16 @@
 //! One generation of marks with its index.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    align::{Alignment, Change},
     index::{Index, IndexBuilder},
-    latin::Latin,
     phrases::Phrases,
-    watch::{Watch, is_han},
 };
 use crate::{
-    model::{Channel, Mark},
+    disguise::{Alignment, Change, Latin, Watch, is_han},
+    model::{Channel, Mark, Money},
     text::{Folded, Gap, Lattice, Span, looks},
 };
 
@@ -30,6 +28,8 @@ pub struct Register {
     watch: Watch,
     latin: Latin,
     phrases: Phrases,
+    /// What goods usually cost, of those marks that say so.
+    usual_prices: HashMap<String, Money>,
     hash: String,
 }
 
@@ -88,6 +88,9 @@ impl Register {
                 }
             }
         }
+        let priced =
+            register.marks.iter().filter_map(|mark| Some((mark.id.as_str().to_owned(), mark.usual_price.clone()?)));
+        register.usual_prices = priced.collect();
         register.watch_for_disguises(&index);
         register.index = index.finish();
         register.hash = hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -107,6 +110,11 @@ impl Register {
     /// The marks, in the order they were given.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
+    }
+
+    /// What goods of the mark named `id` usually cost, where the register says.
+    pub fn usual_price(&self, id: &str) -> Option<&Money> {
+        self.usual_prices.get(id)
     }
 
     /// First 64 bits of SHA-256 over the marks, in hex: what a finding was made with.

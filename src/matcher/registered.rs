@@ -97,6 +97,7 @@ fn marks<'a>(
             aliases: Vec::new(),
             goods: Vec::new(),
             authorised_sellers: Vec::new(),
+            usual_price: None,
         });
     }
     marks

@@ -10,7 +10,8 @@ use super::{
     score::{plain_step, rounded},
 };
 use crate::{
-    marks::{Alignment, Occurrence},
+    disguise::{Alignment, chance},
+    marks::Occurrence,
     model::Step,
     text::{
         Folded, Gap,
@@ -24,8 +25,6 @@ const DISGUISED_BITS: f32 = 29.0;
 const PLAIN_BITS: f32 = 20.0;
 /// So many bits double or halve the odds.
 const SCALE: f32 = 3.0;
-/// The chance that a word which nothing else explains is meant as the mark.
-const MOST: f64 = 0.9;
 /// Words may cost so much less than the mark and it still stands.
 const PATIENCE: f32 = 6.0;
 /// A word that stands 2^5 times in the lexicon's corpus is everyday language, a name that stands there 2^10 times.
@@ -46,8 +45,7 @@ pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, fo
     } else {
         cuts.of(occurrence.units.clone())
     };
-    let odds = (explained - DISGUISED_BITS - alignment.bits) / SCALE;
-    let chance = MOST / (1.0 + f64::from(-odds).exp2());
+    let chance = chance(explained, DISGUISED_BITS + alignment.bits);
     let mut step = plain_step("score.surprise", rounded(chance), "", "");
     step.zh =
         format!("按常用词解释要 {explained:.0} 比特，按伪装的商标解释要 {:.0} 比特", DISGUISED_BITS + alignment.bits);

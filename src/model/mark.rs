@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::MarkId;
+use super::{MarkId, Money};
 
 /// A registered trademark, as the register of the watch knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Mark {
     /// Shop names or shop ids with a licence.
     #[serde(default)]
     pub authorised_sellers: Vec<String>,
+    /// What its goods usually cost, so that rules can tell a price that is too good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usual_price: Option<Money>,
 }
 
 /// Whether a mark is in force.

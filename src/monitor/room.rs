@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
-use super::{Monitor, hits};
+use super::{Monitor, hits, quota};
 use crate::{
     live::{Event, ListenError, Listener, Room},
     matcher::{Heard, RoomMatcher},
@@ -29,6 +29,8 @@ pub struct WatchedRoom {
     matcher: RoomMatcher,
     /// Hits that wait to be written.
     waiting: Vec<NewHit>,
+    /// Notes that go with them.
+    notes: Vec<Write>,
     told: HashSet<String>,
     pages: HashMap<String, Option<Money>>,
     /// Whether the room itself was written.
@@ -70,6 +72,7 @@ impl Monitor {
             id,
             matcher: RoomMatcher::new(listing),
             waiting: Vec::new(),
+            notes: Vec::new(),
             told: HashSet::new(),
             pages: HashMap::new(),
             known: false,
@@ -111,7 +114,8 @@ impl WatchedRoom {
         }
         let learnt = self.monitor.learnt();
         let Heard { findings, suppressed, excerpt } = heard;
-        let findings = crate::model::Findings { id: excerpt.id.clone(), findings, suppressed, risk: 0.0 };
+        let mut findings = crate::model::Findings { id: excerpt.id.clone(), findings, suppressed, risk: 0.0 };
+        self.notes.extend(self.monitor.hold_to_quota(&matcher, &excerpt, &mut findings, now));
         let new = hits(&self.id, &excerpt, &findings, (matcher.version(), &learnt), now);
         self.waiting.extend(new.into_iter().map(|mut hit| {
             hit.dedupe = hit.findings.first().map(|first| dedupe_of(&self.id, first, on)).unwrap_or(hit.dedupe);
@@ -180,9 +184,12 @@ impl Listener for WatchedRoom {
         if writes.is_empty() {
             return Ok(());
         }
+        writes.append(&mut self.notes);
+        let made = quota::rules_of(&writes);
         let batch = Batch { actor: "monitor".into(), writes };
         let receipt =
             self.monitor.store.apply(batch).await.map_err(|error: StoreError| ListenError(Box::new(error)))?;
+        self.monitor.quota().count(&made, &receipt.hits);
         self.new_hits += receipt.hits.iter().filter(|hit| hit.new).count() as u64;
         Ok(())
     }

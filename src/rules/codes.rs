@@ -78,6 +78,11 @@ pub const CODES: &[Code] = &[
     code("rule.no-literal", "a regex that no word calls", "正则没有可先行查找的词"),
     code("rule.no-reason", "an exception gives no reason", "例外没有理由"),
     code("rule.no-wording", "the condition looks for no wording", "条件不查找任何文字"),
+    code(
+        "rule.number",
+        "a number is counted in no known unit, or its bounds let every one through",
+        "数字的单位未知，或界限不起作用",
+    ),
     code("rule.read", "a file or folder cannot be read", "文件或文件夹无法读取"),
     code("rule.reference", "a near refers to a clause that is no wording of its own", "near 引用的条款自身没有文字"),
     code("rule.regex", "a regex cannot be read", "正则无法读取"),

@@ -18,7 +18,9 @@ use super::{
     RuleSource,
     category::Sectors,
     expression::{Expression, Mistake, Token},
-    file::{ClauseFile, Edges, ExceptFile, FoldStep, NearFile, RegexText, RuleFile, SideFile, TestFile, day},
+    file::{
+        ClauseFile, Edges, ExceptFile, FoldStep, NearFile, NumberFile, RegexText, RuleFile, SideFile, TestFile, day,
+    },
     guard,
     limits::{
         MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_TOLD, MAX_WITHIN,
@@ -27,6 +29,7 @@ use super::{
     lint,
     lists::Lists,
     nearest::nearest,
+    number::{Number, Unit},
     rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test, Yield},
     sentence,
     statutes::Statutes,
@@ -52,6 +55,7 @@ struct LookFile<'a> {
     atoms: &'a [Spanned<String>],
     on: RegexText,
     near: Option<&'a NearFile>,
+    number: Option<&'a NumberFile>,
     when: Option<&'a Spanned<String>>,
     span: Range<usize>,
 }
@@ -328,10 +332,11 @@ impl One<'_, '_> {
             file.words_from.is_some(),
             file.regex.is_some(),
             file.near.is_some(),
+            file.number.is_some(),
             file.when.is_some(),
         ];
         if ways.iter().filter(|&&used| used).count() != 1 {
-            let message = "a clause has exactly one of words, words_from, regex, near and when";
+            let message = "a clause has exactly one of words, words_from, regex, near, number and when";
             self.wrong(file.span.clone(), "rule.clause", message, "keep one; name the others as clauses");
             return (Look::Words, Sides::default());
         }
@@ -343,10 +348,34 @@ impl One<'_, '_> {
             return self.regex(regex, file);
         } else if let Some(near) = file.near {
             return self.near(near, file);
+        } else if let Some(number) = file.number {
+            return self.number(number);
         } else if let Some(when) = file.when {
             return (self.when(when), Sides::default());
         }
         (Look::Words, Sides::default())
+    }
+
+    fn number(&mut self, file: &NumberFile) -> (Look, Sides) {
+        let unit = Unit::named(file.unit.as_ref());
+        if unit.is_none() {
+            let names: Vec<&str> = Unit::NAMES.iter().map(|(name, _)| *name).collect();
+            let message = format!("numbers are counted in no `{}`", file.unit.as_ref());
+            let help = format!("use one of {}", names.join(", "));
+            let meant = nearest(file.unit.as_ref(), names.iter().copied());
+            self.unknown(file.unit.span(), "rule.number", message, &help, meant);
+        }
+        let (least, most) = (file.at_least.unwrap_or(0.0), file.at_most.unwrap_or(f64::MAX));
+        if file.at_least.is_none() && file.at_most.is_none() || least.is_nan() || most.is_nan() || least > most {
+            let message = "no number lies between these bounds, or every one";
+            self.wrong(file.unit.span(), "rule.number", message, "write at_least, at_most or both, the smaller first");
+        }
+        if *file.within.as_ref() > MAX_WITHIN {
+            let message = format!("within reaches at most {MAX_WITHIN} characters");
+            self.wrong(file.within.span(), "rule.within", message, "what stands further apart is not near");
+        }
+        let (unit, within) = (unit.unwrap_or(Unit::None), (*file.within.as_ref()).min(MAX_WITHIN));
+        (Look::Number(Number { unit, least, most, within, order: file.order }), [self.words(&file.of), Vec::new()])
     }
 
     fn when(&mut self, when: &Spanned<String>) -> Look {
@@ -481,7 +510,7 @@ impl One<'_, '_> {
         if !self.clauses.iter().any(|clause| clause.report) {
             debug_assert!(exceptions.iter().all(|exception| exception.clause < self.clauses.len()));
             let span = file.matching.as_ref().condition.span();
-            let help = "ask for at least one clause of words, regex or near without `not`";
+            let help = "ask for at least one clause of words, regex, near or number without `not`";
             self.wrong(span, "rule.no-wording", "the condition looks for no wording, so nothing can be shown", help);
         }
     }
@@ -518,6 +547,7 @@ impl One<'_, '_> {
                     expect: *file.expect.as_ref(),
                     spans: file.spans.clone(),
                     on,
+                    usual_price: file.usual_price,
                     line,
                     place: file.expect.span(),
                 }),
@@ -620,6 +650,7 @@ impl<'a> LookFile<'a> {
             atoms: &file.atoms,
             on: file.on,
             near: file.near.as_ref(),
+            number: file.number.as_ref(),
             when: file.when.as_ref(),
             span,
         }
@@ -633,6 +664,7 @@ impl<'a> LookFile<'a> {
             atoms: &file.atoms,
             on: file.on,
             near: file.near.as_ref(),
+            number: file.number.as_ref(),
             when: file.when.as_ref(),
             span: file.name.span(),
         }
@@ -656,6 +688,11 @@ pub(super) fn channels(steps: &[FoldStep]) -> Vec<Channel> {
             FoldStep::Sep => channels.extend([Channel::Separator, Channel::Invisible]),
             FoldStep::Emoji => channels.push(Channel::Emoji),
             FoldStep::Glyph => channels.push(Channel::Confusable),
+            FoldStep::Sound => channels.push(Channel::Homophone),
+            FoldStep::Shape => channels.push(Channel::LookAlike),
+            FoldStep::Split => channels.push(Channel::Split),
+            FoldStep::Pinyin => channels.push(Channel::Pinyin),
+            FoldStep::Digit => channels.push(Channel::Digit),
         }
     }
     channels

@@ -14,8 +14,9 @@ use crate::{
 use super::{
     category::SectorSet,
     file::{Edges, Order, RegexText, Stop},
-    guard,
+    guard::{self, Given},
     limits::{MAX_COVERS, MAX_MATCHES},
+    number::{self, Number},
     rule::{Clause, Look, Near, Rule},
 };
 
@@ -61,7 +62,7 @@ pub(super) struct Outcome {
 pub(super) struct Facts<'a> {
     pub listing: &'a Listing,
     pub sectors: &'a SectorSet,
-    pub day: jiff::civil::Date,
+    pub given: Given,
     /// Clauses of the rule that matched on any surface.
     pub anywhere: &'a [usize],
 }
@@ -123,6 +124,7 @@ pub(super) fn direct(rule: &Rule, index: usize, surface: &FoldedSurface<'_>, hit
     let words = Words { rule, index, surface, hits, limit };
     match &clause.look {
         Look::Words => words.of_side(0),
+        Look::Number(number) => numbered(number, words.of_side(0), surface),
         Look::Near(near) if !near.refers() => pairs(near, &words.of_side(0), &words.of_side(1), surface),
         Look::Regex { regex, on } if hits.iter().any(|hit| hit.clause == index) => {
             by_regex(regex, *on, rule, surface, limit)
@@ -151,6 +153,33 @@ impl Words<'_> {
             .map(|hit| Match { units: hit.units.clone(), parts: vec![hit.units.clone()], words: vec![hit.word] })
             .collect()
     }
+}
+
+/// Matches of words that have a fitting number beside them, the nearest of each word.
+fn numbered(number: &Number, words: Vec<Match>, surface: &FoldedSurface<'_>) -> Vec<Match> {
+    if words.is_empty() {
+        return words;
+    }
+    let reads: Vec<Range<usize>> = number::numbers(surface.surface.text)
+        .into_iter()
+        .filter(|read| number.takes(read))
+        .filter_map(|read| units_of_original(surface, read.bytes))
+        .collect();
+    let near = Near { a: None, b: None, within: number.within, order: number.order, stop: Stop::Sentence };
+    let found = words.into_iter().filter_map(|word| {
+        let match_of =
+            |units: &Range<usize>| Match { units: units.clone(), parts: vec![units.clone()], words: Vec::new() };
+        // A colon leads to the number, a comma away from it.
+        let comma = |read: &Match| {
+            let between = word.units.end.min(read.units.end)..=word.units.start.max(read.units.start);
+            between.into_iter().any(|unit| gap_text(surface, unit).contains(['，', ',']))
+        };
+        let reads = reads.iter().map(match_of).filter(|read| !comma(read));
+        let beside = reads.filter_map(|read| Some((distance(&near, &word, &read, surface)?, read)));
+        let (_, read) = beside.min_by_key(|(distance, _)| *distance)?;
+        Some(join(&word, &read))
+    });
+    found.collect()
 }
 
 /// Matches of a near that refers to other clauses, whose `matches` are known.
@@ -355,11 +384,11 @@ fn except(rule: &Rule, mut matches: Vec<Vec<Match>>, facts: Facts<'_>) -> Outcom
     let would_hold = holds(rule, &matches, facts);
     let mut outcome = Outcome { would_hold, ..Outcome::default() };
     for (number, exception) in rule.exceptions.iter().enumerate() {
-        if !exception.applies(facts.day) {
+        if !exception.applies(facts.given.day) {
             continue;
         }
         if let Some(Clause { look: Look::When(guard), .. }) = rule.clauses.get(exception.clause) {
-            if outcome.set_aside.is_none() && guard::holds(guard, facts.listing, facts.sectors, facts.day) {
+            if outcome.set_aside.is_none() && guard::holds(guard, facts.listing, facts.sectors, facts.given) {
                 outcome.set_aside = Some(number);
             }
             continue;
@@ -387,7 +416,7 @@ fn holds(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>) -> bool {
 pub(super) fn answer(rule: &Rule, matches: &[Vec<Match>], facts: Facts<'_>, index: usize) -> bool {
     let Some(clause) = rule.clauses.get(index) else { return false };
     match &clause.look {
-        Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors, facts.day),
+        Look::When(guard) => guard::holds(guard, facts.listing, facts.sectors, facts.given),
         _ if clause.cover => false,
         _ if clause.anywhere => facts.anywhere.contains(&index),
         _ => matches.get(index).is_some_and(|found| found.len() >= clause.min_count),

@@ -17,7 +17,7 @@ use super::{
     evaluate::{self, Facts, Hit, Match},
     expression::Expression,
     file::{Bilingual, Order, Status},
-    guard,
+    guard::{self, Given},
     rule::{Clause, Fit, Look, Near, Rule},
     set::{RuleSet, Work},
 };
@@ -33,7 +33,8 @@ pub struct Explanation {
 
 impl RuleSet {
     /// What `rule` makes of `listing` on `day`, for a person.
-    pub fn explain(&self, rule: &Rule, listing: &Listing, day: Date) -> Explanation {
+    pub fn explain(&self, rule: &Rule, listing: &Listing, on: impl Into<Given>) -> Explanation {
+        let given = on.into();
         let sectors = self.sectors_of(listing);
         let mut lines = Vec::new();
         if rule.sectors.fit(&sectors) == Fit::No {
@@ -54,7 +55,7 @@ impl RuleSet {
         let surfaces = fold_surfaces(listing);
         lines.extend(unread(rule, &surfaces));
         let (mut hits, mut seen) = (false, false);
-        self.each(listing, &surfaces, day, rule, |work| {
+        self.each(listing, &surfaces, given, rule, |work| {
             seen = true;
             hits |= work.outcome.holds && work.outcome.set_aside.is_none() && reported(&work);
             lines.extend(of_surface(&work));
@@ -63,7 +64,7 @@ impl RuleSet {
             lines.push(line("本规则所看之处没有它的任何字词", "no word of the rule stands on a surface it reads"));
         }
         if hits && !rule.yields_to.is_empty() {
-            let found = self.findings_of(listing, &surfaces, day, |other| other.id == rule.id);
+            let found = self.findings_of(listing, &surfaces, given, |other| other.id == rule.id);
             hits = found.iter().any(|finding| finding.suppressed.is_none());
             lines.extend(found.iter().flat_map(|finding| {
                 let steps = finding.explanation.iter().filter(|step| step.code == "rule.yields");
@@ -73,7 +74,7 @@ impl RuleSet {
                 })
             }));
         }
-        lines.extend(law(rule, day, hits));
+        lines.extend(law(rule, given.day, hits));
         Explanation { hits, lines }
     }
 }
@@ -154,8 +155,8 @@ fn quoted(surface: &FoldedSurface<'_>, one: &Match) -> String {
 fn silence(work: &Work<'_>, index: usize, clause: &Clause) -> Bilingual {
     let answers = evaluate::answer(work.rule, &work.outcome.matches, work.facts, index);
     if let Look::When(guard) = &clause.look {
-        let Facts { listing, sectors, day, .. } = work.facts;
-        let facts = guard::facts(guard, listing, sectors, day);
+        let Facts { listing, sectors, given, .. } = work.facts;
+        let facts = guard::facts(guard, listing, sectors, given);
         let (zh, en) = if facts.is_empty() {
             (String::new(), String::new())
         } else {
@@ -182,6 +183,9 @@ fn silence(work: &Work<'_>, index: usize, clause: &Clause) -> Bilingual {
     let why = match &clause.look {
         _ if !reasons.is_empty() => joined(&reasons),
         Look::Near(near) => apart(work, near, &hits),
+        Look::Number(_) if !hits.is_empty() => {
+            line("字词在，但近旁没有符合的数字", "its words stand here, no number that fits is beside them")
+        }
         Look::Regex { .. } if !hits.is_empty() => {
             line("字词在，但正则不符", "its words stand here, the regex does not confirm")
         }

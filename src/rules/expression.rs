@@ -183,7 +183,7 @@ impl Tokens {
     }
 }
 
-const SYMBOLS: [&str; 11] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ","];
+const SYMBOLS: [&str; 12] = ["==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", ",", "*"];
 
 fn lex(text: &str) -> Result<Vec<(Token, Range<usize>)>, Mistake> {
     let mut tokens = Vec::new();

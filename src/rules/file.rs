@@ -56,6 +56,11 @@ pub(super) enum FoldStep {
     Sep,
     Emoji,
     Glyph,
+    Sound,
+    Shape,
+    Split,
+    Pinyin,
+    Digit,
 }
 
 #[derive(Debug, Deserialize)]
@@ -124,7 +129,7 @@ pub(super) struct MatchFile {
 }
 
 /// How a clause or an exception looks at a surface: exactly one of `words`, `words_from`, `regex`,
-/// `near`, `when`.
+/// `near`, `number`, `when`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClauseFile {
@@ -141,6 +146,8 @@ pub(super) struct ClauseFile {
     pub on: RegexText,
     #[serde(default)]
     pub near: Option<NearFile>,
+    #[serde(default)]
+    pub number: Option<NumberFile>,
     #[serde(default)]
     pub when: Option<Spanned<String>>,
     #[serde(default)]
@@ -180,6 +187,8 @@ pub(super) struct ExceptFile {
     #[serde(default)]
     pub near: Option<NearFile>,
     #[serde(default)]
+    pub number: Option<NumberFile>,
+    #[serde(default)]
     pub when: Option<Spanned<String>>,
 }
 
@@ -194,6 +203,22 @@ pub(super) struct NearFile {
     pub order: Order,
     #[serde(default)]
     pub stop: Stop,
+}
+
+/// A number with a unit beside a word.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberFile {
+    /// Words, or `"@list"`.
+    pub of: Vec<Spanned<String>>,
+    pub unit: Spanned<String>,
+    #[serde(default)]
+    pub at_least: Option<f64>,
+    #[serde(default)]
+    pub at_most: Option<f64>,
+    pub within: Spanned<usize>,
+    #[serde(default)]
+    pub order: Order,
 }
 
 /// A side of `near`: words, or the name of another clause.
@@ -264,8 +289,8 @@ pub(super) struct ReviewFile {
 pub(super) struct QualityFile {
     #[serde(default)]
     pub min_precision: Option<f64>,
-    #[serde(default, rename = "max_hits_per_day")]
-    pub _max_hits_per_day: Option<u64>,
+    #[serde(default)]
+    pub max_hits_per_day: Option<u64>,
     #[serde(default)]
     pub min_decisions: Option<u64>,
 }
@@ -281,6 +306,9 @@ pub(super) struct TestFile {
     pub spans: Option<Vec<String>>,
     #[serde(default)]
     pub on: Option<Spanned<Datetime>>,
+    /// What goods of the mark found in it usually cost.
+    #[serde(default)]
+    pub usual_price: Option<f64>,
 }
 
 /// What a test of a rule expects.

@@ -6,10 +6,11 @@ use jiff::civil::Date;
 
 use crate::{
     model::{Channel, Finding, FindingKind, Step},
-    text::FoldedSurface,
+    text::{FoldedSurface, undone},
 };
 
 use super::{
+    deep::{Deep, Seen},
     evaluate::{Match, Outcome, channels},
     file::Bilingual,
     limits::MAX_MATCHES,
@@ -29,11 +30,13 @@ pub(super) struct Place<'a> {
     pub rule: &'a Rule,
     pub surface: &'a FoldedSurface<'a>,
     pub plans: &'a Plans,
+    /// What is only meant here.
+    pub deep: (&'a Deep, &'a [Seen]),
     pub fit: Fit,
     pub day: Date,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
     /// The findings of `outcome`: those that stand, then those set aside.
     pub fn findings(self, outcome: &Outcome) -> Vec<Finding> {
         let mut found = Vec::new();
@@ -78,7 +81,11 @@ impl Place<'_> {
         let original = self.surface.surface.text;
         let span = self.surface.folded.span(one.units.clone());
         let text = original.get(span.bytes).unwrap_or("").to_owned();
-        let channels = channels(self.surface, one);
+        let meant: Vec<&Seen> = self.meant(one).collect();
+        let mut channels = channels(self.surface, one);
+        channels.extend(meant.iter().flat_map(|seen| &seen.alignment.changes).map(|change| change.channel));
+        channels.sort_unstable();
+        channels.dedup();
         // A regex is made to reach over spaces; only inside a word are they a disguise.
         let spaced = one.words.is_empty();
         let hidden =
@@ -87,10 +94,17 @@ impl Place<'_> {
         for part in &one.parts {
             explanation.extend(self.surface.folded.steps(original, part.clone()));
         }
+        let changes = meant.iter().flat_map(|seen| &seen.alignment.changes);
+        explanation.extend(changes.map(|change| undone(change.channel, &change.before, &change.after, &change.detail)));
         let word = self.word(one);
         let mut score = f64::from(rule.score) / 100.0;
         explanation.push(scored(self.clause_step(clause, &text, &word), score));
-        if hidden {
+        for seen in &meant {
+            score *= seen.chance;
+            explanation.push(scored(meant_step(seen.chance), score));
+        }
+        // That a word is meant is a guess; that it is hidden says nothing more.
+        if hidden && meant.is_empty() {
             score = 1.0 - (1.0 - score) * DOUBT_AFTER_DISGUISE;
             explanation.push(scored(disguise_step(), score));
         }
@@ -122,6 +136,12 @@ impl Place<'_> {
             suppressed: exception
                 .map(|exception| format!("{}: {} / {}", exception.name, exception.why.zh, exception.why.en)),
         }
+    }
+
+    /// The words of a match that do not stand there.
+    fn meant<'b>(self, one: &'b Match) -> impl Iterator<Item = &'a Seen> + use<'a, 'b> {
+        let (deep, seen) = self.deep;
+        one.parts.iter().zip(&one.words).filter_map(move |(units, word)| deep.at(seen, *word, units))
     }
 
     /// The rule's own words, or what the regex saw.
@@ -223,6 +243,17 @@ fn disguise_step() -> Step {
         "the word was hidden: nobody writes an innocent word this way".to_owned(),
     );
     step.factor = 1.0 / DOUBT_AFTER_DISGUISE;
+    step
+}
+
+fn meant_step(chance: f64) -> Step {
+    let mut step = step(
+        "rule.meant",
+        ("", ""),
+        "该处并未写出规则的字词，只是可能指它".to_owned(),
+        "the rule's word does not stand there, it may be meant".to_owned(),
+    );
+    step.factor = (chance * 1000.0).round() / 1000.0;
     step
 }
 

@@ -4,7 +4,10 @@
 
 use jiff::civil::Date;
 
-use crate::{model::Listing, text::fold};
+use crate::{
+    model::{Listing, SellerKind},
+    text::fold,
+};
 
 use super::{
     category::SectorSet,
@@ -13,6 +16,21 @@ use super::{
 
 /// A boolean over a listing's facts.
 pub(super) type Guard = Expression<Predicate>;
+
+/// What is known of a listing from outside it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Given {
+    /// The day of its capture, in whose law it stands.
+    pub day: Date,
+    /// What goods of the mark that stands in it usually cost, in the price's currency; none where that is not known.
+    pub usual_price: Option<f64>,
+}
+
+impl From<Date> for Given {
+    fn from(day: Date) -> Self {
+        Self { day, usual_price: None }
+    }
+}
 
 /// One question to a listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +49,8 @@ pub(super) enum Predicate {
     HasSeller(SellerFact),
     /// The price, compared; false where there is none.
     Price(Comparison, f64),
+    /// The price, compared with a share of what goods of the mark usually cost; false where either is not known.
+    PriceShare(Comparison, f64),
     /// A text, compared after folding; an absent one is empty.
     Text(Fact, TextTest),
 }
@@ -75,6 +95,7 @@ pub(super) enum SellerFact {
     Id,
     Name,
     License,
+    Kind,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,21 +133,26 @@ pub(super) fn parse(text: &str, known_sector: impl Fn(&str) -> bool) -> Result<G
 }
 
 /// Whether `guard` holds for `listing`, whose sectors are `sectors`.
-pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet, day: Date) -> bool {
-    guard.holds(&mut |predicate| answer(predicate, listing, sectors, day))
+pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet, given: Given) -> bool {
+    guard.holds(&mut |predicate| answer(predicate, listing, sectors, given))
 }
 
 /// The facts of the listing that `guard` asks for, each once: `price 35`, `category food`, `date 2026-11-23`.
-pub(super) fn facts(guard: &Guard, listing: &Listing, sectors: &SectorSet, day: Date) -> Vec<String> {
+pub(super) fn facts(guard: &Guard, listing: &Listing, sectors: &SectorSet, given: Given) -> Vec<String> {
     let mut facts: Vec<String> = Vec::new();
     guard.leaves(true, &mut |predicate, _| {
         let fact = match predicate {
             Predicate::Category(_) | Predicate::UnknownCategory => format!("category {sectors}"),
             Predicate::CategoryText(_) => format!("category “{}”", listing.category.join(" / ")),
-            Predicate::Date(_) => format!("date {day}"),
+            Predicate::Date(_) => format!("date {}", given.day),
             Predicate::Price(..) => match &listing.price {
                 Some(price) => format!("price {}", price.amount.as_f64()),
                 None => "no price".to_owned(),
+            },
+            Predicate::PriceShare(..) => match (&listing.price, given.usual_price) {
+                (Some(price), Some(usual)) => format!("price {} of usually {usual}", price.amount.as_f64()),
+                (None, _) => "no price".to_owned(),
+                (_, None) => "no usual price".to_owned(),
             },
             Predicate::Text(fact, _) => format!("“{}”", fact_text(fact, listing)),
             Predicate::HasAttribute(_) | Predicate::HasSeller(_) => return,
@@ -159,7 +185,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
             let name = tokens.text()?;
             tokens.expect(")")?;
             seller_fact(&name).map(Predicate::HasSeller).ok_or_else(|| {
-                Mistake::new(span, format!("a seller has no `{name}`"), "write 'id', 'name' or 'license'")
+                Mistake::new(span, format!("a seller has no `{name}`"), "write 'id', 'name', 'license' or 'kind'")
             })
         }
         "attr" => {
@@ -176,7 +202,7 @@ fn predicate(tokens: &mut Tokens, known_sector: &impl Fn(&str) -> bool) -> Resul
             None => Err(Mistake::new(
                 span,
                 format!("a listing has no fact `{other}`"),
-                "use category, category.unknown, date, price, title, brand, platform, seller.id, seller.name, seller.license, seller.has('…'), attr('…') or attr.has('…')",
+                "use category, category.unknown, date, price, title, brand, platform, seller.id, seller.name, seller.license, seller.kind, seller.has('…'), attr('…') or attr.has('…')",
             )),
         },
     }
@@ -187,6 +213,7 @@ fn seller_fact(name: &str) -> Option<SellerFact> {
         "id" => Some(SellerFact::Id),
         "name" => Some(SellerFact::Name),
         "license" => Some(SellerFact::License),
+        "kind" => Some(SellerFact::Kind),
         _ => None,
     }
 }
@@ -255,9 +282,15 @@ fn price(tokens: &mut Tokens) -> Result<Predicate, Mistake> {
         Some(Token::Number(number)) => {
             let number = *number;
             tokens.next();
-            Ok(Predicate::Price(comparison, number))
+            if !tokens.take("*") {
+                return Ok(Predicate::Price(comparison, number));
+            }
+            if tokens.take_word("usual_price") {
+                return Ok(Predicate::PriceShare(comparison, number));
+            }
+            Err(tokens.unexpected("`usual_price`"))
         }
-        _ => Err(tokens.unexpected("a number")),
+        _ => Err(tokens.unexpected("a number, or a share such as `0.3 * usual_price`")),
     }
 }
 
@@ -282,7 +315,7 @@ fn folded(texts: Vec<String>) -> Vec<String> {
     texts.iter().map(|text| fold(text)).collect()
 }
 
-fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet, day: Date) -> bool {
+fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet, given: Given) -> bool {
     match predicate {
         Predicate::Category(wanted) => wanted.iter().any(|sector| sectors.has(sector)),
         Predicate::CategoryText(texts) => listing
@@ -290,12 +323,16 @@ fn answer(predicate: &Predicate, listing: &Listing, sectors: &SectorSet, day: Da
             .iter()
             .map(|part| fold(part))
             .any(|part| texts.iter().any(|text| part.contains(text.as_str()))),
-        Predicate::Date(windows) => windows.iter().any(|window| window.has(day)),
+        Predicate::Date(windows) => windows.iter().any(|window| window.has(given.day)),
         Predicate::UnknownCategory => sectors.is_unknown(),
         Predicate::HasAttribute(names) => has_attribute(listing, names),
         Predicate::HasSeller(fact) => says_something(&fold(seller(listing, *fact))),
         Predicate::Price(comparison, number) => {
             listing.price.as_ref().is_some_and(|price| compare(price.amount.as_f64(), *comparison, *number))
+        }
+        Predicate::PriceShare(comparison, share) => {
+            let both = listing.price.as_ref().zip(given.usual_price);
+            both.is_some_and(|(price, usual)| compare(price.amount.as_f64(), *comparison, share * usual))
         }
         Predicate::Text(fact, test) => {
             let value = fold(&fact_text(fact, listing));
@@ -342,6 +379,7 @@ fn seller(listing: &Listing, fact: SellerFact) -> &str {
         SellerFact::Id => seller.id.as_deref(),
         SellerFact::Name => seller.name.as_deref(),
         SellerFact::License => seller.license.as_deref(),
+        SellerFact::Kind => seller.kind().map(SellerKind::name),
     }
     .unwrap_or("")
 }
@@ -365,7 +403,7 @@ mod tests {
     fn asks(guard: &str, listing: &str) -> bool {
         let listing: Listing = serde_json::from_str(listing).unwrap();
         let guard = parse(guard, |_| true).unwrap();
-        holds(&guard, &listing, &SectorSet::of(&["food"]), jiff::civil::date(2026, 11, 11))
+        holds(&guard, &listing, &SectorSet::of(&["food"]), jiff::civil::date(2026, 11, 11).into())
     }
 
     #[test]
@@ -386,7 +424,7 @@ mod tests {
         let tea: Listing = serde_json::from_str(r#"{"title":"茶","price":{"amount":"35"}}"#).unwrap();
         let guard = parse("price < 20 and price > 1 and date in ['06-01..06-18']", |_| true).unwrap();
         let day = jiff::civil::date(2026, 11, 11);
-        assert_eq!(facts(&guard, &tea, &SectorSet::default(), day), ["price 35", "date 2026-11-11"]);
+        assert_eq!(facts(&guard, &tea, &SectorSet::default(), day.into()), ["price 35", "date 2026-11-11"]);
     }
 
     #[test]
@@ -400,6 +438,32 @@ mod tests {
         assert!(asks("seller.name contains '人家' and title != '绿茶' and attr('产地') == '无'", tea));
         assert!(!asks("category.unknown", tea));
         assert!(!asks("price > 0", r#"{"title":"t"}"#), "no price answers no comparison");
+    }
+
+    #[test]
+    fn a_price_is_held_against_what_goods_of_the_mark_usually_cost() {
+        let listing: Listing = serde_json::from_str(r#"{"title":"鞋","price":{"amount":"199"}}"#).unwrap();
+        let asks = |guard: &str, usual_price| {
+            let given = Given { day: jiff::civil::date(2026, 11, 11), usual_price };
+            holds(&parse(guard, |_| true).unwrap(), &listing, &SectorSet::default(), given)
+        };
+        assert!(asks("price < 0.3 * usual_price", Some(699.0)) && !asks("price < 0.3 * usual_price", Some(600.0)));
+        assert!(!asks("price < 0.3 * usual_price", None) && !asks("price >= 0.3 * usual_price", None));
+        assert!(parse("price < 0.3 * price", |_| true).unwrap_err().message.contains("usual_price"));
+    }
+
+    #[test]
+    fn a_seller_is_what_it_says_or_what_its_name_says() {
+        for (seller, kind) in [
+            (r#"{"name":"云雀官方旗舰店"}"#, "flagship"),
+            (r#"{"name":"城南小铺","kind":"private"}"#, "private"),
+            (r#"{"name":"云雀专营店","kind":"who knows"}"#, "specialty"),
+            (r#"{"name":"小铺","license":"91420100MA4KXXXX0X"}"#, "company"),
+        ] {
+            let listing = format!(r#"{{"title":"t","seller":{seller}}}"#);
+            assert!(asks(&format!("seller.kind == '{kind}' and seller.has('kind')"), &listing), "{seller}");
+        }
+        assert!(!asks("seller.has('kind')", r#"{"title":"t","seller":{"name":"小铺"}}"#));
     }
 
     #[test]

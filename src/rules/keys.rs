@@ -65,7 +65,20 @@ pub(super) const SURFACES: &[&str] = &[
 ];
 
 /// The ways a clause or an exception looks: exactly one of them.
-pub(super) const LOOKS: [&str; 5] = ["words", "words_from", "regex", "near", "when"];
+pub(super) const LOOKS: [&str; 6] = ["words", "words_from", "regex", "near", "number", "when"];
+
+const NUMBER: &[Key] = &[
+    must("of", Sort::Texts, "数字旁的词 / words beside the number"),
+    must("unit", Sort::OneOf(&UNITS), "单位 / what is counted"),
+    may("at_least", Sort::Number, "至少 / the least number"),
+    may("at_most", Sort::Number, "至多 / the most"),
+    must("within", Sort::Whole(0, MAX_WITHIN as u64), "词与数字之间至多的字数 / characters between them at most"),
+    may("order", Sort::OneOf(&["any", "a-b"]), "先后；a-b 为词在前 / a-b: the word comes first"),
+];
+
+/// The names of units.
+const UNITS: [&str; 10] =
+    ["none", "percent", "gram", "millilitre", "centimetre", "day", "times", "yuan", "age", "people"];
 
 const NEAR: &[Key] = &[
     must("a", Sort::Side, "一侧的词、词表或条款 / words, \"@list\" or a clause"),
@@ -83,6 +96,7 @@ const CLAUSE: &[Key] = &[
     may("atoms", Sort::Texts, "先行查找的词 / words one of which stands before the regex is asked"),
     may("on", Sort::OneOf(&["folded", "original"]), "正则读哪种文字 / which text the regex reads"),
     may("near", Sort::Table(NEAR), "两侧相近 / two sides that stand close"),
+    may("number", Sort::Table(NUMBER), "词旁的数字 / a number with a unit beside a word"),
     may("when", Sort::Text, "对商品本身的条件 / a guard over the listing's facts"),
     may("fields", Sort::SomeOf(SURFACES), "只看其中哪些部分 / only these of the rule's fields"),
     may("edges", Sort::OneOf(&["latin", "none"]), "字母词的边界 / borders of Latin words"),
@@ -101,6 +115,7 @@ const EXCEPT: &[Key] = &[
     may("atoms", Sort::Texts, "先行查找的词 / words one of which stands before the regex is asked"),
     may("on", Sort::OneOf(&["folded", "original"]), "正则读哪种文字 / which text the regex reads"),
     may("near", Sort::Table(NEAR), "两侧相近 / two sides that stand close"),
+    may("number", Sort::Table(NUMBER), "词旁的数字 / a number with a unit beside a word"),
     may("when", Sort::Text, "对商品本身的条件 / a guard over the listing's facts"),
 ];
 
@@ -132,7 +147,9 @@ pub(super) const RULE: &[Key] = &[
             must("fields", Sort::SomeOf(SURFACES), "看哪些部分 / kinds of surface it reads"),
             must(
                 "fold",
-                Sort::SomeOf(&["nfkc", "case", "t2s", "sep", "emoji", "glyph"]),
+                Sort::SomeOf(&[
+                    "nfkc", "case", "t2s", "sep", "emoji", "glyph", "sound", "shape", "split", "pinyin", "digit",
+                ]),
                 "识破哪些伪装 / disguises it undoes",
             ),
             must("condition", Sort::Text, "条件 / clauses joined by and, or, not"),
@@ -177,6 +194,7 @@ pub(super) const RULE: &[Key] = &[
             must("expect", Sort::OneOf(&["hit", "miss", "todo-hit", "todo-miss"]), "期望 / what should come of it"),
             may("spans", Sort::Texts, "应找到的文字 / the texts that must be found"),
             may("on", Sort::Day, "日期 / the day it plays on"),
+            may("usual_price", Sort::Number, "该商标商品的通常价格（元） / what goods of the mark usually cost"),
         ]),
         "测试 / sentences that must hit or miss",
     ),

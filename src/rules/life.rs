@@ -42,6 +42,8 @@ pub struct Quality {
     pub min_precision: Option<f64>,
     /// See [`Floor::min_decisions`].
     pub min_decisions: Option<u64>,
+    /// New hits a day, beyond which the rule only counts.
+    pub max_hits_per_day: Option<u64>,
 }
 
 impl Quality {
@@ -56,7 +58,11 @@ impl Quality {
 
 impl From<&QualityFile> for Quality {
     fn from(file: &QualityFile) -> Self {
-        Self { min_precision: file.min_precision, min_decisions: file.min_decisions }
+        Self {
+            min_precision: file.min_precision,
+            min_decisions: file.min_decisions,
+            max_hits_per_day: file.max_hits_per_day,
+        }
     }
 }
 

@@ -60,9 +60,11 @@ fn plainly(set: &RuleSet, listing: &Listing, surfaces: &[FoldedSurface<'_>]) -> 
             let clauses = rule.clauses.iter().enumerate().filter(|(_, clause)| clause.anywhere);
             let anywhere: Vec<usize> =
                 clauses.filter(|(index, clause)| count(*index) >= clause.min_count).map(|(index, _)| index).collect();
-            let facts = Facts { listing, sectors: &sectors, day: DAY, anywhere: &anywhere };
+            let facts = Facts { listing, sectors: &sectors, given: DAY.into(), anywhere: &anywhere };
             let outcome = evaluate::run(rule, surface, &here, facts);
-            findings.extend(Place { rule, surface, plans: set.plans(), fit, day: DAY }.findings(&outcome));
+            findings.extend(
+                Place { rule, surface, plans: set.plans(), deep: (set.deep(), &[]), fit, day: DAY }.findings(&outcome),
+            );
         }
     }
     findings

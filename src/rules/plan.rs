@@ -185,7 +185,7 @@ impl Hope<'_> {
     fn may_match(&self, index: usize) -> bool {
         let Some(clause) = self.rule.clauses.get(index) else { return false };
         match &clause.look {
-            Look::Words | Look::Regex { .. } => self.stands(index, 0, 1),
+            Look::Words | Look::Regex { .. } | Look::Number(_) => self.stands(index, 0, 1),
             Look::Near(near) => [(near.a, 0), (near.b, 1)].into_iter().all(|(reference, side)| match reference {
                 // What is referred to refers to nothing itself.
                 Some(other) => other != index && self.may_match(other),
@@ -245,7 +245,7 @@ impl Needs<'_> {
     /// What must be seen for a clause to match.
     fn matches(&self, index: usize) -> Option<Vec<Side>> {
         match &self.rule.clauses.get(index)?.look {
-            Look::Words | Look::Regex { .. } => Some(vec![(index, 0)]),
+            Look::Words | Look::Regex { .. } | Look::Number(_) => Some(vec![(index, 0)]),
             Look::Near(near) => {
                 let side = |reference: Option<usize>, side| match reference {
                     Some(other) => self.matches(other),

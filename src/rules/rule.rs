@@ -11,10 +11,12 @@ use crate::model::{Channel, Listing, Severity, SurfaceKind};
 
 use super::{
     category::SectorSet,
+    deep,
     expression::Expression,
     file::{Bilingual, Edges, Expectation, GateFile, Order, RegexText, RuleKind, Status, Stop},
     guard::Guard,
     life::Quality,
+    number::Number,
     statutes::{self, Article},
     words::Words,
 };
@@ -97,6 +99,11 @@ impl Rule {
         counts && self.yields_to.iter().any(|one| one.to == other.id)
     }
 
+    /// Whether its words are looked for deeper than the fold undoes.
+    pub(super) fn looks_deep(&self) -> bool {
+        self.channels.iter().any(|channel| deep::CHANNELS.contains(channel))
+    }
+
     pub(super) fn reads(&self, kind: SurfaceKind, folded_attribute: Option<&str>) -> bool {
         self.fields.contains(&kind)
             && folded_attribute.is_none_or(|name| !self.skip_attributes.iter().any(|skipped| skipped == name))
@@ -116,6 +123,8 @@ pub struct Test {
     pub spans: Option<Vec<String>>,
     /// The day it plays on, where that matters.
     pub on: Option<Date>,
+    /// What goods of the mark usually cost, in yuan, where that matters.
+    pub usual_price: Option<f64>,
     /// Line in the rule's file, from 1.
     pub line: usize,
     /// Where its expectation stands in the file.
@@ -222,8 +231,13 @@ pub(super) type Sides = [Vec<Arc<Words>>; 2];
 #[derive(Debug, Clone)]
 pub(super) enum Look {
     Words,
-    Regex { regex: Regex, on: RegexText },
+    Regex {
+        regex: Regex,
+        on: RegexText,
+    },
     Near(Near),
+    /// A number beside a word of the first side.
+    Number(Number),
     When(Guard),
 }
 

@@ -4,7 +4,8 @@
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -19,10 +20,12 @@ use crate::{
 use super::{
     category::{SectorSet, Sectors},
     compile::Compiler,
+    deep::{Deep, Seen},
     evaluate::{self, Facts, Hit, Outcome},
     file::Status,
     finding::{self, Place},
     folder::{RuleSource, Shelves},
+    guard::Given,
     lint,
     lists::Lists,
     plan::Plans,
@@ -44,6 +47,7 @@ pub struct RuleSet {
     /// By rule, those that give way to it.
     yielding: Rows,
     plans: Plans,
+    deep: Deep,
     sectors: Sectors,
     statutes: Statutes,
     /// The folded words of lists that rules name.
@@ -131,9 +135,11 @@ impl RuleSet {
         let mut by_id: Vec<u32> = (0..compiled.len() as u32).collect();
         by_id.sort_by_key(|&number| compiled.get(number as usize).map(|rule| &rule.id));
         let yielding = yielding(&compiled);
+        let plans = Plans::new(&compiled);
         Ok(Self {
             yielding,
-            plans: Plans::new(&compiled),
+            deep: Deep::new(&compiled, &plans),
+            plans,
             written: compiled.clone(),
             rules: compiled,
             by_id,
@@ -214,17 +220,27 @@ impl RuleSet {
     /// What the active rules find in `listing`, whose folded surfaces are `surfaces`, captured on `on`.
     ///
     /// Matches that an exception covers are among them with `suppressed` set.
-    pub fn findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
+    pub fn findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: impl Into<Given>) -> Vec<Finding> {
         self.findings_of(listing, surfaces, on, |rule| rule.status == Status::Active)
     }
 
     /// What the active rules and those in shadow find, together.
-    pub fn all_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
+    pub fn all_findings(
+        &self,
+        listing: &Listing,
+        surfaces: &[FoldedSurface<'_>],
+        on: impl Into<Given>,
+    ) -> Vec<Finding> {
         self.findings_of(listing, surfaces, on, |rule| matches!(rule.status, Status::Active | Status::Shadow))
     }
 
     /// What the rules in shadow would find: to be counted, never queued.
-    pub fn shadow_findings(&self, listing: &Listing, surfaces: &[FoldedSurface<'_>], on: Date) -> Vec<Finding> {
+    pub fn shadow_findings(
+        &self,
+        listing: &Listing,
+        surfaces: &[FoldedSurface<'_>],
+        on: impl Into<Given>,
+    ) -> Vec<Finding> {
         self.findings_of(listing, surfaces, on, |rule| rule.status == Status::Shadow)
     }
 
@@ -232,22 +248,28 @@ impl RuleSet {
         &self,
         listing: &Listing,
         surfaces: &[FoldedSurface<'_>],
-        day: Date,
+        on: impl Into<Given>,
         wanted: impl Fn(&Rule) -> bool,
     ) -> Vec<Finding> {
         let mut found: Vec<(u32, Finding)> = Vec::new();
-        let reading = Reading::new(self, listing, surfaces, day);
+        let given = on.into();
+        let reading = Reading::new(self, listing, surfaces, given);
         // Those to which a wanted rule gives way are run too, and not shown.
         let wins = |number| self.yielding.row(number).iter().filter_map(|&other| self.number(other)).any(&wanted);
         for (index, surface) in surfaces.iter().enumerate() {
-            for number in self.plans.called(&surface.folded) {
+            let mut called = self.plans.called(&surface.folded);
+            let deeper = self.deep.rules(reading.seen(index)).filter(|number| !called.contains(number));
+            let deeper: BTreeSet<u32> = deeper.collect();
+            called.extend(deeper);
+            for number in called {
                 let Some(rule) = self.number(number).filter(|rule| wanted(rule) || wins(number)) else { continue };
                 if !self.plans.reads(number, surface.surface.kind) {
                     continue;
                 }
                 reading.work(number, rule, index, Only::WhatMayHold, |work| {
                     let Work { rule, surface, fit, outcome, .. } = work;
-                    let place = Place { rule, surface, plans: &self.plans, fit, day };
+                    let (plans, deep) = (&self.plans, (&self.deep, reading.seen(index)));
+                    let place = Place { rule, surface, plans, deep, fit, day: given.day };
                     found.extend(place.findings(&outcome).into_iter().map(|finding| (number, finding)));
                 });
             }
@@ -286,11 +308,11 @@ impl RuleSet {
         &self,
         listing: &Listing,
         surfaces: &[FoldedSurface<'_>],
-        day: Date,
+        on: impl Into<Given>,
         wanted: &Rule,
         mut act: impl FnMut(Work<'_>),
     ) {
-        let reading = Reading::new(self, listing, surfaces, day);
+        let reading = Reading::new(self, listing, surfaces, on.into());
         let numbers = (0..).zip(&self.rules).filter(|(_, rule)| rule.id == wanted.id);
         for (number, rule) in numbers {
             for index in 0..surfaces.len() {
@@ -306,6 +328,11 @@ impl RuleSet {
     #[cfg(test)]
     pub(super) fn plans(&self) -> &Plans {
         &self.plans
+    }
+
+    #[cfg(test)]
+    pub(super) fn deep(&self) -> &Deep {
+        &self.deep
     }
 
     /// The sectors `listing` is in, as rules see it.
@@ -344,20 +371,45 @@ struct Reading<'a> {
     surfaces: &'a [FoldedSurface<'a>],
     /// Where words stand on each surface; made when a rule first asks.
     texts: Vec<OnceCell<Text>>,
+    /// Which words are meant there and do not stand; looked for when it is first asked.
+    seen: Vec<OnceCell<Vec<Seen>>>,
     sectors: OnceCell<SectorSet>,
-    day: Date,
+    given: Given,
 }
 
 impl<'a> Reading<'a> {
-    fn new(set: &'a RuleSet, listing: &'a Listing, surfaces: &'a [FoldedSurface<'a>], day: Date) -> Self {
+    fn new(set: &'a RuleSet, listing: &'a Listing, surfaces: &'a [FoldedSurface<'a>], given: Given) -> Self {
         let texts = surfaces.iter().map(|_| OnceCell::new()).collect();
-        Self { set, listing, surfaces, texts, sectors: OnceCell::new(), day }
+        let seen = surfaces.iter().map(|_| OnceCell::new()).collect();
+        Self { set, listing, surfaces, texts, seen, sectors: OnceCell::new(), given }
     }
 
     /// The surface number `index` and where words stand in it.
     fn text(&self, index: usize) -> Option<(&FoldedSurface<'a>, &Text)> {
         let (surface, text) = (self.surfaces.get(index)?, self.texts.get(index)?);
         Some((surface, text.get_or_init(|| Text::new(&surface.folded))))
+    }
+
+    /// The words of rules that are meant on the surface number `index` and do not stand there.
+    fn seen(&self, index: usize) -> &[Seen] {
+        let Some((surface, seen)) = self.surfaces.get(index).zip(self.seen.get(index)) else { return &[] };
+        seen.get_or_init(|| self.set.deep.see(surface))
+    }
+
+    /// What stands or is meant on the surface number `index` for `clauses` of a rule, and whether anything is only meant.
+    fn hits(&self, number: u32, rule: &Rule, clauses: Range<usize>, index: usize) -> (Vec<Hit>, bool) {
+        let Some((_, text)) = self.text(index) else { return (Vec::new(), false) };
+        let mut hits = self.set.plans.hits(number, clauses.clone(), text);
+        if !rule.looks_deep() {
+            return (hits, false);
+        }
+        let meant = self.set.deep.hits(number, rule, clauses, self.seen(index));
+        let deeper = !meant.is_empty();
+        if deeper {
+            hits.extend(meant);
+            hits.sort_by_key(|hit| (hit.clause, hit.side, hit.units.end, hit.units.start));
+        }
+        (hits, deeper)
     }
 
     /// Runs one rule on one surface that it reads; `act` gets what comes of it.
@@ -372,15 +424,17 @@ impl<'a> Reading<'a> {
             return;
         }
         let plans = &self.set.plans;
-        if only == Only::WhatMayHold && !plans.may_hold(number, rule, text) {
+        let all = 0..rule.clauses.len();
+        let may_hold = only == Only::WhatHasWords || plans.may_hold(number, rule, text);
+        if !may_hold && !rule.looks_deep() {
             return;
         }
-        let hits = plans.hits(number, 0..rule.clauses.len(), text);
-        if hits.is_empty() {
+        let (hits, deeper) = self.hits(number, rule, all, index);
+        if hits.is_empty() || !may_hold && !deeper {
             return;
         }
         let anywhere = self.anywhere(number, rule);
-        let facts = Facts { listing: self.listing, sectors, day: self.day, anywhere: &anywhere };
+        let facts = Facts { listing: self.listing, sectors, given: self.given, anywhere: &anywhere };
         let outcome = evaluate::run(rule, surface, &hits, facts);
         act(Work { rule, surface, fit, facts, hits: &hits, outcome });
     }
@@ -389,11 +443,12 @@ impl<'a> Reading<'a> {
     fn anywhere(&self, number: u32, rule: &Rule) -> Vec<usize> {
         let asked = rule.clauses.iter().enumerate().filter(|(_, clause)| clause.anywhere);
         let count = |clause: usize| -> usize {
-            let surfaces = (0..self.surfaces.len()).filter_map(|index| self.text(index));
-            surfaces
-                .filter(|(surface, _)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
-                .map(|(surface, text)| {
-                    let hits = self.set.plans.hits(number, clause..clause + 1, text);
+            self.surfaces
+                .iter()
+                .enumerate()
+                .filter(|(_, surface)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
+                .map(|(index, surface)| {
+                    let (hits, _) = self.hits(number, rule, clause..clause + 1, index);
                     evaluate::direct(rule, clause, surface, &hits.iter().collect::<Vec<_>>()).len()
                 })
                 .sum()

@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     file::{Bilingual, Expectation},
+    guard::Given,
     rule::{Rule, Test},
     set::RuleSet,
 };
@@ -77,15 +78,15 @@ impl RuleSet {
     }
 
     fn trial(&self, rule: &Rule, test: &Test, day: Date) -> Trial {
-        let day = test.on.unwrap_or(day);
+        let given = Given { day: test.on.unwrap_or(day), usual_price: test.usual_price };
         let surfaces = fold_surfaces(&test.listing);
-        let findings = self.findings_of(&test.listing, &surfaces, day, |other| other.id == rule.id);
+        let findings = self.findings_of(&test.listing, &surfaces, given, |other| other.id == rule.id);
         let standing: Vec<&Finding> = findings.iter().filter(|finding| finding.suppressed.is_none()).collect();
         let found: Vec<String> = standing.iter().map(|finding| finding.text.clone()).collect();
         let hit = matches!(test.expect, Expectation::Hit | Expectation::TodoHit);
         let spans = test.spans.as_ref().is_none_or(|spans| spans.iter().all(|span| found.contains(span)));
         let passed = if hit { !found.is_empty() && spans } else { found.is_empty() };
-        let why = if passed { Vec::new() } else { self.explain(rule, &test.listing, day).lines };
+        let why = if passed { Vec::new() } else { self.explain(rule, &test.listing, given).lines };
         let text = surfaces.first().map_or("", |surface| surface.surface.text);
         let name = if test.name.is_empty() { text.to_owned() } else { test.name.clone() };
         Trial {

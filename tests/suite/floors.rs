@@ -7,14 +7,14 @@ use std::{
 };
 
 /// From the ground up; a room may use those before it.
-const ROOMS: [&str; 16] = [
-    "files", "model", "text", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl", "live", "review",
-    "takedown", "archive", "monitor", "web",
+const ROOMS: [&str; 17] = [
+    "files", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
+    "live", "review", "takedown", "archive", "monitor", "web",
 ];
 /// These assemble the house and may use every room.
 const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];
 /// The wing that thinks and the wing that remembers meet only in `monitor` and above.
-const PURE: [&str; 5] = ["text", "rules", "campaign", "marks", "matcher"];
+const PURE: [&str; 6] = ["text", "disguise", "rules", "campaign", "marks", "matcher"];
 const REMEMBERING: [&str; 4] = ["store", "evidence", "review", "takedown"];
 /// They know neither marks nor rules.
 const FETCHING: [&str; 2] = ["crawl", "live"];

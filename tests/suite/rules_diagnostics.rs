@@ -128,8 +128,9 @@ fn every_diagnostic_reads_as_its_golden_file_says_and_every_code_has_one() {
 }
 
 /// Codes of the steps by which a finding explains itself: no diagnostics.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     "rule.clause",
+    "rule.meant",
     "rule.disguise",
     "rule.sector-unknown",
     "rule.exception",

@@ -28,7 +28,8 @@ pub(super) fn all(file: &RuleFile, source: &RuleSource) -> Vec<Diagnostic> {
             Diagnostic::error(&source.path, &source.text, place.clone(), code, message, help)
         };
         let line = source.text.get(..place.start).unwrap_or("").matches('\n').count() + 1;
-        let key = format!("{:?} {:?}", written.listing.as_ref(), written.on.as_ref().map(Spanned::as_ref));
+        let (listing, on) = (written.listing.as_ref(), written.on.as_ref().map(Spanned::as_ref));
+        let key = format!("{listing:?} {on:?} {:?}", written.usual_price);
         let expect = *written.expect.as_ref();
         match seen.get(&key) {
             Some((first, other)) if *other == expect => {

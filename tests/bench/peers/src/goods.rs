@@ -81,6 +81,7 @@ pub fn listing(n: u64) -> Listing {
             id: Some(random.u64(10_000_000..99_999_999).to_string()),
             name: Some(text(random, 6, "")),
             license: None,
+            said_kind: None,
         }),
         category: vec![word(random).to_owned(), word(random).to_owned()],
         ..Listing::default()

@@ -27,14 +27,14 @@ const MAX_WAYS: usize = 48;
 
 /// A character of a spelling, and what it sounds like.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Character {
+pub(crate) struct Character {
     pub code: u32,
     pub sounds: Sounds,
 }
 
 /// A spelling as the watch compares it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pattern<'a> {
+pub(crate) struct Pattern<'a> {
     pub characters: &'a [Character],
     /// The register's number of the spelling.
     pub number: u32,
@@ -53,7 +53,7 @@ struct Row {
 
 /// Keys of spellings, and the spellings.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     rows: Vec<Row>,
     characters: Vec<Character>,
     keys: Keys,
@@ -138,7 +138,7 @@ impl Heard {
 impl Watch {
     /// Watches for spellings: folded text, number and classes. Those without a Han character, of one character or too
     /// long are left out.
-    pub(super) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
+    pub(crate) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
         let (mut watch, mut pairs) = (Self::default(), Vec::new());
         for (text, number, classes) in spellings {
             let characters: Vec<Character> =
@@ -173,7 +173,7 @@ impl Watch {
     /// Every spelling that can be read somewhere in `lattice` other than as it stands, with the tokens and the alignment.
     ///
     /// Spellings of two characters with one replaced are found only when their classes meet `classes`.
-    pub(super) fn scan(
+    pub(crate) fn scan(
         &self,
         lattice: &Lattice,
         classes: u64,
@@ -404,6 +404,6 @@ fn each_three(
     }
 }
 
-pub(super) fn is_han(code: u32) -> bool {
+pub(crate) fn is_han(code: u32) -> bool {
     matches!(code, 0x3400..=0x9FFF | 0x3007 | 0x20000..=0x3FFFF)
 }

@@ -4,7 +4,7 @@
 //! goes on to the next loop.
 
 /// A list's first `most` elements, whatever they are: filling it anew each time would cost more than using it.
-pub(super) fn room<T: Clone + Default>(list: &mut Vec<T>, most: usize) -> &mut [T] {
+pub(crate) fn room<T: Clone + Default>(list: &mut Vec<T>, most: usize) -> &mut [T] {
     if list.len() < most {
         list.resize(most, T::default());
     }
@@ -13,7 +13,7 @@ pub(super) fn room<T: Clone + Default>(list: &mut Vec<T>, most: usize) -> &mut [
 
 /// Fills a list without a branch: the item is always written, and kept or not.
 #[inline(always)]
-pub(super) fn put<T>(list: &mut [T], filled: &mut usize, item: T, keep: bool) {
+pub(crate) fn put<T>(list: &mut [T], filled: &mut usize, item: T, keep: bool) {
     if let Some(place) = list.get_mut(*filled) {
         *place = item;
     }
@@ -22,6 +22,6 @@ pub(super) fn put<T>(list: &mut [T], filled: &mut usize, item: T, keep: bool) {
 
 /// Reads a part of everything that will be needed, so that it is near when it is.
 #[inline]
-pub(super) fn touch(parts: impl Iterator<Item = u32>) {
+pub(crate) fn touch(parts: impl Iterator<Item = u32>) {
     std::hint::black_box(parts.fold(0, |all, part| all ^ part));
 }

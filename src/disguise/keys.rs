@@ -19,14 +19,14 @@ fn print(key: u64) -> u64 {
 
 /// A key that is asked for, and what with: a place in a text.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     pub key: u64,
     pub tag: u32,
 }
 
 /// Hashed keys and who they lead to, without the keys themselves: buckets in a row, each with the rest of the hash.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// Two bits of a word for each key, by other bits of its hash than the bucket: most keys of a text lead nowhere, and what
     /// says so stays near the processor.
     known: Vec<u64>,
@@ -38,7 +38,7 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Lays out pairs of a key, well spread over 64 bits, and who it leads to.
-    pub(super) fn new(pairs: &[(u64, u32)]) -> Self {
+    pub(crate) fn new(pairs: &[(u64, u32)]) -> Self {
         let bits = (pairs.len().max(1) as u64).next_power_of_two().trailing_zeros().clamp(4, 26);
         let mut buckets = vec![0_u32; (1 << bits) + 1];
         let mut known = vec![0_u64; (pairs.len() * BITS_PER_KEY / 64).next_power_of_two()];
@@ -71,7 +71,7 @@ impl Keys {
     }
 
     /// Whom each of many keys leads to, in their order, with the tag it was asked with.
-    pub(super) fn each_answer(&self, asked: &[Asked], mut answer: impl FnMut(u32, u32)) {
+    pub(crate) fn each_answer(&self, asked: &[Asked], mut answer: impl FnMut(u32, u32)) {
         let (mut known, mut filled) = (vec![Asked::default(); asked.len()], 0);
         for &ask in asked {
             put(&mut known, &mut filled, ask, self.may_have(ask.key));
@@ -106,7 +106,7 @@ impl Keys {
 
     /// Whom `key` leads to; now and then someone who shares the rest of a hash.
     #[inline]
-    pub(super) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
+    pub(crate) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
         self.who(key, if self.may_have(key) { self.bucket(key) } else { 0..0 })
     }
 }

@@ -81,7 +81,7 @@ type Step = (Reading, How);
 
 /// The likeliest way in which `pattern` is written from the token `start`, and where it ends; none when it is not, or as it
 /// stands.
-pub(super) fn align(
+pub(crate) fn align(
     lattice: &Lattice,
     start: usize,
     pattern: &Pattern<'_>,

@@ -29,14 +29,14 @@ const EDIT_BITS: f32 = 5.0;
 
 /// Latin spellings by what is left of them.
 #[derive(Debug, Default)]
-pub(super) struct Latin {
+pub(crate) struct Latin {
     words: Vec<(Box<[u32]>, u32)>,
     keys: Keys,
 }
 
 impl Latin {
     /// Watches for spellings of letters and digits: folded text and number.
-    pub(super) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32)>) -> Self {
+    pub(crate) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32)>) -> Self {
         let (mut words, mut pairs) = (Vec::new(), Vec::new());
         for (text, number) in spellings {
             let codes: Box<[u32]> = text.chars().map(|c| c as u32).collect();
@@ -55,7 +55,7 @@ impl Latin {
     }
 
     /// Every spelling that a word of `lattice` may be meant as: number, tokens, alignment.
-    pub(super) fn scan(&self, lattice: &Lattice, mut found: impl FnMut(u32, Range<usize>, Alignment)) {
+    pub(crate) fn scan(&self, lattice: &Lattice, mut found: impl FnMut(u32, Range<usize>, Alignment)) {
         if self.words.is_empty() {
             return;
         }

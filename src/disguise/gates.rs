@@ -19,7 +19,7 @@ pub(super) struct Ajar(u64);
 
 impl Gate {
     /// Lets the key of these parts pass.
-    pub(super) fn open(&mut self, first: u32, second: u32, last: u32) {
+    pub(crate) fn open(&mut self, first: u32, second: u32, last: u32) {
         self.0.resize(1 << WORD_BITS, 0);
         if let Some(word) = self.0.get_mut(place(first, second)) {
             *word |= 1 << (last & 63);
@@ -28,7 +28,7 @@ impl Gate {
 
     /// What is known of keys that begin so.
     #[inline]
-    pub(super) fn at(&self, first: u32, second: u32) -> Ajar {
+    pub(crate) fn at(&self, first: u32, second: u32) -> Ajar {
         Ajar(self.0.get(place(first, second)).copied().unwrap_or(0))
     }
 }
@@ -36,7 +36,7 @@ impl Gate {
 impl Ajar {
     /// Whether a key with this last part may be there.
     #[inline]
-    pub(super) fn has(self, last: u32) -> bool {
+    pub(crate) fn has(self, last: u32) -> bool {
         self.0 >> (last & 63) & 1 == 1
     }
 }
@@ -48,6 +48,6 @@ fn place(first: u32, second: u32) -> usize {
 
 /// Characters are thousands, and similar ones stand together: a number of which any seven bits tell them apart.
 #[inline]
-pub(super) fn scattered(code: u32) -> u32 {
+pub(crate) fn scattered(code: u32) -> u32 {
     code.wrapping_mul(0x9E37_79B1) >> 12
 }
