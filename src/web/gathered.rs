@@ -106,6 +106,11 @@ impl Gathered {
                 Weight::of(hit.what.severity, hit.what.priority, minutes, record, &inner.review.deadline_hours)
             }
         };
+        // Shown as if it were open, to be judged again: nothing may tell how it was decided.
+        let masked = entry.as_ref().map(|entry| entry.state).filter(|state| *state != hit.state);
+        if masked.is_some() {
+            gathered.repeats = 0;
+        }
         gathered.points = weight.points();
         gathered.factors = factors(&weight, hit, minutes, words);
         if hit.state.waits() {
@@ -118,8 +123,9 @@ impl Gathered {
         let key = Likeness::of(hit).seller;
         gathered.seller = inner.board.seller(key).map(|seller| {
             let all = notes(desk, key);
-            let confirmed = seller.record.confirmed.to_string();
-            let dismissed = seller.record.dismissed.to_string();
+            let without = |state| u32::from(masked == Some(state));
+            let confirmed = seller.record.confirmed.saturating_sub(without(HitState::Confirmed)).to_string();
+            let dismissed = seller.record.dismissed.saturating_sub(without(HitState::Dismissed)).to_string();
             SellerBox {
                 key: format!("{key:016x}"),
                 name: visible(&seller.name),

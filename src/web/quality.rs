@@ -103,7 +103,7 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<
         bar: Bar::of(Share::new(confirmed, confirmed + dismissed), words),
     });
     let page = QualityPage {
-        kappa: kappa_words(&seconds, words),
+        kappa: kappa_words(&seconds),
         pairs: words.count("quality-pairs", seconds.len() as u64),
         reviewers: reviewers(&opinions, words),
         references: references.collect(),
@@ -114,10 +114,10 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<
     Ok(Html(page.render()?))
 }
 
-fn kappa_words(seconds: &[&Opinion], words: Words) -> String {
+fn kappa_words(seconds: &[&Opinion]) -> String {
     let yes = |verdict| verdict == Verdict::Confirm;
     kappa(seconds.iter().map(|opinion| (yes(opinion.against), yes(opinion.verdict))))
-        .map_or_else(|| words.say("share-none"), |kappa| format!("{kappa:.2}"))
+        .map_or_else(|| "–".to_owned(), |kappa| format!("{kappa:.2}"))
 }
 
 fn reviewers(opinions: &[Opinion], words: Words) -> Vec<ReviewerView> {
@@ -143,7 +143,7 @@ fn reviewers(opinions: &[Opinion], words: Words) -> Vec<ReviewerView> {
             ReviewerView {
                 gold: share(&given, Check::Gold, name),
                 second: share(&given, Check::Second, name),
-                kappa: kappa_words(&seconds, words),
+                kappa: kappa_words(&seconds),
                 name: name.to_string(),
             }
         })
