@@ -233,5 +233,7 @@ pub async fn serve(
     let keeping = tokio::spawn(desk.clone().keep_up());
     let served = axum::serve(listener, router(desk)).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
     keeping.abort();
+    // Whoever waits for the server to end may open the store next.
+    drop(keeping.await);
     served
 }

@@ -257,16 +257,33 @@ pub(super) async fn decide(
     answer(&visit, id, said, &form.filter)
 }
 
-/// One act on a hit and the members of its group that were shown. Each stands as it was seen, or is left as it is.
+/// One act on a hit and the members of its group that were shown. Each stands as it was seen, or is left as it is. Members
+/// that need a second person where the others do not are proposed beside it.
 async fn decide_group(desk: &Desk, id: HitId, form: &Decided, decision: Decision) -> Result<(), WebError> {
     let decision = Decision { act: Some(acts::act_name(&form.act)?), ..decision };
     let lead = Seen { hit: id, decisions: form.seen };
-    let on: Vec<Seen> = std::iter::once(lead).chain(form.members.iter().copied()).collect();
-    let settled = desk.inner.store.settle(&Act { decision, on }).await?;
-    for &hit in settled.done.iter().chain(&settled.left) {
-        desk.inner.board.look_again(&*desk.inner.store, hit).await?;
+    let members = form.members.iter().copied().filter(|member| member.hit != id);
+    let all: Vec<Seen> = std::iter::once(lead).chain(members).collect();
+    let ids: Vec<HitId> = all.iter().map(|seen| seen.hit).collect();
+    let rows = desk.inner.store.rows(&ids).await?;
+    let second: std::collections::HashSet<HitId> = rows
+        .iter()
+        .filter(|row| decision.verdict == Verdict::Confirm && desk.inner.review.needs_second(&row.hit))
+        .map(|row| row.hit.id)
+        .collect();
+    let (seconded, plain): (Vec<Seen>, Vec<Seen>) = all.into_iter().partition(|seen| second.contains(&seen.hit));
+    let mut stands = false;
+    for (on, second) in [(plain, false), (seconded, true)] {
+        if on.is_empty() {
+            continue;
+        }
+        let settled = desk.inner.store.settle(&Act { decision: Decision { second, ..decision.clone() }, on }).await?;
+        stands |= settled.done.contains(&id);
+        for &hit in settled.done.iter().chain(&settled.left) {
+            desk.inner.board.look_again(&*desk.inner.store, hit).await?;
+        }
     }
-    if settled.done.contains(&id) { Ok(()) } else { Err(WebError::Taken) }
+    if stands { Ok(()) } else { Err(WebError::Taken) }
 }
 
 /// The lease is lost: the decision still stands if it was recorded before, or if the hit is free and as it was shown.
