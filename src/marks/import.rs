@@ -186,7 +186,7 @@ fn price(cell: &str) -> Result<Option<Money>, Mistake> {
     }
     let is_code = |part: &&str| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_uppercase());
     let mut parts: Vec<&str> = cell.split_whitespace().collect();
-    let currency = parts.iter().position(|part| is_code(part)).map_or("CNY", |at| parts.remove(at));
+    let currency = parts.iter().position(is_code).map_or("CNY", |at| parts.remove(at));
     match parts[..] {
         [amount] if amount.parse::<Amount>().is_ok_and(|amount| amount.as_f64() > 0.0) => {
             let amount =
