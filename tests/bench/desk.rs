@@ -24,11 +24,12 @@ const BATCH: u64 = 500;
 fn hit(n: u64) -> NewHit {
     let (brand, goods) = (BRANDS[(n % 6) as usize], GOODS[(n / 7 % 8) as usize]);
     let title = format!("2026新款 {brand} {goods} 工厂直发 第{n}款");
+    let platform = ["星河商城", "老街集市", "简铺"][(n % 3) as usize];
     let severity = [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][(n % 4) as usize];
     serde_json::from_value(serde_json::json!({
         "dedupe": format!("{n:032x}"), "family": brand, "severity": severity, "priority": n * 37 % 256, "capture": null,
         "listing": {
-            "id": format!("星集:{n}"), "title": title, "platform": ["星河商城", "老街集市", "简铺"][(n % 3) as usize],
+            "id": format!("星集:{n}"), "title": title, "platform": platform,
             "description": "同厂同料，支持验货，拍下备注颜色与尺码，七天无理由退换。", "seller": {"name": format!("第{}小铺", n % 50_000)}
         },
         "findings": [{
