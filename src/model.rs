@@ -15,6 +15,7 @@ mod listing;
 mod live;
 mod mark;
 mod money;
+mod remark;
 mod seller;
 
 pub use account::{Account, Permission, Role, Roles, Scope};
@@ -29,4 +30,5 @@ pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};
 pub use live::{Goods, Moment, ShelfState};
 pub use mark::{Mark, MarkStatus};
 pub use money::{Amount, AmountError, Money};
+pub use remark::{Check, MAX_REMARK_BYTES, MAX_REMARK_KEY_BYTES, Remark, Saying};
 pub use seller::{Seller, SellerKind};

@@ -5,13 +5,23 @@
 //! reviewer's key into a [`Decision`](crate::model::Decision). Leases and durability belong to the store,
 //! pages to the desk.
 
+mod agreement;
+mod board;
 mod decision;
-mod priority;
+mod search;
+mod similar;
+mod weight;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::{Hit, Severity};
+
+pub use agreement::{Share, kappa};
+pub use board::{Ask as BoardAsk, Board, Entry, MAX_GROUP, Note, Opinion, Saved, SellerView, Strategy, Subject};
 pub use decision::{Ask, MAX_LOOKED_MS, MAX_NOTE_CHARS, ReviewError, decide, reason, undo};
-pub use priority::{Part, parts};
+pub use search::{Field, MAX_TERMS, Search, Term};
+pub use similar::{Likeness, listing_key, seller_key};
+pub use weight::{Deadlines, Due, Record, Weight, waited};
 
 /// How review runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,14 +31,68 @@ pub struct Settings {
     pub lease_minutes: u32,
     /// How many hits are lent ahead, so that the next one is there at once; 1 to 50.
     pub prefetch: usize,
-    /// How long a skipped hit stays away from who skipped it, in hours.
+    /// How long a skipped hit stays away from who skipped it, in hours; 0 for good.
     pub skip_hours: u32,
     /// How long the desk offers to undo after a decision, in seconds; `z` works afterwards too.
     pub undo_seconds: u32,
+    /// From which severity on a confirmed hit needs a second person.
+    pub second_approval: SecondApproval,
+    /// Of how many decisions one is shown to a second reviewer who does not know it; 0 for none.
+    pub second_look_one_in: u32,
+    /// After how many hits one comes whose answer is known; 0 for never.
+    pub gold_one_in: u32,
+    /// Within how many hours hits are to be decided.
+    pub deadline_hours: Deadlines,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { lease_minutes: 10, prefetch: 20, skip_hours: 8, undo_seconds: 10 }
+        Self {
+            lease_minutes: 10,
+            prefetch: 20,
+            skip_hours: 0,
+            undo_seconds: 10,
+            second_approval: SecondApproval::Never,
+            second_look_one_in: 20,
+            gold_one_in: 30,
+            deadline_hours: Deadlines::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a second person must agree before a confirmed `hit` counts.
+    pub fn needs_second(&self, hit: &Hit) -> bool {
+        self.second_approval.asks_for(hit.what.severity)
+    }
+}
+
+/// From which severity on a confirmed hit needs a second person.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondApproval {
+    /// One person is enough.
+    #[default]
+    Never,
+    /// From low on: always.
+    Low,
+    /// From medium on.
+    Medium,
+    /// From high on.
+    High,
+    /// For critical ones.
+    Critical,
+}
+
+impl SecondApproval {
+    /// Whether a confirmed hit of `severity` needs a second person.
+    pub fn asks_for(self, severity: Severity) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Low => true,
+            Self::Medium => severity >= Severity::Medium,
+            Self::High => severity >= Severity::High,
+            Self::Critical => severity >= Severity::Critical,
+        }
     }
 }

@@ -29,8 +29,9 @@ pub use content::{ContentStore, Hold, MAX_BODY_BYTES, MIN_RETAIN_DAYS, ScrubRepo
 pub use doctor::{Ailment, Gravity, RETIRED, doctor, rebuild_index};
 pub use memory::MemoryStore;
 pub use port::{
-    Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef, MarksDelta,
-    Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
+    Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
+    MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Seen, Settled, Store, StoreError,
+    StoredListing, Write,
 };
 pub use record::JournalRecord;
 pub use settings::Settings;

@@ -6,15 +6,21 @@
 
 mod access;
 mod accounts;
+mod acts;
 mod api;
 mod assets;
 mod audit;
+mod bulk;
 mod card;
+mod checks;
 mod door;
 mod evidence;
+mod follow;
 mod frame;
+mod gathered;
 mod guard;
 mod hit;
+mod lists;
 mod mark_pages;
 mod marks;
 mod me;
@@ -22,12 +28,15 @@ mod noted;
 mod people;
 mod problem;
 mod push;
+mod quality;
 mod query;
 mod queue;
 mod routes;
 mod rule_pages;
+mod saved;
 mod sources;
 mod spans;
+mod subjects;
 mod tenant;
 mod throttle;
 mod tokens;
@@ -130,6 +139,10 @@ struct Inner {
     journal: Option<Arc<dyn JournalReader>>,
     listings: Option<Arc<dyn ListingReader>>,
     standing: marks::Standing,
+    board: review::Board,
+    orders: follow::Orders,
+    frozen: bulk::Frozen,
+    issued: checks::Issued,
     throttle: Throttle,
     checks: Semaphore,
 }
@@ -186,6 +199,10 @@ impl Desk {
                 journal,
                 listings,
                 standing: marks::Standing::default(),
+                board: review::Board::default(),
+                orders: follow::Orders::default(),
+                frozen: bulk::Frozen::default(),
+                issued: checks::Issued::default(),
                 throttle: Throttle::default(),
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
             }),
@@ -211,7 +228,8 @@ pub async fn serve(
     desk: Desk,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    serve_routes(listener, router(desk), shutdown).await
+    let routes = router(desk.clone());
+    serve_routes(listener, desk, routes, shutdown).await
 }
 
 /// Serves `routes`, such as the desk's with others beside, in the same way.
@@ -220,8 +238,14 @@ pub async fn serve(
 /// When the listener fails.
 pub async fn serve_routes(
     listener: TcpListener,
+    desk: Desk,
     routes: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve)
+    let keeping = tokio::spawn(desk.keep_up());
+    let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
+    keeping.abort();
+    // Whoever waits for the server to end may open the store next.
+    drop(keeping.await);
+    served
 }

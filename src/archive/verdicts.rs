@@ -47,9 +47,10 @@ impl Verdicts {
 
     /// Takes in what `change` decides, if it decides a hit.
     pub(super) async fn follow(&mut self, change: &Change, store: &dyn Store) -> Result<(), StoreError> {
-        let Some((id, verdict)) = change.decided() else { return Ok(()) };
-        if let Some(hit) = store.hit(id).await? {
-            self.take(&hit, verdict);
+        for (id, verdict) in change.decided() {
+            if let Some(hit) = store.hit(id).await? {
+                self.take(&hit, verdict);
+            }
         }
         Ok(())
     }
@@ -61,7 +62,7 @@ impl Verdicts {
             match verdict {
                 Verdict::Confirm => drop(of.insert(finding.reference.clone(), true)),
                 Verdict::Dismiss => drop(of.insert(finding.reference.clone(), false)),
-                Verdict::Reopen => drop(of.remove(&finding.reference)),
+                _ => drop(of.remove(&finding.reference)),
             }
         }
         if of.is_empty() {

@@ -48,6 +48,8 @@ enum State {
     Open,
     Confirmed,
     Dismissed,
+    Proposed,
+    Escalated,
     All,
 }
 
@@ -61,6 +63,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             State::Open => "open",
             State::Confirmed => "confirmed",
             State::Dismissed => "dismissed",
+            State::Proposed => "proposed",
+            State::Escalated => "escalated",
             State::All => "",
         };
         let (family, text) = (args.family.unwrap_or_default(), args.text.unwrap_or_default());
@@ -72,6 +76,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         State::Open => Some(HitState::Open),
         State::Confirmed => Some(HitState::Confirmed),
         State::Dismissed => Some(HitState::Dismissed),
+        State::Proposed => Some(HitState::Proposed),
+        State::Escalated => Some(HitState::Escalated),
         State::All => None,
     };
     let filter = Filter { state, family: args.family, text: args.text, ..Filter::default() };

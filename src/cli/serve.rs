@@ -153,7 +153,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             // The sender lives in the signal task: an error would mean that it is gone, which is a stop too.
             drop(ended.wait_for(|stop| *stop).await);
         };
-        web::serve_routes(listener, web::router(desk).merge(web::push(feeds)), shutdown).await?;
+        web::serve_routes(listener, desk.clone(), web::router(desk).merge(web::push(feeds)), shutdown).await?;
         ticking.await.context("the schedule ended")?;
         if let Some(rooms) = rooms {
             rooms.await.context("the live rooms ended")?;

@@ -60,6 +60,10 @@ pub enum Permission {
     ReadSources,
     /// Read, verify and export the journal.
     ReadAudit,
+    /// See what is known of a seller, a listing, a mark or rule over all hits, and how well decisions hold.
+    ReadRecords,
+    /// Decide many hits as one act, and leave notes for others.
+    DecideMany,
     /// Be told of hits by webhook or mail.
     UseAlerts,
     /// Add, change and remove accounts, and end sessions of others.
@@ -70,7 +74,7 @@ use Permission as P;
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         P::ReadHits,
         P::Decide,
         P::ReadMarks,
@@ -80,6 +84,8 @@ impl Permission {
         P::TryRules,
         P::ReadSources,
         P::ReadAudit,
+        P::ReadRecords,
+        P::DecideMany,
         P::UseAlerts,
         P::ManageAccounts,
     ];
@@ -96,6 +102,8 @@ impl Permission {
             P::TryRules => "try-rules",
             P::ReadSources => "read-sources",
             P::ReadAudit => "read-audit",
+            P::ReadRecords => "read-records",
+            P::DecideMany => "decide-many",
             P::UseAlerts => "use-alerts",
             P::ManageAccounts => "manage-accounts",
         }
@@ -108,7 +116,16 @@ impl Permission {
 
     /// Whether it is about all tenants at once, so that nobody has it who sees only a part of them.
     pub fn spans_tenants(self) -> bool {
-        matches!(self, P::ReadRules | P::TryRules | P::ReadSources | P::ReadAudit | P::ManageAccounts)
+        matches!(
+            self,
+            P::ReadRules
+                | P::TryRules
+                | P::ReadSources
+                | P::ReadAudit
+                | P::ReadRecords
+                | P::DecideMany
+                | P::ManageAccounts
+        )
     }
 }
 
@@ -120,10 +137,21 @@ impl Role {
     /// What the role may do.
     pub fn permissions(self) -> &'static [Permission] {
         match self {
-            Self::Auditor => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadAudit],
-            Self::Operator => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::UseAlerts],
-            Self::Reviewer => &[P::ReadHits, P::Decide, P::ReadMarks, P::ReadRules, P::UseAlerts],
-            Self::Approver => &[P::ReadHits, P::Decide, P::ReadMarks, P::VerifyMarks, P::ReadRules, P::UseAlerts],
+            Self::Auditor => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadAudit, P::ReadRecords],
+            Self::Operator => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts],
+            Self::Reviewer => {
+                &[P::ReadHits, P::Decide, P::DecideMany, P::ReadMarks, P::ReadRules, P::ReadRecords, P::UseAlerts]
+            }
+            Self::Approver => &[
+                P::ReadHits,
+                P::Decide,
+                P::DecideMany,
+                P::ReadMarks,
+                P::VerifyMarks,
+                P::ReadRules,
+                P::ReadRecords,
+                P::UseAlerts,
+            ],
             Self::Author => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::TryRules, P::UseAlerts],
             Self::Holder => &[P::ReadHits, P::ReadMarks, P::ChangeMarks, P::UseAlerts],
             Self::Admin => &Permission::ALL,

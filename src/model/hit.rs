@@ -84,6 +84,45 @@ pub enum HitState {
     Confirmed,
     /// A reviewer says it is not.
     Dismissed,
+    /// A reviewer says it is a violation, and a second person must say so too.
+    Proposed,
+    /// A reviewer wants someone else to decide.
+    Escalated,
+}
+
+impl HitState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Open, Self::Confirmed, Self::Dismissed, Self::Proposed, Self::Escalated];
+
+    /// Whether a person has yet to say something.
+    pub fn waits(self) -> bool {
+        matches!(self, Self::Open | Self::Proposed | Self::Escalated)
+    }
+}
+
+impl Hit {
+    /// Where `decision` takes this hit; none where it may not be made on the hit as it stands. Approving and returning is
+    /// for another person than who proposed; what was escalated is for another than who escalated.
+    pub fn after(&self, decision: &Decision) -> Option<HitState> {
+        let other = self.decisions.last().is_none_or(|newest| newest.by != decision.by);
+        let may = match (decision.verdict, self.state) {
+            (Verdict::Confirm | Verdict::Dismiss, HitState::Escalated)
+            | (Verdict::Approve | Verdict::Return, HitState::Proposed) => other,
+            (Verdict::Confirm | Verdict::Dismiss | Verdict::Escalate, state) => state == HitState::Open,
+            (Verdict::Approve | Verdict::Return, _) => false,
+            (Verdict::Reopen, state) => state != HitState::Open,
+        };
+        may.then(|| decision.leads_to())
+    }
+
+    /// Whether `worker` may say what this hit waits for.
+    pub fn waits_for(&self, worker: &AccountName) -> bool {
+        match self.state {
+            HitState::Open => true,
+            HitState::Proposed | HitState::Escalated => self.decisions.last().is_none_or(|newest| newest.by != *worker),
+            HitState::Confirmed | HitState::Dismissed => false,
+        }
+    }
 }
 
 /// What a reviewer said.
@@ -96,6 +135,12 @@ pub enum Verdict {
     Dismiss,
     /// Takes the decision before back; the hit is open again.
     Reopen,
+    /// Someone else shall decide.
+    Escalate,
+    /// A second person agrees that it is a violation.
+    Approve,
+    /// A second person does not agree; the hit is open again.
+    Return,
 }
 
 /// Why a reviewer said it: stable codes, named in the locale files.
@@ -126,6 +171,14 @@ pub enum Reason {
     WrongMatch,
     /// Reopen: taken back.
     Undo,
+    /// Escalate: beyond what this reviewer can tell.
+    NeedsSenior,
+    /// Escalate: beyond this desk, such as a crime.
+    NeedsAuthority,
+    /// Approve: the second person saw the same.
+    SecondAgrees,
+    /// Return: the proof does not carry it.
+    ProofThin,
 }
 
 impl Reason {
@@ -144,6 +197,9 @@ impl Reason {
                 Self::WrongMatch,
             ],
             Verdict::Reopen => &[Self::Undo],
+            Verdict::Escalate => &[Self::NeedsSenior, Self::NeedsAuthority],
+            Verdict::Approve => &[Self::SecondAgrees],
+            Verdict::Return => &[Self::ProofThin],
         }
     }
 
@@ -162,6 +218,10 @@ impl Reason {
             Self::LawfulWording => "lawful-wording",
             Self::WrongMatch => "wrong-match",
             Self::Undo => "undo",
+            Self::NeedsSenior => "needs-senior",
+            Self::NeedsAuthority => "needs-authority",
+            Self::SecondAgrees => "second-agrees",
+            Self::ProofThin => "proof-thin",
         }
     }
 }
@@ -183,4 +243,35 @@ pub struct Decision {
     /// Milliseconds the reviewer looked at it.
     #[serde(default)]
     pub looked_ms: u64,
+    /// Confirm: a second person must agree before it counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second: bool,
+    /// The act it is a part of, where many hits were decided at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<String>,
+    /// The dismissal that it repeats, where the desk remembered one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precedent: Option<HitId>,
+}
+
+impl Decision {
+    /// The state that it brings a hit into.
+    pub fn leads_to(&self) -> HitState {
+        match self.verdict {
+            Verdict::Confirm if self.second => HitState::Proposed,
+            Verdict::Confirm | Verdict::Approve => HitState::Confirmed,
+            Verdict::Dismiss => HitState::Dismissed,
+            Verdict::Escalate => HitState::Escalated,
+            Verdict::Reopen | Verdict::Return => HitState::Open,
+        }
+    }
+
+    /// What it says of the hit in the end: that it is a violation, that it is none, or nothing yet.
+    pub fn settles(&self) -> Verdict {
+        match self.leads_to() {
+            HitState::Confirmed => Verdict::Confirm,
+            HitState::Dismissed => Verdict::Dismiss,
+            HitState::Open | HitState::Proposed | HitState::Escalated => Verdict::Reopen,
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl Learnt {
                 changes => changes?,
             };
             let Some(last) = changes.last().map(|change| change.seq) else { return Ok(()) };
-            for (id, verdict) in changes.iter().filter_map(Change::decided) {
+            for (id, verdict) in changes.iter().flat_map(Change::decided) {
                 if let Some(hit) = store.hit(id).await? {
                     self.count(&hit, verdict);
                 }
@@ -106,8 +106,8 @@ impl Learnt {
     /// Counts `hit` by its newest decision and no longer by the one before.
     fn count(&mut self, hit: &Hit, verdict: Verdict) {
         let before = match verdict {
-            Verdict::Reopen => self.counted.remove(&hit.id),
-            verdict => self.counted.insert(hit.id, verdict),
+            Verdict::Confirm | Verdict::Dismiss => self.counted.insert(hit.id, verdict),
+            _ => self.counted.remove(&hit.id),
         };
         let rules: BTreeSet<(&str, u32)> =
             hit.what.findings.iter().filter_map(|finding| Some((&*finding.reference, finding.version?))).collect();
@@ -116,12 +116,12 @@ impl Learnt {
             match before {
                 Some(Verdict::Confirm) => *confirmed = confirmed.saturating_sub(1),
                 Some(Verdict::Dismiss) => *dismissed = dismissed.saturating_sub(1),
-                Some(Verdict::Reopen) | None => {}
+                _ => {}
             }
             match verdict {
                 Verdict::Confirm => *confirmed += 1,
                 Verdict::Dismiss => *dismissed += 1,
-                Verdict::Reopen => {}
+                _ => {}
             }
         }
         for (verdict, by) in [(before, -1.0), (Some(verdict), 1.0)] {
@@ -183,7 +183,7 @@ impl Tally {
         match verdict {
             Some(Verdict::Confirm) => self.confirmed += by,
             Some(Verdict::Dismiss) => self.dismissed += by,
-            Some(Verdict::Reopen) | None => return,
+            _ => return,
         }
         self.promised += by * score;
     }
@@ -268,6 +268,9 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             note: String::new(),
             looked_ms: 0,
+            second: false,
+            act: None,
+            precedent: None,
         }
     }
 

@@ -47,7 +47,7 @@ impl Monitor {
     /// Evidence files of rooms that open and confirmed hits stand on.
     async fn cited_files(&self) -> Result<BTreeSet<String>, EvidenceError> {
         let mut files = BTreeSet::new();
-        for state in [HitState::Open, HitState::Confirmed] {
+        for state in HitState::ALL.into_iter().filter(|state| *state != HitState::Dismissed) {
             let filter = Filter { state: Some(state), ..Filter::default() };
             let mut cursor = None;
             loop {

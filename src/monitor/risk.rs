@@ -35,7 +35,8 @@ struct Tally {
 impl Tally {
     fn of(&mut self, state: HitState) -> &mut u64 {
         match state {
-            HitState::Open => &mut self.open,
+            // What waits for another person is not decided.
+            HitState::Open | HitState::Proposed | HitState::Escalated => &mut self.open,
             HitState::Confirmed => &mut self.confirmed,
             HitState::Dismissed => &mut self.dismissed,
         }
@@ -148,8 +149,9 @@ fn standing(listing: &Listing) -> Standing {
 
 /// The hits that a change made or decided.
 fn touched(change: &Change) -> Vec<HitId> {
-    if let Some((id, _)) = change.decided() {
-        return vec![id];
+    let decided = change.decided();
+    if !decided.is_empty() {
+        return decided.into_iter().map(|(id, _)| id).collect();
     }
     let hits = change.what.get("applied").and_then(|applied| applied.get("hits")?.as_array());
     let new = hits.into_iter().flatten().filter(|hit| hit.get("new").and_then(|new| new.as_bool()) == Some(true));

@@ -74,13 +74,16 @@ pub fn decide(who: &Account, at: Timestamp, ask: Ask) -> Result<Decision, Review
         at,
         note,
         looked_ms: ask.looked_ms.min(MAX_LOOKED_MS),
+        second: false,
+        act: None,
+        precedent: None,
     })
 }
 
 /// The decision that takes the newest one on `hit` back.
 ///
 /// # Errors
-/// When the hit is open, or someone else decided it and `who` is no admin.
+/// When the hit is open, or someone else decided it (not the desk by itself) and `who` is no admin.
 pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewError> {
     if !who.decides() {
         return Err(ReviewError::MayNotDecide(who.name.to_string()));
@@ -89,7 +92,8 @@ pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewE
         Some(newest) if hit.state != HitState::Open => newest,
         _ => return Err(ReviewError::NothingToUndo(hit.id.0)),
     };
-    if newest.by != who.name && !who.roles.has(Role::Admin) {
+    // What the desk repeated by itself is nobody's own.
+    if newest.by != who.name && newest.precedent.is_none() && !who.roles.has(Role::Admin) {
         return Err(ReviewError::NotYours { hit: hit.id.0, by: newest.by.to_string() });
     }
     Ok(Decision {
@@ -99,6 +103,9 @@ pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewE
         at,
         note: String::new(),
         looked_ms: 0,
+        second: false,
+        act: None,
+        precedent: None,
     })
 }
 
@@ -187,6 +194,12 @@ mod tests {
         assert!(undo(&who("root", Role::Admin), Timestamp::UNIX_EPOCH, &decided).is_ok());
         let other = undo(&who("wu", Role::Reviewer), Timestamp::UNIX_EPOCH, &decided);
         assert_eq!(other, Err(ReviewError::NotYours { hit: 1, by: "lin".into() }));
+        let mut repeated = decided.clone();
+        repeated.decisions[0].precedent = Some(HitId(7));
+        assert!(
+            undo(&who("wu", Role::Reviewer), Timestamp::UNIX_EPOCH, &repeated).is_ok(),
+            "the desk did it by itself"
+        );
         let open = undo(&lin, Timestamp::UNIX_EPOCH, &hit(HitState::Open, Vec::new()));
         assert_eq!(open, Err(ReviewError::NothingToUndo(1)));
     }

@@ -32,6 +32,8 @@ pub(super) enum Event {
     Leased { leases: Vec<Grant> },
     /// A leased hit was decided.
     Completed { hit: HitId, fence: u64, decision: Decision },
+    /// Many hits were decided, or opened again, in one act.
+    Settled { hits: Vec<HitId>, decision: Decision },
     /// A decision was taken back.
     Reopened { hit: HitId, decision: Decision },
     /// A lease was given back.

@@ -1,7 +1,7 @@
 //! The model: the port's meaning in plain collections. Nothing is kept when the process ends.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -10,14 +10,16 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use super::{
-    event::Event,
+    event::{Enqueued, Event},
     port::{
-        Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
-        MarksDelta, Order, Outcome, Page, Receipt, Store, StoreError, StoredListing, Write,
+        Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
+        MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError,
+        StoredListing, Write,
     },
 };
 use crate::model::{
-    AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, HitState, ListingId, Mark, MarkId, Timestamp, Verdict,
+    AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, HitState, ListingId, Mark, MarkId, Remark, Timestamp,
+    Verdict,
 };
 
 /// A store in memory: for tests, previews, and as the model other stores are held against.
@@ -38,6 +40,8 @@ struct State {
     captures: HashMap<CaptureId, Capture>,
     marks: BTreeMap<MarkId, (u64, Option<Mark>)>,
     generation: u64,
+    remarks: BTreeMap<String, (u64, Remark)>,
+    remark_generation: u64,
     schedules: BTreeMap<String, Timestamp>,
     hosts: HashMap<String, Host>,
     journal: Vec<Change>,
@@ -121,6 +125,13 @@ impl State {
                 self.schedules.insert(id, next_due);
                 None
             }
+            Write::Remark(remark) => {
+                if self.remarks.get(&remark.key).is_none_or(|(_, known)| *known != remark) {
+                    self.remark_generation += 1;
+                    self.remarks.insert(remark.key.clone(), (self.remark_generation, remark));
+                }
+                None
+            }
             Write::Hold { .. } | Write::Note { .. } => None,
         }
     }
@@ -178,8 +189,10 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         batch.writes.iter().try_for_each(Write::check)?;
         let mut state = self.state();
-        let seq = state.record(now, &batch.actor, &batch.writes)?;
-        let hits = batch.writes.into_iter().filter_map(|write| state.write(now, write)).collect();
+        let writes = batch.writes.clone();
+        let hits: Vec<HitReceipt> = batch.writes.into_iter().filter_map(|write| state.write(now, write)).collect();
+        let queued = hits.iter().map(|hit| Enqueued { id: hit.id, new: hit.new }).collect();
+        let seq = state.record(now, &batch.actor, Event::Applied { writes, hits: queued })?;
         Ok(Receipt { seq, hits })
     }
 
@@ -190,12 +203,68 @@ impl Store for MemoryStore {
         Ok(ids.into_iter().filter_map(|id| state.lend(id, &spec.worker, now, spec.ttl)).collect())
     }
 
+    async fn claim_among(
+        &self,
+        ids: &[HitId],
+        worker: &AccountName,
+        max: usize,
+        ttl: Duration,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let mut chosen: Vec<HitId> = Vec::new();
+        for &id in ids.iter().take(MAX_AT_ONCE) {
+            if chosen.len() >= max.clamp(1, 200) {
+                break;
+            }
+            let waits = state.hits.get(&id).is_some_and(|hit| hit.waits_for(worker));
+            let free = match state.holder(id, now) {
+                Some(held) => held.worker == *worker,
+                None => state.resting.get(&(id, worker.clone())).is_none_or(|&until| until <= now),
+            };
+            if waits && free && !chosen.contains(&id) {
+                chosen.push(id);
+            }
+        }
+        Ok(chosen.into_iter().filter_map(|id| state.lend(id, worker, now, ttl)).collect())
+    }
+
+    async fn settle(&self, act: &Act) -> Result<Settled, StoreError> {
+        act.check()?;
+        let now = self.clock.now();
+        let mut state = self.state();
+        let (mut settled, mut seen, mut new) = (Settled::default(), BTreeSet::new(), Vec::new());
+        for on in act.on.iter().filter(|on| seen.insert(on.hit)) {
+            let holder = state.holder(on.hit, now).map(|held| &held.worker);
+            let outcome = act.on(state.hits.get(&on.hit), on.decisions, holder);
+            if outcome == Outcome::Done {
+                new.push(on.hit);
+            }
+            settled.add(on.hit, outcome);
+        }
+        if new.is_empty() {
+            return Ok(settled);
+        }
+        let decision = &act.decision;
+        state.record(now, decision.by.as_str(), Event::Settled { hits: new.clone(), decision: decision.clone() })?;
+        for id in new {
+            if decision.verdict != Verdict::Reopen {
+                state.leases.remove(&id);
+            }
+            if let Some(hit) = state.hits.get_mut(&id) {
+                hit.state = decision.leads_to();
+                hit.decisions.push(decision.clone());
+            }
+        }
+        Ok(settled)
+    }
+
     async fn claim_one(&self, hit: HitId, worker: &AccountName, ttl: Duration) -> Result<Option<Lease>, StoreError> {
         let now = self.clock.now();
         let mut state = self.state();
-        let open = state.hits.get(&hit).is_some_and(|hit| hit.state == HitState::Open);
+        let waits = state.hits.get(&hit).is_some_and(|hit| hit.waits_for(worker));
         let free = state.holder(hit, now).is_none_or(|held| held.worker == *worker);
-        Ok(if open && free { state.lend(hit, worker, now, ttl) } else { None })
+        Ok(if waits && free { state.lend(hit, worker, now, ttl) } else { None })
     }
 
     async fn renew(&self, lease: &LeaseRef, ttl: Duration) -> Result<bool, StoreError> {
@@ -215,19 +284,15 @@ impl Store for MemoryStore {
         if let Some(known) = Outcome::of_known(hit, &decision) {
             return Ok(known);
         }
-        let verdict = match decision.verdict {
-            Verdict::Confirm => HitState::Confirmed,
-            Verdict::Dismiss => HitState::Dismissed,
-            Verdict::Reopen => return Err(StoreError::Refused("a lease is not completed by reopening".into())),
-        };
-        if hit.state != HitState::Open || !state.holds(lease, now) {
-            return Ok(Outcome::Fenced);
+        if decision.verdict == Verdict::Reopen {
+            return Err(StoreError::Refused("a lease is not completed by reopening".into()));
         }
+        let Some(after) = hit.after(&decision).filter(|_| state.holds(lease, now)) else { return Ok(Outcome::Fenced) };
         let event = Event::Completed { hit: lease.hit, fence: lease.fence, decision: decision.clone() };
         state.record(now, decision.by.as_str(), event)?;
         state.leases.remove(&lease.hit);
         if let Some(hit) = state.hits.get_mut(&lease.hit) {
-            hit.state = verdict;
+            hit.state = after;
             hit.decisions.push(decision);
         }
         Ok(Outcome::Done)
@@ -303,6 +368,14 @@ impl Store for MemoryStore {
         Ok(Page { rows, next })
     }
 
+    async fn rows(&self, ids: &[HitId]) -> Result<Vec<HitRow>, StoreError> {
+        let now = self.clock.now();
+        let state = self.state();
+        let hits = ids.iter().take(MAX_AT_ONCE).filter_map(|id| state.hits.get(id));
+        let held_by = |id| state.holder(id, now).map(|held| held.worker.clone());
+        Ok(hits.map(|hit| HitRow { hit: hit.clone(), held_by: held_by(hit.id) }).collect())
+    }
+
     async fn hit(&self, id: HitId) -> Result<Option<Hit>, StoreError> {
         Ok(self.state().hits.get(&id).cloned())
     }
@@ -325,6 +398,8 @@ impl Store for MemoryStore {
             open: in_state(HitState::Open),
             confirmed: in_state(HitState::Confirmed),
             dismissed: in_state(HitState::Dismissed),
+            proposed: in_state(HitState::Proposed),
+            escalated: in_state(HitState::Escalated),
             seq: state.journal.len() as u64,
         })
     }
@@ -340,6 +415,19 @@ impl Store for MemoryStore {
             }
         }
         Ok(delta)
+    }
+
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+        Ok(self.state().marks.get(id).and_then(|(_, mark)| mark.clone()))
+    }
+
+    async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError> {
+        let state = self.state();
+        let mut put: Vec<&(u64, Remark)> =
+            state.remarks.values().filter(|(changed, _)| *changed > generation).collect();
+        put.sort_by_key(|(changed, _)| *changed);
+        let put = put.into_iter().map(|(_, remark)| remark.clone()).collect();
+        Ok(RemarksDelta { generation: state.remark_generation, put })
     }
 
     async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {

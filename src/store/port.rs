@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, Mark, MarkId, NewHit, Scope,
-    Severity, Timestamp, Verdict,
+    AccountName, Capture, CaptureId, Decision, Hit, HitId, HitState, Listing, ListingId, MAX_REMARK_BYTES,
+    MAX_REMARK_KEY_BYTES, Mark, MarkId, NewHit, Remark, Scope, Severity, Timestamp, Verdict,
 };
 
 /// The store's operations. See the module for what all of them promise.
@@ -29,11 +29,28 @@ pub trait Store: Send + Sync {
     /// Hits the worker itself holds already come first, with a renewed lease and the same fence.
     async fn claim(&self, spec: &ClaimSpec) -> Result<Vec<Lease>, StoreError>;
 
-    /// Leases one named hit, if it is open and free (or the worker's own).
+    /// Leases up to `max` (1 to 200) of the hits `ids`, in their order: those that wait for `worker`, do not rest from them and
+    /// are free or their own. At most [`MAX_AT_ONCE`] ids are looked at.
+    async fn claim_among(
+        &self,
+        ids: &[HitId],
+        worker: &AccountName,
+        max: usize,
+        ttl: Duration,
+    ) -> Result<Vec<Lease>, StoreError>;
+
+    /// Leases one named hit, if it waits for the worker and is free (or their own).
     async fn claim_one(&self, hit: HitId, worker: &AccountName, ttl: Duration) -> Result<Option<Lease>, StoreError>;
 
     /// Extends a lease; false when it is no longer held.
     async fn renew(&self, lease: &LeaseRef, ttl: Duration) -> Result<bool, StoreError>;
+
+    /// Makes one decision on many hits in one act, and ends the leases on them that the decider holds.
+    ///
+    /// A hit is left as it is where it has other decisions than were seen, where the decision may not be made on it as it
+    /// stands, or where somebody else holds it. [`Verdict::Reopen`] takes decisions back whoever holds the hit. At most
+    /// [`MAX_AT_ONCE`] hits; the very same act again changes nothing.
+    async fn settle(&self, act: &Act) -> Result<Settled, StoreError>;
 
     /// Decides a leased hit and ends the lease.
     async fn complete(&self, lease: &LeaseRef, decision: Decision) -> Result<Outcome, StoreError>;
@@ -52,6 +69,9 @@ pub trait Store: Send + Sync {
     /// Hits after `cursor` in queue order (priority down, id up), at most `n` (1 to 200).
     async fn page(&self, filter: &Filter, cursor: Option<Cursor>, n: usize) -> Result<Page, StoreError>;
 
+    /// The hits `ids` with who holds them, in their order, without those that are not known; at most [`MAX_AT_ONCE`].
+    async fn rows(&self, ids: &[HitId]) -> Result<Vec<HitRow>, StoreError>;
+
     /// One hit.
     async fn hit(&self, id: HitId) -> Result<Option<Hit>, StoreError>;
 
@@ -66,6 +86,12 @@ pub trait Store: Send + Sync {
 
     /// Marks changed after `generation`.
     async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError>;
+
+    /// One mark that is watched.
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError>;
+
+    /// Remarks left or changed after `generation`, in the order of their change.
+    async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError>;
 
     /// Schedules whose time has come by the store's clock, oldest first.
     async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError>;
@@ -151,6 +177,9 @@ pub enum StoreError {
     Refused(String),
 }
 
+/// Most hits decided, looked at for a claim, or let go of in one act.
+pub const MAX_AT_ONCE: usize = 10_000;
+
 /// Longest reason of a hold, in bytes.
 pub(super) const MAX_WHY_BYTES: usize = 2000;
 
@@ -204,6 +233,8 @@ pub enum Write {
         /// Why, for whoever asks later: a case number, a request.
         why: String,
     },
+    /// Something a person at the desk left behind; the same key again replaces it.
+    Remark(Remark),
     /// Something that happened and changes no state: a sign-in, a crawl's summary.
     Note {
         /// A stable word for what happened.
@@ -224,6 +255,19 @@ impl Write {
                 let size = why.len();
                 Err(StoreError::Refused(format!("a reason of {size} bytes; at most {MAX_WHY_BYTES} are kept")))
             }
+            Self::Remark(remark) if remark.key.is_empty() || remark.key.len() > MAX_REMARK_KEY_BYTES => {
+                let size = remark.key.len();
+                Err(StoreError::Refused(format!(
+                    "a remark's key of {size} bytes; 1 to {MAX_REMARK_KEY_BYTES} are kept"
+                )))
+            }
+            Self::Remark(remark) => match serde_json::to_vec(remark).map(|json| json.len()) {
+                Ok(size) if size <= MAX_REMARK_BYTES => Ok(()),
+                Ok(size) => {
+                    Err(StoreError::Refused(format!("a remark of {size} bytes; at most {MAX_REMARK_BYTES} are kept")))
+                }
+                Err(error) => Err(StoreError::Refused(error.to_string())),
+            },
             _ => Ok(()),
         }
     }
@@ -345,6 +389,74 @@ pub struct LeaseRef {
     pub fence: u64,
 }
 
+/// One decision on many hits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// The decision.
+    pub decision: Decision,
+    /// The hits, each with how many decisions the decider saw on it. The first word on a hit counts.
+    pub on: Vec<Seen>,
+}
+
+/// A hit as somebody saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which.
+    pub hit: HitId,
+    /// How many decisions it had.
+    pub decisions: usize,
+}
+
+impl Act {
+    /// Refuses what no store does.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let many = self.on.len();
+        if many > MAX_AT_ONCE {
+            return Err(StoreError::Refused(format!("a decision on {many} hits at once; at most {MAX_AT_ONCE}")));
+        }
+        Ok(())
+    }
+
+    /// What becomes of one hit of it, as it stands, held by `holder`.
+    pub(super) fn on(&self, hit: Option<&Hit>, seen: usize, holder: Option<&AccountName>) -> Outcome {
+        let Some(hit) = hit else { return Outcome::Fenced };
+        if let Some(known) = Outcome::of_known(hit, &self.decision) {
+            return known;
+        }
+        let free = self.decision.verdict == Verdict::Reopen || holder.is_none_or(|who| *who == self.decision.by);
+        if free && hit.decisions.len() == seen && hit.after(&self.decision).is_some() {
+            Outcome::Done
+        } else {
+            Outcome::Fenced
+        }
+    }
+}
+
+/// What became of an act.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// On these the decision stands.
+    pub done: Vec<HitId>,
+    /// These were left as they are.
+    pub left: Vec<HitId>,
+    /// How many of those done were not before.
+    pub new: usize,
+}
+
+impl Settled {
+    /// Adds what became of one hit.
+    pub(super) fn add(&mut self, hit: HitId, outcome: Outcome) {
+        match outcome {
+            Outcome::Fenced => self.left.push(hit),
+            Outcome::AlreadyDone => self.done.push(hit),
+            Outcome::Done => {
+                self.done.push(hit);
+                self.new += 1;
+            }
+        }
+    }
+}
+
 /// What became of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -409,8 +521,23 @@ pub struct Counts {
     pub confirmed: u64,
     /// Hits dismissed.
     pub dismissed: u64,
+    /// Hits that wait for a second person.
+    #[serde(default)]
+    pub proposed: u64,
+    /// Hits that wait for somebody else than who had them.
+    #[serde(default)]
+    pub escalated: u64,
     /// The journal's newest sequence.
     pub seq: u64,
+}
+
+/// Remarks changed since a generation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RemarksDelta {
+    /// The newest generation: ask with it next time.
+    pub generation: u64,
+    /// New or changed remarks.
+    pub put: Vec<Remark>,
 }
 
 /// Marks changed since a generation.
@@ -475,11 +602,27 @@ pub struct Change {
 }
 
 impl Change {
-    /// The hit that it decides or opens again, and how.
-    pub fn decided(&self) -> Option<(HitId, Verdict)> {
-        let event = self.what.get("completed").or_else(|| self.what.get("reopened"))?;
-        let hit = event.get("hit")?.as_u64()?;
-        let verdict = serde_json::from_value(event.get("decision")?.get("verdict")?.clone()).ok()?;
-        Some((HitId(hit), verdict))
+    /// The hits that it decides or opens again, and what is said of each in the end: that it is a violation, that it is none,
+    /// or ([`Verdict::Reopen`]) nothing yet.
+    pub fn decided(&self) -> Vec<(HitId, Verdict)> {
+        let one = self.what.get("completed").or_else(|| self.what.get("reopened"));
+        let Some(event) = one.or_else(|| self.what.get("settled")) else { return Vec::new() };
+        let decision: Option<Decision> = event.get("decision").and_then(|value| Decision::deserialize(value).ok());
+        let Some(verdict) = decision.map(|decision| decision.settles()) else { return Vec::new() };
+        let hits = match (event.get("hit"), event.get("hits").and_then(serde_json::Value::as_array)) {
+            (Some(hit), _) => vec![hit.as_u64()],
+            (None, Some(hits)) => hits.iter().map(serde_json::Value::as_u64).collect(),
+            (None, None) => Vec::new(),
+        };
+        hits.into_iter().flatten().map(|hit| (HitId(hit), verdict)).collect()
+    }
+
+    /// The hits that it queues.
+    pub fn queued(&self) -> Vec<HitId> {
+        let hits =
+            self.what.get("applied").and_then(|applied| applied.get("hits")).and_then(serde_json::Value::as_array);
+        let new =
+            hits.into_iter().flatten().filter(|hit| hit.get("new").and_then(serde_json::Value::as_bool) == Some(true));
+        new.filter_map(|hit| hit.get("id")?.as_u64()).map(HitId).collect()
     }
 }

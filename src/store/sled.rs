@@ -35,13 +35,13 @@ use super::{
     folder::{Folder, content_dir, journal_dir},
     journal::{self, Head, Sealer},
     port::{
-        Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HostLease, Lease, LeaseRef, MarksDelta, Outcome, Page,
-        Receipt, Store, StoreError, StoredListing,
+        Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitRow, HostLease, Lease, LeaseRef, MAX_AT_ONCE,
+        MarksDelta, Outcome, Page, Receipt, RemarksDelta, Settled, Store, StoreError, StoredListing,
     },
     record::JournalRecord,
     settings::Settings,
 };
-use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Timestamp};
+use crate::model::{AccountName, Capture, CaptureId, Clock, Decision, Hit, HitId, ListingId, Mark, MarkId, Timestamp};
 
 pub(super) use decide::{Answer, Command};
 pub(super) use index::{Index, set_aside};
@@ -250,6 +250,24 @@ impl Store for SledStore {
         self.ask_leases(Command::Claim(spec.clone())).await
     }
 
+    async fn claim_among(
+        &self,
+        ids: &[HitId],
+        worker: &AccountName,
+        max: usize,
+        ttl: Duration,
+    ) -> Result<Vec<Lease>, StoreError> {
+        let ids = ids.iter().take(MAX_AT_ONCE).copied().collect();
+        self.ask_leases(Command::ClaimAmong { ids, worker: worker.clone(), max, ttl }).await
+    }
+
+    async fn settle(&self, act: &Act) -> Result<Settled, StoreError> {
+        match self.ask(Command::Settle(act.clone())).await? {
+            Answer::Settled(settled) => Ok(settled),
+            other => Err(other.unexpected()),
+        }
+    }
+
     async fn claim_one(&self, hit: HitId, worker: &AccountName, ttl: Duration) -> Result<Option<Lease>, StoreError> {
         let leases = self.ask_leases(Command::ClaimOne { hit, worker: worker.clone(), ttl }).await?;
         Ok(leases.into_iter().next())
@@ -282,6 +300,10 @@ impl Store for SledStore {
         query::page(&self.view()?, filter, cursor, n, &query::Bounds::new(self.clock.now(), self.settings.scan_limit))
     }
 
+    async fn rows(&self, ids: &[HitId]) -> Result<Vec<HitRow>, StoreError> {
+        query::rows(&self.view()?, ids.iter().take(MAX_AT_ONCE), self.clock.now())
+    }
+
     async fn hit(&self, id: HitId) -> Result<Option<Hit>, StoreError> {
         self.view()?.get(&keys::hit(id))
     }
@@ -300,6 +322,14 @@ impl Store for SledStore {
 
     async fn marks_since(&self, generation: u64) -> Result<MarksDelta, StoreError> {
         query::marks_since(&self.view()?, generation)
+    }
+
+    async fn mark(&self, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+        query::mark(&self.view()?, id)
+    }
+
+    async fn remarks_since(&self, generation: u64) -> Result<RemarksDelta, StoreError> {
+        query::remarks_since(&self.view()?, generation)
     }
 
     async fn due(&self, limit: usize) -> Result<Vec<Due>, StoreError> {

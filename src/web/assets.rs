@@ -57,6 +57,6 @@ mod tests {
     #[test]
     fn the_script_stays_small() {
         let script = ASSETS.iter().find(|asset| asset.name == "review.js").unwrap();
-        assert!(script.text.len() < 10_000, "{} bytes", script.text.len());
+        assert!(script.text.len() < 20_000, "{} bytes", script.text.len());
     }
 }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::{
     evidence::Verification,
     frame::Frame,
+    gathered::Gathered,
     query::Query,
     spans::{self, MarkedSpan, Piece, Run, severity_code},
     words::{Language, Words},
@@ -38,6 +39,7 @@ pub(super) struct Material<'a> {
     /// The lease's fence, when the visitor holds one.
     pub fence: Option<u64>,
     pub evidence: Option<(Capture, Option<Verification>)>,
+    pub around: Gathered,
     pub query: &'a Query,
 }
 
@@ -45,6 +47,13 @@ pub(super) struct Material<'a> {
 #[template(path = "desk/card.html")]
 struct Card<'a> {
     f: &'a Frame,
+    g: &'a Gathered,
+    on_confirm: &'static str,
+    on_dismiss: &'static str,
+    escalates: bool,
+    confirm_title: String,
+    dismiss_title: String,
+    golden: bool,
     id: u64,
     number: String,
     heading: String,
@@ -57,8 +66,8 @@ struct Card<'a> {
     state_code: &'static str,
     held_by: Option<String>,
     severity_code: &'static str,
-    priority: u8,
-    parts: Vec<String>,
+    priority: u32,
+    meter: u32,
     back: String,
     filter: String,
     title: Vec<Run>,
@@ -92,6 +101,7 @@ struct FindingView {
     word: String,
     family: String,
     reference: String,
+    reference_href: String,
     surface: String,
     severity: String,
     severity_code: &'static str,
@@ -135,10 +145,11 @@ struct HistoryView {
     note: String,
 }
 
-struct Choice {
-    code: &'static str,
-    key: usize,
-    words: String,
+/// A reason to choose.
+pub(super) struct Choice {
+    pub code: &'static str,
+    pub key: usize,
+    pub words: String,
 }
 
 /// The card's HTML.
@@ -146,12 +157,20 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
     let Material { words, hit, who, .. } = *material;
     let listing = &hit.what.listing;
     let shown = Shown::of(listing, &hit.what.findings, words);
-    let newest = hit.decisions.last();
-    let open = hit.state == HitState::Open;
+    let open = hit.state.waits();
+    let proposed = hit.state == HitState::Proposed;
     let held = open && who.decides() && material.fence.is_none();
     let kept = material.query.kept();
+    let (yes, no) = if proposed { (Verdict::Approve, Verdict::Return) } else { (Verdict::Confirm, Verdict::Dismiss) };
     Card {
         f: material.frame,
+        g: &material.around,
+        on_confirm: if proposed { "approve" } else { "confirm" },
+        on_dismiss: if proposed { "return" } else { "dismiss" },
+        escalates: hit.state == HitState::Open,
+        confirm_title: words.say(if proposed { "approve" } else { "confirm" }),
+        dismiss_title: words.say(if proposed { "return-it" } else { "dismiss" }),
+        golden: !open && who.may(crate::model::Permission::DecideMany),
         id: hit.id.0,
         number: words.count("hit-number", hit.id.0),
         heading: heading(hit),
@@ -159,15 +178,17 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         seen: hit.decisions.len(),
         open,
         decides: material.fence.is_some(),
-        undoable: !open && review::undo(who, material.now, hit).is_ok(),
+        undoable: hit.state != HitState::Open
+            && material.fence.is_none()
+            && review::undo(who, material.now, hit).is_ok(),
         state: words.say(state_key(hit.state)),
         state_code: state_code(hit.state),
         held_by: held.then(|| words.say("held-by-other")),
         severity_code: severity_code(hit.what.severity),
-        priority: hit.what.priority,
-        parts: review::parts(hit, material.now).iter().map(|part| part_words(part, words)).collect(),
+        priority: material.around.points,
+        meter: material.around.points.min(255),
         back: if kept.is_empty() { "/queue".into() } else { format!("/queue?{kept}") },
-        filter: kept,
+        filter: material.query.run(),
         title: shown.title,
         facts: facts(material),
         surfaces: shown.surfaces,
@@ -184,9 +205,9 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
             .as_ref()
             .map(|(capture, found)| evidence_view(capture, found.as_ref(), words, material.zone)),
         history: hit.decisions.iter().rev().map(|made| history_view(made, words, material.zone)).collect(),
-        decided_words: decided_words(hit, newest, held, words),
-        confirm: choices(Verdict::Confirm, words),
-        dismiss: choices(Verdict::Dismiss, words),
+        decided_words: decided_words(hit, who, held, words),
+        confirm: choices(yes, words),
+        dismiss: choices(no, words),
     }
     .render()
 }
@@ -345,6 +366,42 @@ pub(super) fn price_words(price: &crate::model::Money) -> String {
     }
 }
 
+/// The page of a mark or rule.
+pub(super) fn reference_href(reference: &str) -> String {
+    let name: String = url::form_urlencoded::byte_serialize(reference.as_bytes()).collect();
+    format!("/references/{}", name.replace('+', "%20"))
+}
+
+/// The page of a listing's seller; empty where nothing names one.
+pub(super) fn seller_href(listing: &Listing) -> String {
+    match review::seller_key(listing) {
+        0 => String::new(),
+        key => format!("/sellers/{key:016x}"),
+    }
+}
+
+/// What is registered of a mark, in words.
+pub(super) fn mark_facts(mark: &crate::model::Mark, words: Words) -> Vec<(String, String)> {
+    let classes: Vec<String> = mark.nice_classes.iter().map(ToString::to_string).collect();
+    let status = match mark.status {
+        crate::model::MarkStatus::Registered => "mark-registered",
+        crate::model::MarkStatus::Pending => "mark-pending",
+        crate::model::MarkStatus::Dead => "mark-dead",
+    };
+    let day = |day: Option<jiff::civil::Date>| day.map(|day| day.to_string()).unwrap_or_default();
+    let rows = [
+        ("mark-holder", mark.holder.clone()),
+        ("mark-number", format!("{} {}", mark.jurisdiction, mark.number).trim().to_owned()),
+        ("mark-classes", classes.join("、")),
+        ("mark-goods", mark.goods.join("；")),
+        ("mark-status", words.say(status)),
+        ("mark-expires", day(mark.expires_on)),
+        ("mark-licensed", mark.authorised_sellers.join("；")),
+    ];
+    let given = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    given.map(|(key, value)| (words.say(key), visible(&value))).collect()
+}
+
 /// A time in the desk's zone.
 pub(super) fn time_words(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %:z").to_string()
@@ -357,16 +414,6 @@ pub(super) fn age_words(minutes: i64, words: Words) -> String {
         0..60 => words.count("age-minutes", minutes),
         60..2880 => words.count("age-hours", minutes / 60),
         _ => words.count("age-days", minutes / 1440),
-    }
-}
-
-fn part_words(part: &review::Part, words: Words) -> String {
-    match *part {
-        review::Part::Severity(severity) => severity_words(severity, words),
-        review::Part::Strongest(score) => words.with("part-strongest", &[("score", &percent(score))]),
-        review::Part::Findings(count) => words.count("part-findings", count as u64),
-        review::Part::Disguised(count) => words.count("part-disguised", count as u64),
-        review::Part::AgeMinutes(minutes) => age_words(minutes, words),
     }
 }
 
@@ -394,11 +441,14 @@ pub(super) fn severity_sign(severity: Severity) -> &'static str {
     }
 }
 
-fn state_key(state: HitState) -> &'static str {
+/// A state's name in the locale files.
+pub(super) fn state_key(state: HitState) -> &'static str {
     match state {
         HitState::Open => "state-open",
         HitState::Confirmed => "state-confirmed",
         HitState::Dismissed => "state-dismissed",
+        HitState::Proposed => "state-proposed",
+        HitState::Escalated => "state-escalated",
     }
 }
 
@@ -408,6 +458,8 @@ pub(super) fn state_code(state: HitState) -> &'static str {
         HitState::Open => "open",
         HitState::Confirmed => "confirmed",
         HitState::Dismissed => "dismissed",
+        HitState::Proposed => "proposed",
+        HitState::Escalated => "escalated",
     }
 }
 
@@ -447,6 +499,7 @@ fn finding_view(finding: &Finding, listing: &Listing, words: Words) -> FindingVi
         word: visible(word),
         family: visible(&finding.family),
         reference: visible(&finding.reference),
+        reference_href: reference_href(&finding.reference),
         surface: place_words(&finding.surface, listing, words),
         severity: severity_words(finding.severity, words),
         severity_code: severity_code(finding.severity),
@@ -528,6 +581,9 @@ pub(super) fn verdict_words(verdict: Verdict, words: Words) -> String {
         Verdict::Confirm => "verdict-confirmed",
         Verdict::Dismiss => "verdict-dismissed",
         Verdict::Reopen => "verdict-reopened",
+        Verdict::Escalate => "verdict-escalated",
+        Verdict::Approve => "verdict-approved",
+        Verdict::Return => "verdict-returned",
     })
 }
 
@@ -536,9 +592,9 @@ pub(super) fn reason_words(reason: Reason, words: Words) -> String {
     words.say(&format!("reason-{}", reason.code()))
 }
 
-fn decided_words(hit: &Hit, newest: Option<&Decision>, held: bool, words: Words) -> String {
-    match newest {
-        Some(made) if hit.state != HitState::Open => words.with(
+fn decided_words(hit: &Hit, who: &Account, held: bool, words: Words) -> String {
+    match hit.decisions.last() {
+        Some(made) if !hit.state.waits() => words.with(
             "decided-by",
             &[
                 ("who", made.by.as_str()),
@@ -546,12 +602,14 @@ fn decided_words(hit: &Hit, newest: Option<&Decision>, held: bool, words: Words)
                 ("reason", &reason_words(made.reason, words)),
             ],
         ),
-        _ if held => words.say("held-by-other-words"),
+        _ if held && hit.waits_for(&who.name) => words.say("held-by-other-words"),
+        _ if held => words.say("waits-for-another"),
         _ => words.say("read-only"),
     }
 }
 
-fn choices(verdict: Verdict, words: Words) -> Vec<Choice> {
+/// The reasons that a verdict may carry.
+pub(super) fn choices(verdict: Verdict, words: Words) -> Vec<Choice> {
     Reason::for_verdict(verdict)
         .iter()
         .enumerate()

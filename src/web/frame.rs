@@ -12,20 +12,31 @@ const KEYS: &[(&str, &[KeyWords])] = &[
         "keys-decide",
         &[
             ("key-confirm", &["1", "…", "5"]),
-            ("key-dismiss", &["x", "1", "…", "6"]),
-            ("key-skip", &["s"]),
-            ("key-undo", &["z"]),
-            ("key-note", &["n"]),
+            ("key-dismiss", &["@dismiss", "1", "…", "6"]),
+            ("key-escalate", &["@escalate"]),
+            ("key-skip", &["@skip"]),
+            ("key-undo", &["@undo"]),
+            ("key-again", &["@again"]),
+            ("key-group", &["@group"]),
+            ("key-note", &["@note"]),
         ],
     ),
     (
         "keys-move",
-        &[("key-next", &["j"]), ("key-previous", &["k"]), ("key-open", &["Enter", "o"]), ("key-link", &["v"])],
+        &[
+            ("key-next", &["@next"]),
+            ("key-previous", &["@previous"]),
+            ("key-open", &["Enter", "o"]),
+            ("key-compare", &["@compare"]),
+            ("key-evidence", &["@evidence"]),
+            ("key-link", &["@link"]),
+        ],
     ),
     (
         "keys-anywhere",
         &[
-            ("key-start", &["r"]),
+            ("key-start", &["@start"]),
+            ("key-palette", &["Ctrl", "K"]),
             ("key-queue", &["g", "q"]),
             ("key-decided", &["g", "d"]),
             ("key-search", &["/"]),
@@ -37,6 +48,7 @@ const KEYS: &[(&str, &[KeyWords])] = &[
 
 /// Places beside the queue: address, name, what one needs to go there.
 const PLACES: &[(&str, &str, Permission)] = &[
+    ("/quality", "quality", Permission::ReadRecords),
     ("/marks", "marks", Permission::ReadMarks),
     ("/rules", "rules", Permission::ReadRules),
     ("/sources", "sources", Permission::ReadSources),
@@ -50,6 +62,23 @@ pub(super) struct Place {
     pub words: String,
     pub current: bool,
 }
+
+/// What single keys do, the usual key for each, and its name in the locale files. Accounts may change the keys.
+pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
+    ("dismiss", "x", "key-dismiss"),
+    ("skip", "s", "key-skip"),
+    ("undo", "z", "key-undo"),
+    ("escalate", "e", "key-escalate"),
+    ("again", ".", "key-again"),
+    ("group", "g", "key-group"),
+    ("note", "n", "key-note"),
+    ("next", "j", "key-next"),
+    ("previous", "k", "key-previous"),
+    ("compare", "c", "key-compare"),
+    ("evidence", "i", "key-evidence"),
+    ("link", "v", "key-link"),
+    ("start", "r", "key-start"),
+];
 
 /// The frame of a page.
 #[derive(Debug, Clone)]
@@ -66,7 +95,7 @@ pub(super) struct KeyGroup {
 
 /// One line of the help.
 pub(super) struct KeyRow {
-    pub keys: &'static [&'static str],
+    pub keys: Vec<String>,
     pub words: String,
 }
 
@@ -146,12 +175,25 @@ impl Frame {
             .collect()
     }
 
+    /// The key for a command, as this account has it.
+    pub(super) fn key(&self, command: &str) -> String {
+        let usual = COMMANDS.iter().find(|(name, _, _)| *name == command).map_or("", |(_, usual, _)| usual);
+        self.visit.keymap.get(command).cloned().unwrap_or_else(|| usual.to_owned())
+    }
+
+    /// Keys that this account changed, as `command:key` with spaces between.
+    pub(super) fn keymap(&self) -> String {
+        let pairs: Vec<String> = self.visit.keymap.iter().map(|(command, key)| format!("{command}:{key}")).collect();
+        pairs.join(" ")
+    }
+
     pub(super) fn asset(&self, name: &str) -> String {
         assets::address(name)
     }
 
     pub(super) fn key_groups(&self) -> Vec<KeyGroup> {
-        let row = |&(words, keys): &KeyWords| KeyRow { keys, words: self.t(words) };
+        let shown = |key: &&str| key.strip_prefix('@').map_or_else(|| (*key).to_owned(), |command| self.key(command));
+        let row = |&(words, keys): &KeyWords| KeyRow { keys: keys.iter().map(shown).collect(), words: self.t(words) };
         KEYS.iter()
             .map(|(title, rows)| KeyGroup { title: self.t(title), keys: rows.iter().map(row).collect() })
             .collect()

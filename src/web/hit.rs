@@ -1,7 +1,5 @@
 //! One hit: its page, and what may be done with it. Each act answers a form with the next page, the island with JSON.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::{
     Form, Json,
@@ -9,21 +7,23 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
-    Desk, WebError,
+    Desk, WebError, acts,
     card::{self, Material, reason_words, verdict_words},
+    checks,
     frame::Frame,
+    gathered::Gathered,
     query::Query,
     queue::join,
     tenant,
     visit::Visit,
 };
 use crate::{
-    model::{Account, Capture, Hit, HitId, HitState, Verdict},
+    model::{Account, Capture, Decision, Hit, HitId, HitState, Reason, Timestamp, Verdict},
     review,
-    store::{ClaimSpec, Filter, Lease, LeaseRef, Order, Outcome},
+    store::{Act, LeaseRef, MAX_AT_ONCE, Outcome, Seen},
 };
 
 /// Most leases given back in one request.
@@ -51,7 +51,7 @@ struct IdlePage {
 
 /// What was decided just now, with its undo.
 struct Done {
-    id: u64,
+    undo: String,
     words: String,
 }
 
@@ -64,10 +64,9 @@ pub(super) struct Item {
 }
 
 /// What the decision form sends.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub(super) struct Decided {
-    /// `confirm:` or `dismiss:` and the reason's code.
+    /// `confirm:`, `dismiss:`, `escalate:`, `approve:` or `return:`, and the reason's code.
     reason: String,
     fence: u64,
     /// How many decisions the page showed.
@@ -75,6 +74,52 @@ pub(super) struct Decided {
     note: String,
     looked_ms: u64,
     filter: String,
+    /// Whether the group is decided with it.
+    group: bool,
+    /// Its members that were not taken out.
+    members: Vec<Seen>,
+    /// The name that the island gave the act.
+    act: String,
+}
+
+impl Decided {
+    fn read(form: Vec<(String, String)>) -> Self {
+        let mut sent = Self::default();
+        for (name, value) in form {
+            match name.as_str() {
+                "reason" => sent.reason = value,
+                "fence" => sent.fence = number(&value),
+                "seen" => sent.seen = value.parse().unwrap_or(usize::MAX),
+                "note" => sent.note = value,
+                "looked_ms" => sent.looked_ms = number(&value),
+                "filter" => sent.filter = value,
+                "group" => sent.group = value == "on",
+                "act" => sent.act = value,
+                "member" if sent.members.len() < MAX_AT_ONCE => sent.members.extend(member(&value)),
+                _ => {}
+            }
+        }
+        sent
+    }
+}
+
+/// `id:decisions`.
+fn member(text: &str) -> Option<Seen> {
+    let (hit, decisions) = text.split_once(':')?;
+    Some(Seen { hit: HitId(hit.parse().ok()?), decisions: decisions.parse().ok()? })
+}
+
+/// The verdict and reason that a button sends.
+pub(super) fn spoken(sent: &str) -> Result<(Verdict, Reason), WebError> {
+    let (verdict, code) = match sent.split_once(':') {
+        Some(("confirm", code)) => (Verdict::Confirm, code),
+        Some(("dismiss", code)) => (Verdict::Dismiss, code),
+        Some(("escalate", code)) => (Verdict::Escalate, code),
+        Some(("approve", code)) => (Verdict::Approve, code),
+        Some(("return", code)) => (Verdict::Return, code),
+        _ => return Err(WebError::Field("reason")),
+    };
+    Ok((verdict, review::reason(verdict, code)?))
 }
 
 /// The page of one hit; who may decide is lent it while it is open.
@@ -84,14 +129,18 @@ pub(super) async fn page(
     Path(id): Path<u64>,
     RawQuery(raw): RawQuery,
 ) -> Result<Html<String>, WebError> {
-    let query = Query::parse(&raw.unwrap_or_default());
+    let mut query = Query::parse(&raw.unwrap_or_default());
+    desk.follow(false).await?;
     let (hit, fence) = lend(&desk, visit.account()?, HitId(id)).await?;
+    if hit.state.waits() {
+        query.state = card::state_code(hit.state).to_owned();
+    }
     let place = if hit.state == HitState::Open { "queue" } else { "decided" };
     let page = HitPage {
         f: Frame::new(&visit, place),
         title: card::heading(&hit),
         card: render(&desk, &visit, &hit, fence, &query).await?,
-        filter: query.kept(),
+        filter: query.run(),
         prefetch: prefetch(&desk),
         undo_seconds: desk.inner.review.undo_seconds,
         decides: visit.account()?.decides(),
@@ -110,10 +159,10 @@ pub(super) async fn next(
     if !visit.account()?.decides() {
         return Ok(Redirect::to("/queue").into_response());
     }
-    let leases = lend_many(&desk, visit.account()?, &query, 1).await?;
+    let leases = desk.lend_many(visit.account()?, &query, 1).await?;
     let done_part = if query.done.is_empty() { String::new() } else { format!("done={}", number(&query.done)) };
     if let Some(lease) = leases.first() {
-        let to = join(&format!("/hits/{}", lease.hit.id), &[query.kept(), done_part]);
+        let to = join(&format!("/hits/{}", lease.hit.id), &[query.run(), done_part]);
         return Ok(Redirect::to(&to).into_response());
     }
     let page = IdlePage { f: Frame::new(&visit, "queue"), done: done(&desk, &visit, &query).await? };
@@ -132,10 +181,20 @@ pub(super) async fn claim(
         return Err(review::ReviewError::MayNotDecide(account.name.to_string()).into());
     }
     let mut items = Vec::new();
-    for lease in lend_many(&desk, account, &query, prefetch(&desk)).await? {
+    for lease in desk.lend_many(account, &query, prefetch(&desk)).await? {
         let fence = lease.lease.fence;
         let html = render(&desk, &visit, &lease.hit, Some(fence), &query).await?;
         items.push(Item { id: lease.hit.id.0, fence, html });
+    }
+    // One among others, unmarked; never where somebody looks for something.
+    if items.len() > 2
+        && query.run().is_empty()
+        && let Some(hit) = desk.check_for(account).await?
+    {
+        let (hit, fence) = checks::as_if_open(hit);
+        let html = render(&desk, &visit, &hit, Some(fence), &query).await?;
+        let place = 1 + items.len() / 2;
+        items.insert(place, Item { id: hit.id.0, fence, html });
     }
     Ok(Json(items))
 }
@@ -168,29 +227,73 @@ pub(super) async fn release(
     Ok(Json(released))
 }
 
-/// Records a decision.
+/// Records a decision, on the hit alone or on the members of its group too.
 pub(super) async fn decide(
     State(desk): State<Desk>,
     visit: Visit,
     Path(id): Path<u64>,
-    Form(form): Form<Decided>,
+    Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, WebError> {
-    let account = visit.account()?;
-    tenant::hit(&desk, account, HitId(id)).await?;
-    let (verdict, code) = match form.reason.split_once(':') {
-        Some(("confirm", code)) => (Verdict::Confirm, code),
-        Some(("dismiss", code)) => (Verdict::Dismiss, code),
-        _ => return Err(WebError::Field("reason")),
-    };
-    let reason = review::reason(verdict, code)?;
-    let ask = review::Ask { verdict, reason, note: form.note, looked_ms: form.looked_ms };
-    let decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    let (account, form) = (visit.account()?, Decided::read(form));
+    let hit = tenant::hit(&desk, account, HitId(id)).await?;
+    let (verdict, reason) = spoken(&form.reason)?;
+    let ask = review::Ask { verdict, reason, note: form.note.clone(), looked_ms: form.looked_ms };
+    let mut decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    let said = format!("{} · {}", verdict_words(verdict, visit.words), reason_words(reason, visit.words));
+    if desk.opinion(HitId(id), &decision).await? {
+        return answer(&visit, id, said, &form.filter);
+    }
+    if verdict == Verdict::Confirm {
+        decision.second = desk.inner.review.needs_second(&hit);
+    }
+    desk.inner.issued.decided(&account.name);
+    if form.group && !form.members.is_empty() {
+        decide_group(&desk, account, HitId(id), &form, decision).await?;
+        return answer(&visit, id, said, &form.filter);
+    }
     let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
-    if desk.inner.store.complete(&lease, decision.clone()).await? == Outcome::Fenced {
+    if desk.complete(&lease, decision.clone()).await? == Outcome::Fenced {
         complete_again(&desk, account, HitId(id), form.seen, decision).await?;
     }
-    let said = format!("{} · {}", verdict_words(verdict, visit.words), reason_words(reason, visit.words));
     answer(&visit, id, said, &form.filter)
+}
+
+/// One act on a hit and the members of its group that were shown. Each stands as it was seen, or is left as it is. Members
+/// that need a second person where the others do not are proposed beside it.
+async fn decide_group(
+    desk: &Desk,
+    account: &Account,
+    id: HitId,
+    form: &Decided,
+    decision: Decision,
+) -> Result<(), WebError> {
+    let decision = Decision { act: Some(acts::act_name(&form.act)?), ..decision };
+    let lead = Seen { hit: id, decisions: form.seen };
+    let members = form.members.iter().copied().filter(|member| member.hit != id);
+    let all: Vec<Seen> = std::iter::once(lead).chain(members).collect();
+    let ids: Vec<HitId> = all.iter().map(|seen| seen.hit).collect();
+    let rows = desk.inner.store.rows(&ids).await?;
+    if !rows.iter().all(|row| tenant::sees(account, &row.hit)) {
+        return Err(WebError::NotFound);
+    }
+    let second: std::collections::HashSet<HitId> = rows
+        .iter()
+        .filter(|row| decision.verdict == Verdict::Confirm && desk.inner.review.needs_second(&row.hit))
+        .map(|row| row.hit.id)
+        .collect();
+    let (seconded, plain): (Vec<Seen>, Vec<Seen>) = all.into_iter().partition(|seen| second.contains(&seen.hit));
+    let mut stands = false;
+    for (on, second) in [(plain, false), (seconded, true)] {
+        if on.is_empty() {
+            continue;
+        }
+        let settled = desk.inner.store.settle(&Act { decision: Decision { second, ..decision.clone() }, on }).await?;
+        stands |= settled.done.contains(&id);
+        for &hit in settled.done.iter().chain(&settled.left) {
+            desk.inner.board.look_again(&*desk.inner.store, hit).await?;
+        }
+    }
+    if stands { Ok(()) } else { Err(WebError::Taken) }
 }
 
 /// The lease is lost: the decision still stands if it was recorded before, or if the hit is free and as it was shown.
@@ -199,7 +302,7 @@ async fn complete_again(
     account: &Account,
     id: HitId,
     seen: usize,
-    decision: crate::model::Decision,
+    decision: Decision,
 ) -> Result<(), WebError> {
     let hit = desk.inner.store.hit(id).await?.ok_or(WebError::NotFound)?;
     let repeated = hit.decisions.len() == seen + 1
@@ -212,8 +315,8 @@ async fn complete_again(
     if hit.decisions.len() != seen {
         return Err(WebError::Taken);
     }
-    let lease = desk.inner.store.claim_one(id, &account.name, lease_time(desk)).await?.ok_or(WebError::Taken)?;
-    match desk.inner.store.complete(&lease.lease, decision).await? {
+    let lease = desk.inner.store.claim_one(id, &account.name, desk.lease_time()).await?.ok_or(WebError::Taken)?;
+    match desk.complete(&lease.lease, decision).await? {
         Outcome::Fenced => Err(WebError::Taken),
         Outcome::Done | Outcome::AlreadyDone => Ok(()),
     }
@@ -224,22 +327,26 @@ pub(super) async fn skip(
     State(desk): State<Desk>,
     visit: Visit,
     Path(id): Path<u64>,
-    Form(form): Form<Decided>,
+    Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, WebError> {
-    let account = visit.account()?;
+    let (account, form) = (visit.account()?, Decided::read(form));
+    desk.inner.issued.close(&account.name, HitId(id));
     let rest = SignedDuration::from_hours(i64::from(desk.inner.review.skip_hours));
-    let not_before = desk.inner.clock.now().checked_add(rest).ok();
+    let not_before = match desk.inner.review.skip_hours {
+        0 => Some(Timestamp::MAX),
+        _ => desk.inner.clock.now().checked_add(rest).ok(),
+    };
     tenant::hit(&desk, account, HitId(id)).await?;
     let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
     if !desk.inner.store.release(&lease, not_before).await?
-        && let Some(again) = desk.inner.store.claim_one(HitId(id), &account.name, lease_time(&desk)).await?
+        && let Some(again) = desk.inner.store.claim_one(HitId(id), &account.name, desk.lease_time()).await?
     {
         desk.inner.store.release(&again.lease, not_before).await?;
     }
     if visit.wants_json {
         return Ok(Json(serde_json::json!({ "id": id })).into_response());
     }
-    Ok(Redirect::to(&join("/review", &[Query::parse(&form.filter).kept()])).into_response())
+    Ok(Redirect::to(&join("/review", &[Query::parse(&form.filter).run()])).into_response())
 }
 
 /// Takes the newest decision back and lends the hit to who did.
@@ -249,23 +356,28 @@ pub(super) async fn undo(
     Path(id): Path<u64>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, WebError> {
-    let hit = tenant::hit(&desk, visit.account()?, HitId(id)).await?;
-    let decision = review::undo(visit.account()?, desk.inner.clock.now(), &hit)?;
-    if desk.inner.store.reopen(hit.id, decision).await? == Outcome::Fenced {
-        return Err(WebError::Taken);
+    let account = visit.account()?;
+    let hit = tenant::hit(&desk, account, HitId(id)).await?;
+    if !desk.undo_opinion(&account.name, hit.id).await? {
+        let decision = review::undo(account, desk.inner.clock.now(), &hit)?;
+        if desk.inner.store.reopen(hit.id, decision).await? == Outcome::Fenced {
+            return Err(WebError::Taken);
+        }
+        desk.inner.board.look_again(&*desk.inner.store, hit.id).await?;
+        desk.undo_repeats(account, hit.id).await?;
     }
     let query = Query::parse(&raw.unwrap_or_default());
     if visit.wants_json {
         return Ok(Json(item(&desk, &visit, hit.id, &query).await?).into_response());
     }
-    Ok(Redirect::to(&join(&format!("/hits/{id}"), &[query.kept()])).into_response())
+    Ok(Redirect::to(&join(&format!("/hits/{id}"), &[query.run()])).into_response())
 }
 
 fn answer(visit: &Visit, id: u64, said: String, filter: &str) -> Result<Response, WebError> {
     if visit.wants_json {
         return Ok(Json(serde_json::json!({ "id": id, "said": said })).into_response());
     }
-    let kept = Query::parse(filter).kept();
+    let kept = Query::parse(filter).run();
     Ok(Redirect::to(&join("/review", &[kept, format!("done={id}")])).into_response())
 }
 
@@ -277,23 +389,16 @@ async fn item(desk: &Desk, visit: &Visit, id: HitId, query: &Query) -> Result<It
 /// The hit, and the fence of its lease where `account` may decide it and nobody else holds it.
 async fn lend(desk: &Desk, account: &Account, id: HitId) -> Result<(Hit, Option<u64>), WebError> {
     let hit = tenant::hit(desk, account, id).await?;
+    if desk.inner.issued.is_open(&account.name, id).is_some() {
+        let (hit, fence) = checks::as_if_open(hit);
+        return Ok((hit, Some(fence)));
+    }
     if account.decides()
-        && let Some(lease) = desk.inner.store.claim_one(id, &account.name, lease_time(desk)).await?
+        && let Some(lease) = desk.inner.store.claim_one(id, &account.name, desk.lease_time()).await?
     {
         return Ok((lease.hit, Some(lease.lease.fence)));
     }
     Ok((hit, None))
-}
-
-async fn lend_many(desk: &Desk, account: &Account, query: &Query, max: usize) -> Result<Vec<Lease>, WebError> {
-    let spec = ClaimSpec {
-        worker: account.name.clone(),
-        filter: tenant::within(account, Filter { state: Some(HitState::Open), ..query.filter()? }),
-        order: Order::Priority,
-        max,
-        ttl: lease_time(desk),
-    };
-    Ok(desk.inner.store.claim(&spec).await?)
 }
 
 async fn render(desk: &Desk, visit: &Visit, hit: &Hit, fence: Option<u64>, query: &Query) -> Result<String, WebError> {
@@ -307,6 +412,7 @@ async fn render(desk: &Desk, visit: &Visit, hit: &Hit, fence: Option<u64>, query
         hit,
         fence,
         evidence: evidence(desk, hit).await?,
+        around: Gathered::of(desk, visit, hit).await?,
         query,
     };
     Ok(card::render(&material)?)
@@ -332,7 +438,7 @@ async fn done(desk: &Desk, visit: &Visit, query: &Query) -> Result<Option<Done>,
     let Ok(hit) = tenant::hit(desk, who, HitId(id)).await else { return Ok(None) };
     let own = hit.decisions.last().filter(|made| hit.state != HitState::Open && made.by == who.name);
     Ok(own.map(|made| Done {
-        id,
+        undo: made.act.as_ref().map_or_else(|| format!("/hits/{id}/undo"), |act| format!("/acts/{act}/undo")),
         words: format!(
             "{} {} · {}",
             visit.words.count("hit-number", id),
@@ -348,8 +454,4 @@ fn number(text: &str) -> u64 {
 
 fn prefetch(desk: &Desk) -> usize {
     desk.inner.review.prefetch.clamp(1, 50)
-}
-
-fn lease_time(desk: &Desk) -> Duration {
-    Duration::from_secs(u64::from(desk.inner.review.lease_minutes.max(1)) * 60)
 }

@@ -4,8 +4,9 @@ use serde::Deserialize;
 
 use super::WebError;
 use crate::{
-    model::{HitId, HitState, Severity},
-    store::{Cursor, Filter},
+    model::{HitId, HitState, Scope, Severity},
+    review::{BoardAsk, Search, Strategy},
+    store::Filter,
 };
 
 /// Longest text of one filter field, in characters.
@@ -20,10 +21,20 @@ pub(super) struct Query {
     pub platform: String,
     pub family: String,
     pub text: String,
-    /// `priority-id` of the last row before.
+    pub order: String,
+    /// `rows-id`: how many rows came before, and the last of them.
     pub after: String,
     /// The hit decided just now.
     pub done: String,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct After {
+    /// How many rows came before.
+    pub rows: usize,
+    /// The last of them.
+    pub id: HitId,
 }
 
 impl Query {
@@ -38,6 +49,7 @@ impl Query {
                 "platform" => fields.platform = value,
                 "family" => fields.family = value,
                 "text" => fields.text = value,
+                "order" => fields.order = value,
                 "after" => fields.after = value,
                 "done" => fields.done = value,
                 _ => {}
@@ -52,12 +64,14 @@ impl Query {
             "" | "open" => Ok(HitState::Open),
             "confirmed" => Ok(HitState::Confirmed),
             "dismissed" => Ok(HitState::Dismissed),
+            "proposed" => Ok(HitState::Proposed),
+            "escalated" => Ok(HitState::Escalated),
             _ => Err(WebError::Field("state")),
         }
     }
 
-    /// What the store is asked for.
-    pub(super) fn filter(&self) -> Result<Filter, WebError> {
+    /// What the board is asked for.
+    pub(super) fn ask(&self) -> Result<BoardAsk, WebError> {
         let severity = match self.severity.as_str() {
             "" => None,
             "low" => Some(Severity::Low),
@@ -66,6 +80,26 @@ impl Query {
             "critical" => Some(Severity::Critical),
             _ => return Err(WebError::Field("severity")),
         };
+        let strategy = match self.order.as_str() {
+            "" | "priority" => Strategy::Priority,
+            "oldest" => Strategy::Oldest,
+            "sample" => Strategy::Sample,
+            _ => return Err(WebError::Field("order")),
+        };
+        Ok(BoardAsk {
+            state: Some(self.hit_state()?),
+            severity,
+            platform: self.platform.clone(),
+            family: self.family.clone(),
+            search: Search::parse(&self.text),
+            strategy,
+            within: Scope::default(),
+        })
+    }
+
+    /// What the store itself is asked for; it knows no order but its own, and words as they stand.
+    pub(super) fn filter(&self) -> Result<Filter, WebError> {
+        let severity = self.ask()?.severity;
         let given = |text: &String| (!text.is_empty()).then(|| text.clone());
         Ok(Filter {
             state: Some(self.hit_state()?),
@@ -78,23 +112,43 @@ impl Query {
     }
 
     /// Where the page begins.
-    pub(super) fn cursor(&self) -> Result<Option<Cursor>, WebError> {
+    pub(super) fn place(&self) -> Result<Option<After>, WebError> {
         if self.after.is_empty() {
             return Ok(None);
         }
         let parts = self.after.split_once('-').ok_or(WebError::Field("after"))?;
         match (parts.0.parse(), parts.1.parse()) {
-            (Ok(priority), Ok(id)) => Ok(Some(Cursor { priority, id: HitId(id) })),
+            (Ok(rows), Ok(id)) => Ok(Some(After { rows, id: HitId(id) })),
             _ => Err(WebError::Field("after")),
         }
     }
 
-    /// The filter without state and place: what a review run keeps.
+    /// The filter without state and place.
     pub(super) fn kept(&self) -> String {
+        self.written(false)
+    }
+
+    /// What a review run keeps: the filter, and the state where it is not the open ones.
+    pub(super) fn run(&self) -> String {
+        self.written(true)
+    }
+
+    /// All that decides which hits are meant, and their order.
+    pub(super) fn written_whole(&self) -> String {
+        format!("{}&{}", self.state, self.kept())
+    }
+
+    fn written(&self, state: bool) -> String {
         let mut out = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in
-            [("severity", &self.severity), ("platform", &self.platform), ("family", &self.family), ("text", &self.text)]
-        {
+        let waits = state && matches!(self.state.as_str(), "proposed" | "escalated");
+        for (name, value) in [
+            ("state", if waits { &self.state } else { "" }),
+            ("severity", &self.severity),
+            ("platform", &self.platform),
+            ("family", &self.family),
+            ("text", &self.text),
+            ("order", &self.order),
+        ] {
             if !value.is_empty() {
                 out.append_pair(name, value);
             }
@@ -102,9 +156,9 @@ impl Query {
         out.finish()
     }
 
-    /// Whether anything but the state is asked for.
+    /// Whether anything but state and order is asked for.
     pub(super) fn narrows(&self) -> bool {
-        !self.kept().is_empty()
+        !Self { order: String::new(), ..self.clone() }.kept().is_empty()
     }
 }
 
@@ -113,22 +167,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_says_what_the_store_is_asked_for() {
-        let query = Query::parse("state=dismissed&severity=high&text=%E4%BA%91%E9%9B%80&after=200-7&junk=1");
-        let filter = query.filter().unwrap();
-        assert_eq!(filter.state, Some(HitState::Dismissed));
-        assert_eq!(filter.severity, Some(Severity::High));
-        assert_eq!(filter.text.as_deref(), Some("云雀"));
-        assert_eq!(query.cursor().unwrap(), Some(Cursor { priority: 200, id: HitId(7) }));
-        assert_eq!(Query::parse(&query.kept()).text, "云雀");
+    fn an_address_says_what_the_board_is_asked_for() {
+        let query =
+            Query::parse("state=dismissed&severity=high&text=%E4%BA%91%E9%9B%80+-x&order=oldest&after=200-7&junk=1");
+        let ask = query.ask().unwrap();
+        assert_eq!(ask.state, Some(HitState::Dismissed));
+        assert_eq!((ask.severity, ask.strategy), (Some(Severity::High), Strategy::Oldest));
+        assert_eq!(ask.search.terms.len(), 2);
+        assert_eq!(query.place().unwrap(), Some(After { rows: 200, id: HitId(7) }));
+        assert_eq!(Query::parse(&query.kept()).text, "云雀 -x");
+        assert_eq!(Query::parse("state=escalated&text=a").run(), "state=escalated&text=a");
     }
 
     #[test]
     fn values_the_desk_never_sends_are_refused_and_long_ones_cut() {
-        assert!(Query::parse("state=all").filter().is_err());
-        assert!(Query::parse("severity=bad").filter().is_err());
-        for after in ["7", "300-1", "1-x", "-"] {
-            assert!(Query::parse(&format!("after={after}")).cursor().is_err(), "{after}");
+        assert!(Query::parse("state=all").ask().is_err());
+        assert!(Query::parse("severity=bad").ask().is_err());
+        assert!(Query::parse("order=best").ask().is_err());
+        for after in ["7", "1-x", "-", "-1-2"] {
+            assert!(Query::parse(&format!("after={after}")).place().is_err(), "{after}");
         }
         let long = Query::parse(&format!("text={}", "a".repeat(MAX_FIELD_CHARS + 1)));
         assert_eq!(long.text.len(), MAX_FIELD_CHARS);

@@ -19,7 +19,7 @@ use super::{
     words::{Language, Words},
 };
 use crate::{
-    model::{AccountName, Channel, Finding, HitState, Listing, Permission, Severity, Timestamp},
+    model::{AccountName, Channel, Finding, HitId, HitState, Listing, Permission, Severity, Timestamp},
     store::{Counts, HitRow},
 };
 
@@ -36,6 +36,14 @@ struct QueuePage {
     f: Frame,
     heading: String,
     can_review: bool,
+    can_bulk: bool,
+    orders: Vec<OrderChoice>,
+    saved: Vec<SavedView>,
+    total: usize,
+    total_words: String,
+    run: String,
+    here: String,
+
     start: String,
     tabs: Vec<Tab>,
     state: &'static str,
@@ -67,9 +75,30 @@ struct SeverityChoice {
     chosen: bool,
 }
 
+/// A way to order.
+struct OrderChoice {
+    value: &'static str,
+    words: String,
+    chosen: bool,
+}
+
+/// A filter under a name.
+struct SavedView {
+    key: String,
+    name: String,
+    href: String,
+    own: bool,
+    shared_by: String,
+    current: bool,
+}
+
 struct Row {
     href: String,
-    priority: u8,
+    priority: u32,
+    due: Option<super::gathered::DueView>,
+    like: usize,
+    precedent: Option<u64>,
+    act: Option<String>,
     title: Vec<Run>,
     family: String,
     badges: Vec<String>,
@@ -94,17 +123,34 @@ pub(super) async fn page(
 ) -> Result<Html<String>, WebError> {
     let query = Query::parse(&raw.unwrap_or_default());
     let state = query.hit_state()?;
-    let page = desk.inner.store.page(&tenant::within(visit.account()?, query.filter()?), query.cursor()?, ROWS).await?;
-    let counts = tenant::counts(&desk, visit.account()?).await?;
+    desk.follow(true).await?;
     let (words, now, kept) = (visit.words, desk.inner.clock.now(), query.kept());
-    let decides = visit.account()?.decides();
+    let account = visit.account()?;
+    let ids = desk.order(account, &query)?;
+    let begin = match query.place()? {
+        Some(after) => ids.iter().position(|id| *id == after.id).map_or(after.rows, |at| at + 1),
+        None => 0,
+    };
+    let shown: Vec<HitId> = ids.iter().skip(begin).take(ROWS).copied().collect();
+    let found = desk.inner.store.rows(&shown).await?;
+    let counts = tenant::counts(&desk, account).await?;
+    let decides = account.decides();
     let at = |extra: String| join("/queue", &[format!("state={}", state_code(state)), kept.clone(), extra]);
     let (empty_title, empty_words) = empty(state, &query, counts, words);
-    let rows: Vec<Row> = page.rows.iter().map(|row| row_view(row, &kept, now, &visit)).collect();
+    let run = query.run();
+    let rows: Vec<Row> = found.iter().map(|row| row_view(&desk, row, &run, now, &visit)).collect();
+    let more = begin + shown.len() < ids.len();
     let page = QueuePage {
-        heading: words.say(if state == HitState::Open { "queue-title" } else { "decided-title" }),
-        can_review: decides && state == HitState::Open && !rows.is_empty(),
-        start: join("/review", std::slice::from_ref(&kept)),
+        heading: words.say(if state.waits() { "queue-title" } else { "decided-title" }),
+        can_review: decides && state.waits() && !rows.is_empty(),
+        can_bulk: visit.may(Permission::DecideMany) && state == HitState::Open && ids.len() > 1,
+        orders: orders(&query, words),
+        saved: saved(&desk, &visit, &query, state),
+        total: ids.len(),
+        total_words: words.count("queue-total", ids.len() as u64),
+        here: at(String::new()).strip_prefix("/queue?").unwrap_or_default().to_owned(),
+        start: join("/review", std::slice::from_ref(&run)),
+        run,
         tabs: tabs(state, &kept, counts, words),
         state: state_code(state),
         severities: severities(&query, words),
@@ -114,14 +160,39 @@ pub(super) async fn page(
         rows,
         empty_title,
         empty_words,
-        first: (!query.after.is_empty()).then(|| at(String::new())),
-        next: page.next.map(|cursor| at(format!("after={}-{}", cursor.priority, cursor.id))),
+        first: (begin > 0).then(|| at(String::new())),
+        next: shown.last().filter(|_| more).map(|last| at(format!("after={}-{}", begin + shown.len(), last))),
         text: query.text,
         platform: query.platform,
         family: query.family,
-        f: Frame::new(&visit, if state == HitState::Open { "queue" } else { "decided" }),
+        f: Frame::new(&visit, if state.waits() { "queue" } else { "decided" }),
     };
     Ok(Html(page.render()?))
+}
+
+fn orders(query: &Query, words: Words) -> Vec<OrderChoice> {
+    let chosen = if query.order.is_empty() { "priority" } else { query.order.as_str() };
+    [("priority", "order-priority"), ("oldest", "order-oldest"), ("sample", "order-sample")]
+        .into_iter()
+        .map(|(value, key)| OrderChoice { value, words: words.say(key), chosen: value == chosen })
+        .collect()
+}
+
+fn saved(desk: &Desk, visit: &Visit, query: &Query, state: HitState) -> Vec<SavedView> {
+    let Ok(account) = visit.account() else { return Vec::new() };
+    let here = format!("state={}&{}", state_code(state), query.kept());
+    let view = |saved: crate::review::Saved| SavedView {
+        own: saved.by == account.name,
+        shared_by: if saved.by == account.name { String::new() } else { saved.by.to_string() },
+        current: saved.query.trim_end_matches('&') == here.trim_end_matches('&'),
+        href: format!("/queue?{}", saved.query),
+        name: visible(&saved.name),
+        key: saved.key,
+    };
+    let own = account.sees().is_everything();
+    let saved = desk.inner.board.saved(&account.name).into_iter();
+    // A shared filter tells by its words what others look for.
+    saved.filter(|saved| own || saved.by == account.name).map(view).collect()
 }
 
 /// A sentence for each active rule that is held in shadow; beyond a few, how many more.
@@ -145,6 +216,8 @@ pub(super) fn join(path: &str, parts: &[String]) -> String {
 fn tabs(current: HitState, kept: &str, counts: Counts, words: Words) -> Vec<Tab> {
     [
         (HitState::Open, "state-open", counts.open),
+        (HitState::Proposed, "state-proposed", counts.proposed),
+        (HitState::Escalated, "state-escalated", counts.escalated),
         (HitState::Confirmed, "state-confirmed", counts.confirmed),
         (HitState::Dismissed, "state-dismissed", counts.dismissed),
     ]
@@ -180,15 +253,16 @@ fn empty(state: HitState, query: &Query, counts: Counts, words: Words) -> (Strin
         HitState::Open if counts.confirmed + counts.dismissed > 0 => ("empty-done-title", "empty-done-words"),
         HitState::Open if counts.listings > 0 => ("empty-clean-title", "empty-clean-words"),
         HitState::Open => ("empty-new-title", "empty-new-words"),
-        HitState::Confirmed | HitState::Dismissed => ("empty-decided-title", "empty-decided-words"),
+        _ => ("empty-decided-title", "empty-decided-words"),
     };
     (words.say(title), words.say(say))
 }
 
-fn row_view(row: &HitRow, kept: &str, now: Timestamp, visit: &Visit) -> Row {
+fn row_view(desk: &Desk, row: &HitRow, kept: &str, now: Timestamp, visit: &Visit) -> Row {
     let words = visit.words;
     let other = |who: &&AccountName| visit.account().is_ok_and(|account| account.name != **who);
     let (hit, what) = (&row.hit, &row.hit.what);
+    let (board, limits) = (&desk.inner.board, &desk.inner.review.deadline_hours);
     let listing = &what.listing;
     let title: String = listing.title.chars().take(TITLE_CHARS).collect();
     let mut channels: Vec<Channel> = what.findings.iter().flat_map(|finding| finding.channels.clone()).collect();
@@ -196,7 +270,13 @@ fn row_view(row: &HitRow, kept: &str, now: Timestamp, visit: &Visit) -> Row {
     channels.dedup();
     Row {
         href: join(&format!("/hits/{}", hit.id), &[kept.to_owned()]),
-        priority: what.priority,
+        priority: board
+            .entry(hit.id)
+            .map_or(u32::from(what.priority), |entry| board.weight(&entry, limits, now).points()),
+        due: hit.state.waits().then(|| super::gathered::due(desk, hit, words)).filter(|due| due.code != "fine"),
+        like: if hit.state == HitState::Open { board.group(hit.id).len() } else { 0 },
+        precedent: hit.decisions.last().and_then(|made| made.precedent).map(|id| id.0),
+        act: hit.decisions.last().and_then(|made| made.act.clone()),
         title: spans::runs(&title, &card::marks_on("title", &what.findings), false, words),
         family: visible(&what.family),
         badges: channels

@@ -11,8 +11,8 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, api, assets, audit, door, guard, hit, mark_pages, marks::MAX_MARKS_BYTES, me,
-    people, queue, rule_pages, sources, visit::Visit,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, api, assets, audit, bulk, checks, door, guard, hit, mark_pages,
+    marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, sources, subjects, visit::Visit,
 };
 use crate::model::Permission;
 
@@ -84,6 +84,20 @@ const PAGES: &[Route] = &[
     acts("/hits/{id}/decide", May(P::Decide), || post(hit::decide)),
     acts("/hits/{id}/skip", May(P::Decide), || post(hit::skip)),
     acts("/hits/{id}/undo", May(P::Decide), || post(hit::undo)),
+    acts("/hits/{id}/gold", May(P::DecideMany), || post(checks::gold)),
+    reads("/acts/{act}", May(P::ReadRecords), || get(many::page)),
+    acts("/acts/{act}/undo", May(P::Decide), || post(many::undo)),
+    acts("/bulk", May(P::DecideMany), || post(bulk::freeze)),
+    reads("/bulk/{name}", May(P::DecideMany), || get(bulk::page)),
+    acts("/bulk/{name}/decide", May(P::DecideMany), || post(bulk::decide)),
+    reads("/sellers/{key}", May(P::ReadRecords), || get(subjects::seller)),
+    acts("/sellers/{key}/notes", May(P::DecideMany), || post(subjects::note)),
+    reads("/listings/{key}", May(P::ReadRecords), || get(subjects::listing)),
+    reads("/references/{name}", May(P::ReadRecords), || get(subjects::reference)),
+    acts("/filters", May(P::ReadHits), || post(saved::filters)),
+    reads("/keys", SignedIn, || get(saved::keys)),
+    acts("/keys", SignedIn, || post(saved::set_keys)),
+    reads("/quality", May(P::ReadRecords), || get(quality::page)),
     reads("/account", SignedIn, || get(me::page)),
     acts("/account/password", SignedIn, || post(me::password)),
     acts("/account/second", SignedIn, || post(me::set_second)),

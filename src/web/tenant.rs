@@ -15,8 +15,12 @@ const COUNTED: usize = 200;
 /// The hit, if `account` sees it.
 pub(super) async fn hit(desk: &Desk, account: &Account, id: HitId) -> Result<Hit, WebError> {
     let hit = desk.inner.store.hit(id).await?;
-    let seen = |hit: &Hit| account.sees().has(&hit.what.family, hit.what.listing.platform.as_deref());
-    hit.filter(seen).ok_or(WebError::NotFound)
+    hit.filter(|hit| sees(account, hit)).ok_or(WebError::NotFound)
+}
+
+/// Whether `account` sees a hit.
+pub(super) fn sees(account: &Account, hit: &Hit) -> bool {
+    account.sees().has(&hit.what.family, hit.what.listing.platform.as_deref())
 }
 
 /// `filter`, and of that only what `account` sees.
@@ -60,6 +64,8 @@ pub(super) async fn counts(desk: &Desk, account: &Account) -> Result<Counts, Web
     let mut counts = Counts::default();
     for (state, count) in [
         (HitState::Open, &mut counts.open),
+        (HitState::Proposed, &mut counts.proposed),
+        (HitState::Escalated, &mut counts.escalated),
         (HitState::Confirmed, &mut counts.confirmed),
         (HitState::Dismissed, &mut counts.dismissed),
     ] {

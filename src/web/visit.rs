@@ -65,6 +65,8 @@ pub(super) struct Visit {
     pub theme: Theme,
     /// Whether single keys act.
     pub keys: bool,
+    /// The keys of who asks, where they changed any.
+    pub keymap: std::collections::BTreeMap<String, String>,
     /// Path and query.
     pub here: String,
     /// The island asks, not a page.
@@ -95,11 +97,14 @@ impl Visit {
             .and_then(|tag| Language::from_tag(&tag))
             .or_else(|| text(headers, header::ACCEPT_LANGUAGE).and_then(Language::accepted))
             .unwrap_or(settings.language);
+        let session = match &token {
+            Some(token) => of_token(desk, token),
+            None => session_cookie.as_deref().and_then(|cookie| session(desk, cookie)),
+        };
+        let keymap = session.as_ref().map(|session| desk.inner.board.keys(&session.account.name)).unwrap_or_default();
         Self {
-            session: match &token {
-                Some(token) => of_token(desk, token),
-                None => session_cookie.as_deref().and_then(|cookie| session(desk, cookie)),
-            },
+            session,
+            keymap,
             is_api,
             by_token: bearer.is_some(),
             token,

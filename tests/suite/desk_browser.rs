@@ -324,6 +324,11 @@ async fn every_page_is_accessible_in_both_looks_languages_and_widths() {
     let pages = [
         ("queue", "/queue"),
         ("hit", "/hits/1"),
+        ("quality", "/quality"),
+        ("keys", "/keys"),
+        ("reference", "/references/m-yunque-25"),
+        ("filtered", "/queue?text=%E4%BA%91%E9%9B%80+-%E8%A1%A8%E5%B8%A6&order=oldest"),
+        ("escalated", "/queue?state=escalated"),
         ("advertising", "/hits/3"),
         ("hostile", "/hits/4"),
         ("long", "/hits/5"),
@@ -334,6 +339,68 @@ async fn every_page_is_accessible_in_both_looks_languages_and_widths() {
         ("not-found", "/nowhere"),
     ];
     every_look(&browser, &shop, axe.as_deref(), &pages).await;
+    let found = "return document.querySelector('a[href^=\"/sellers/\"]').getAttribute('href')";
+    browser.open(&format!("{}/hits/1", shop.address)).await;
+    let seller = browser.driver.execute(found, Vec::new()).await.unwrap().json().as_str().unwrap().to_owned();
+    browser.open(&format!("{}/queue", shop.address)).await;
+    browser.driver.execute("document.querySelector('.to-bulk button').click()", Vec::new()).await.unwrap();
+    browser.until("location.pathname.startsWith('/bulk/') && document.documentElement.dataset.ready").await;
+    let bulk = browser.driver.current_url().await.unwrap().path().to_owned();
+    every_look(&browser, &shop, axe.as_deref(), &[("seller", &seller), ("bulk", &bulk)]).await;
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_commands_and_own_keys_need_no_mouse() {
+    let Some(browser) = Browser::start("groups_commands_and_own_keys_need_no_mouse").await else { return };
+    let shop = Shop::open_with(crate::desk_depth::clones(6)).await;
+    browser.open(&shop.link("lin", Role::Reviewer)).await;
+    browser.press("r").await;
+    browser
+        .until("document.querySelector('#card')?.dataset.id === '1' && document.documentElement.dataset.ready")
+        .await;
+    // The group opens on its first member; Space takes it out; a number decides the rest with this one.
+    browser.press("g").await;
+    browser.until("document.activeElement.name === 'member' && document.querySelector('#group-on').checked").await;
+    browser.picture("group-open").await;
+    browser.press(" ").await;
+    browser.until("!document.activeElement.checked").await;
+    browser.press_for("2", 2).await;
+    stored(&browser, &shop, 6, HitState::Confirmed).await;
+    assert_eq!(shop.hit(2).await.state, HitState::Open, "what was taken out is left");
+    browser.press_for("z", 1).await;
+    stored(&browser, &shop, 6, HitState::Open).await;
+    stored(&browser, &shop, 1, HitState::Open).await;
+    browser.until("document.querySelector('#card').dataset.seen === '2'").await;
+    // Escalated by its key; the next comes.
+    browser.press("e").await;
+    stored(&browser, &shop, 1, HitState::Escalated).await;
+    // A page by the palette.
+    browser
+        .driver
+        .action_chain()
+        .key_down(thirtyfour::Key::Control)
+        .send_keys("k")
+        .key_up(thirtyfour::Key::Control)
+        .perform()
+        .await
+        .unwrap();
+    browser.until("document.querySelector('#palette').open").await;
+    browser.picture("palette").await;
+    browser.press(ESCAPE).await;
+    browser.until("!document.querySelector('#palette').open").await;
+    browser.open(&format!("{}/keys", shop.address)).await;
+    browser.driver.execute("document.querySelector('input[name=skip]').select()", Vec::new()).await.unwrap();
+    browser.press("q").await;
+    browser.press(ENTER).await;
+    browser.until("document.body.dataset.keymap.includes('skip:q') && document.documentElement.dataset.ready").await;
+    browser.open(&format!("{}/review", shop.address)).await;
+    let first = browser.driver.execute("return document.querySelector('#card').dataset.id", Vec::new()).await.unwrap();
+    browser.press("q").await;
+    browser
+        .until(&format!("document.querySelector('#card').dataset.id !== '{}'", first.json().as_str().unwrap()))
+        .await;
+    browser.nothing_amiss(&shop).await;
     browser.close().await;
 }
 

@@ -63,15 +63,20 @@ impl Shop {
     }
 
     pub async fn open_with(hits: Vec<NewHit>) -> Self {
-        Self::build(hits, None).await
+        Self::build(hits, review::Settings::default(), None).await
+    }
+
+    /// The same, with other settings of review.
+    pub async fn open_as(hits: Vec<NewHit>, review: review::Settings) -> Self {
+        Self::build(hits, review, None).await
     }
 
     /// The same, with the rules that come with the program.
     pub async fn open_with_rules() -> Self {
-        Self::build(hits(), Some(Arc::new(RuleSet::builtin().unwrap()))).await
+        Self::build(hits(), review::Settings::default(), Some(Arc::new(RuleSet::builtin().unwrap()))).await
     }
 
-    async fn build(hits: Vec<NewHit>, rules: Option<Arc<RuleSet>>) -> Self {
+    async fn build(hits: Vec<NewHit>, review: review::Settings, rules: Option<Arc<RuleSet>>) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
         let store = Arc::new(MemoryStore::new(clock.clone()));
         let mut writes: Vec<Write> = hits.into_iter().map(Write::Hit).collect();
@@ -96,7 +101,7 @@ impl Shop {
             accounts: accounts.clone(),
             clock: clock.clone(),
             settings: Settings::default(),
-            review: review::Settings::default(),
+            review,
             evidence: Some(Arc::new(Reader)),
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
@@ -112,6 +117,12 @@ impl Shop {
             markwarden::web::serve(listener, serving, stopped).await.unwrap();
         });
         Self { address, store, clock, desk, accounts, _folder: folder, stop: Some(stop) }
+    }
+
+    /// More hits, as a crawl brings them.
+    pub async fn bring(&self, hits: Vec<NewHit>) {
+        let writes = hits.into_iter().map(Write::Hit).collect();
+        self.store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
     }
 
     pub async fn hit(&self, id: u64) -> Hit {

@@ -19,6 +19,7 @@ mod desk;
 mod desk_account;
 mod desk_api;
 mod desk_browser;
+mod desk_depth;
 mod desk_looks;
 mod desk_marks;
 mod desk_routes;

@@ -120,6 +120,9 @@ async fn archive(data: &Path, rules: &Path) {
             at: jiff::Timestamp::now(),
             note: String::new(),
             looked_ms: 0,
+            second: false,
+            act: None,
+            precedent: None,
         };
         store.complete(&lease.lease, decision).await.unwrap();
     }

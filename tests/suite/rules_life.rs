@@ -209,7 +209,13 @@ async fn decide(monitor: &Monitor, store: &Arc<dyn Store>, from: usize, n: usize
         let lease = store.claim(&spec).await.unwrap().remove(0);
         let reason = Reason::for_verdict(verdict)[0];
         let (by, at, note) = (worker.clone(), Timestamp::now(), String::new());
-        store.complete(&lease.lease, Decision { verdict, reason, by, at, note, looked_ms: 0 }).await.unwrap();
+        store
+            .complete(
+                &lease.lease,
+                Decision { verdict, reason, by, at, note, looked_ms: 0, second: false, act: None, precedent: None },
+            )
+            .await
+            .unwrap();
     }
 }
 

@@ -296,7 +296,16 @@ fn a_store_of_format_1_opens() {
     later.advance(jiff::SignedDuration::from_hours(1));
     let store = open(dir.path(), &later);
     let counts = wait(store.counts()).unwrap();
-    let expected = Counts { listings: 12, captures: 0, marks: 12, open: 9, confirmed: 3, dismissed: 0, seq: 18 };
+    let expected = Counts {
+        listings: 12,
+        captures: 0,
+        marks: 12,
+        open: 9,
+        confirmed: 3,
+        dismissed: 0,
+        seq: 18,
+        ..Counts::default()
+    };
     assert_eq!(counts, expected);
     let hit = wait(store.hit(hit_id(5))).unwrap().unwrap();
     assert_eq!(hit.what.dedupe, format!("{:032x}", 4));

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use markwarden::{
-    model::{Clock, HitId, HitState, ManualClock, Severity, Verdict},
-    store::{ClaimSpec, Filter, HostLease, LeaseRef, MemoryStore, Order, SledStore, Store, StoreError, Write},
+    model::{Clock, Decision, HitId, HitState, ManualClock, Remark, Saying, Severity, Verdict},
+    store::{
+        Act, ClaimSpec, Filter, HostLease, LeaseRef, MemoryStore, Order, Seen, SledStore, Store, StoreError, Write,
+    },
 };
 use proptest::prelude::*;
 
@@ -21,6 +23,16 @@ const HOSTS: [&str; 3] = ["a.example", "b.example:8080", "商城.example"];
 enum Step {
     Apply(Vec<Write>),
     Claim(ClaimSpec),
+    ClaimAmong {
+        hits: Vec<u64>,
+        worker: usize,
+        max: usize,
+    },
+    Settle {
+        verdict: Verdict,
+        by: usize,
+        on: Vec<(u64, usize)>,
+    },
     ClaimOne {
         hit: u64,
         worker: usize,
@@ -78,6 +90,7 @@ fn write() -> impl Strategy<Value = Write> {
             hold,
             why: "案 7".into(),
         }),
+        2 => (0..3u32, 0..3u32).prop_map(|(n, text)| Write::Remark(remark(n, text))),
         1 => Just(Write::Note { what: "crawl.done".into(), details: serde_json::Map::new() }),
     ]
 }
@@ -106,6 +119,22 @@ fn filter() -> impl Strategy<Value = Filter> {
     })
 }
 
+fn remark(n: u32, text: u32) -> Remark {
+    let says = Saying::SellerNote { seller: "s".into(), text: format!("第{text}次") };
+    Remark { key: format!("note:{n}"), by: account("lin"), at: crate::store_shop::noon(), says }
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        3 => Just(Verdict::Confirm),
+        3 => Just(Verdict::Dismiss),
+        3 => Just(Verdict::Reopen),
+        1 => Just(Verdict::Escalate),
+        2 => Just(Verdict::Approve),
+        1 => Just(Verdict::Return),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let lease = 0..4usize;
     prop_oneof![
@@ -115,6 +144,10 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Claim(ClaimSpec { filter, max, order, ttl: Duration::from_secs(ttl.cast_unsigned()), ..claim(WORKERS[worker], 1) })
         }),
         3 => (0..14u64, 0..3usize).prop_map(|(hit, worker)| Step::ClaimOne { hit, worker }),
+        3 => (proptest::collection::vec(0..14u64, 1..6), 0..3usize, 0..5usize)
+            .prop_map(|(hits, worker, max)| Step::ClaimAmong { hits, worker, max }),
+        5 => (verdict(), 0..3usize, proptest::collection::vec((0..14u64, 0..3usize), 1..8))
+            .prop_map(|(verdict, by, on)| Step::Settle { verdict, by, on }),
         2 => (lease.clone(), time(1)).prop_map(|(lease, ttl)| Step::Renew { lease, ttl: ttl.cast_unsigned() }),
         6 => (lease.clone(), any::<bool>()).prop_map(|(lease, confirm)| Step::Complete { lease, confirm }),
         2 => (0..14u64, proptest::bool::weighted(0.9)).prop_map(|(hit, proper)| Step::Reopen { hit, proper }),
@@ -187,6 +220,22 @@ impl Pair {
                 let worker = account(WORKERS[*worker]);
                 let lease = self.both(async |store| store.claim_one(HitId(*hit), &worker, ttl).await).flatten();
                 self.leases.extend(lease.map(|lease| lease.lease));
+            }
+            Step::ClaimAmong { hits, worker, max } => {
+                let hits: Vec<HitId> = hits.iter().map(|&id| HitId(id)).collect();
+                let worker = account(WORKERS[*worker]);
+                let leases = self.both(async |store| store.claim_among(&hits, &worker, *max, ttl).await);
+                self.leases.extend(leases.unwrap_or_default().into_iter().map(|lease| lease.lease));
+            }
+            Step::Settle { verdict, by, on } => {
+                let second = *verdict == Verdict::Confirm && on.len() % 2 == 0;
+                let decision = Decision { second, ..decision(*verdict, WORKERS[*by], now) };
+                let on: Vec<Seen> = on.iter().map(|&(hit, decisions)| Seen { hit: HitId(hit), decisions }).collect();
+                let act = Act { decision, on };
+                let first = self.both(async |store| store.settle(&act).await).unwrap();
+                // The very same again changes nothing.
+                let again = self.both(async |store| store.settle(&act).await).unwrap();
+                assert_eq!((again.done, again.new), (first.done, 0));
             }
             Step::Renew { lease, ttl } => {
                 let (lease, ttl) = (self.lease(*lease), Duration::from_secs(*ttl));
@@ -265,6 +314,8 @@ impl Pair {
                 }
             }
         }
+        let all: Vec<HitId> = (0..14).map(HitId).collect();
+        self.both(async |store| Ok(store.rows(&all).await?));
         for n in 0..14 {
             self.both(async |store| store.hit(HitId(n)).await);
         }
@@ -274,6 +325,8 @@ impl Pair {
             self.both(async |store| store.capture(&capture(n).id).await);
             self.both(async |store| store.next_due(&format!("计划{n}")).await);
             self.both(async |store| store.marks_since(u64::from(n)).await);
+            self.both(async |store| store.mark(&mark_id(n)).await);
+            self.both(async |store| store.remarks_since(u64::from(n)).await);
             self.both(async |store| store.due(n as usize).await);
         }
         // Leases are in the journal on disk and not in the model's, so sequences differ; the rest does not.
@@ -296,7 +349,9 @@ impl Pair {
         assert_eq!(changes.len() as u64, wait(store.counts()).unwrap().seq);
         let weighty: Vec<_> = changes
             .iter()
-            .filter(|change| ["applied", "completed", "reopened"].iter().any(|kind| change.what.get(kind).is_some()))
+            .filter(|change| {
+                ["applied", "completed", "reopened", "settled"].iter().any(|kind| change.what.get(kind).is_some())
+            })
             .map(|change| (change.at, change.actor.clone()))
             .collect();
         let expected: Vec<_> = recorded.into_iter().map(|change| (change.at, change.actor)).collect();

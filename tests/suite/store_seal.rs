@@ -221,7 +221,16 @@ fn a_store_of_format_2_opens_with_its_sealed_segments() {
     copy(&Path::new(FIXTURES).join("format-2"), dir.path());
     assert!(sealed_files(dir.path()).len() > 2);
     let store = open(dir.path()).unwrap();
-    let expected = Counts { listings: 12, captures: 0, marks: 12, open: 9, confirmed: 3, dismissed: 0, seq: 18 };
+    let expected = Counts {
+        listings: 12,
+        captures: 0,
+        marks: 12,
+        open: 9,
+        confirmed: 3,
+        dismissed: 0,
+        seq: 18,
+        ..Counts::default()
+    };
     assert_eq!(wait(store.counts()).unwrap(), expected);
     assert_eq!(wait(store.hit(hit_id(5))).unwrap().unwrap().what.dedupe, format!("{:032x}", 4));
 }

@@ -146,7 +146,17 @@ pub fn claim(worker: &str, max: usize) -> ClaimSpec {
 
 pub fn decision(verdict: Verdict, by: &str, at: Timestamp) -> Decision {
     let reason = Reason::for_verdict(verdict)[0];
-    Decision { verdict, reason, by: account(by), at, note: String::new(), looked_ms: 900 }
+    Decision {
+        verdict,
+        reason,
+        by: account(by),
+        at,
+        note: String::new(),
+        looked_ms: 900,
+        second: false,
+        act: None,
+        precedent: None,
+    }
 }
 
 pub fn hit_id(n: u64) -> HitId {

@@ -282,7 +282,16 @@ fn a_store_of_format_3_opens_with_its_snapshots_and_without_its_oldest_segments(
     let dir = tempfile::tempdir().unwrap();
     copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/store/format-3"), dir.path());
     let store = open(dir.path()).unwrap();
-    let expected = Counts { listings: 12, captures: 0, marks: 12, open: 22, confirmed: 0, dismissed: 0, seq: 14 };
+    let expected = Counts {
+        listings: 12,
+        captures: 0,
+        marks: 12,
+        open: 22,
+        confirmed: 0,
+        dismissed: 0,
+        seq: 14,
+        ..Counts::default()
+    };
     assert_eq!(wait(store.counts()).unwrap(), expected);
     assert_eq!(wait(store.hit(hit_id(2))).unwrap().unwrap().what.dedupe, new_hit(1).dedupe);
     let error = wait(store.changes_since(3, 1)).unwrap_err();

@@ -137,7 +137,7 @@ async fn decide(store: &SledStore, lease: &LeaseRef) {
     let (by, note) = (worker.clone(), format!("fence {fence}"));
     let (verdict, reason, at) = (Verdict::Confirm, Reason::MarkInfringed, Timestamp::now());
     say(&format!("ending hit:{hit} {fence}"));
-    let decision = Decision { verdict, reason, by, at, note, looked_ms: 1 };
+    let decision = Decision { verdict, reason, by, at, note, looked_ms: 1, second: false, act: None, precedent: None };
     if must(store.complete(lease, decision).await) == Outcome::Done {
         say(&format!("ended hit:{hit} {fence}"));
         say(&format!("decided {hit} {fence} {worker}"));

@@ -151,7 +151,7 @@ async fn hits(store: &SledStore, campaign: &Campaign, set: &RuleSet) -> Result<V
     let families: BTreeSet<&str> = rules.filter_map(|rule| Some(set.rule(rule)?.family.as_str())).collect();
     let mut found = Vec::new();
     for family in families {
-        for state in [HitState::Open, HitState::Confirmed, HitState::Dismissed] {
+        for state in HitState::ALL {
             let filter = Filter { state: Some(state), family: Some(family.to_owned()), ..Filter::default() };
             let mut cursor: Option<Cursor> = None;
             loop {
@@ -173,7 +173,7 @@ fn count(hits: &[Hit], campaign: &Campaign, report: &mut Report<'_>) {
     let mut sellers: BTreeMap<String, Count> = BTreeMap::new();
     for hit in hits {
         let verdict = match hit.state {
-            HitState::Open => None,
+            HitState::Open | HitState::Proposed | HitState::Escalated => None,
             HitState::Confirmed => Some(true),
             HitState::Dismissed => Some(false),
         };

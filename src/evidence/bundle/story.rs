@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     evidence::EvidenceError,
-    model::{Capture, Decision, Hit, HitId, HitState, NewHit, Verdict},
+    model::{Capture, Decision, Hit, HitId, HitState, NewHit},
     store::{Change, Write},
 };
 
@@ -58,6 +58,15 @@ pub(super) fn parts(change: &Change, id: HitId) -> Result<Vec<Part>, EvidenceErr
             })
             .collect());
     }
+    #[derive(Deserialize)]
+    struct Settled {
+        hits: Vec<HitId>,
+        decision: Decision,
+    }
+    if let Some(settled) = what.get("settled") {
+        let Settled { hits, decision } = read(settled, change.seq)?;
+        return Ok(if hits.contains(&id) { vec![Part::Decided(decision)] } else { Vec::new() });
+    }
     let Some(decided) = what.get("completed").or_else(|| what.get("reopened")) else { return Ok(Vec::new()) };
     let decided: Decided = read(decided, change.seq)?;
     Ok(if decided.hit == id { vec![Part::Decided(decided.decision)] } else { Vec::new() })
@@ -82,11 +91,7 @@ pub(super) fn tell(changes: &[Change], id: HitId) -> Result<Story, EvidenceError
         }
     }
     let what = queued.ok_or_else(|| EvidenceError::Bundle(format!("no record says that hit {id} was queued")))?;
-    let state = match decisions.last().map(|decision| decision.verdict) {
-        None | Some(Verdict::Reopen) => HitState::Open,
-        Some(Verdict::Confirm) => HitState::Confirmed,
-        Some(Verdict::Dismiss) => HitState::Dismissed,
-    };
+    let state = decisions.last().map_or(HitState::Open, Decision::leads_to);
     let capture = captures.into_iter().rfind(|capture| Some(&capture.id) == what.capture.as_ref());
     if what.capture.is_some() != capture.is_some() {
         return Err(EvidenceError::Bundle(format!("no record tells of the capture of hit {id}")));

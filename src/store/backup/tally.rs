@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    model::{CaptureId, HitId, ListingId, MarkId, Verdict},
+    model::{CaptureId, HitId, HitState, ListingId, MarkId},
     store::{
         event::Event,
         port::{Counts, Write},
@@ -17,7 +17,7 @@ pub(in crate::store) struct Tally {
     listings: HashSet<ListingId>,
     captures: HashSet<CaptureId>,
     marks: HashSet<MarkId>,
-    hits: HashMap<HitId, Verdict>,
+    hits: HashMap<HitId, HitState>,
     seq: u64,
 }
 
@@ -31,11 +31,14 @@ impl Tally {
                     self.add_write(write);
                 }
                 for hit in hits.iter().filter(|hit| hit.new) {
-                    self.hits.insert(hit.id, Verdict::Reopen);
+                    self.hits.insert(hit.id, HitState::Open);
                 }
             }
             Event::Completed { hit, decision, .. } | Event::Reopened { hit, decision } => {
-                self.hits.insert(*hit, decision.verdict);
+                self.hits.insert(*hit, decision.leads_to());
+            }
+            Event::Settled { hits, decision } => {
+                self.hits.extend(hits.iter().map(|&hit| (hit, decision.leads_to())));
             }
             _ => {}
         }
@@ -55,20 +58,22 @@ impl Tally {
             Write::RemoveMark { id } => {
                 self.marks.remove(id);
             }
-            Write::Hit(_) | Write::Schedule { .. } | Write::Hold { .. } | Write::Note { .. } => {}
+            Write::Hit(_) | Write::Schedule { .. } | Write::Hold { .. } | Write::Remark(_) | Write::Note { .. } => {}
         }
     }
 
     /// What it amounts to.
     pub fn counts(&self) -> Counts {
-        let hits = |verdict| self.hits.values().filter(|&&found| found == verdict).count() as u64;
+        let hits = |state| self.hits.values().filter(|&&found| found == state).count() as u64;
         Counts {
             listings: self.listings.len() as u64,
             captures: self.captures.len() as u64,
             marks: self.marks.len() as u64,
-            open: hits(Verdict::Reopen),
-            confirmed: hits(Verdict::Confirm),
-            dismissed: hits(Verdict::Dismiss),
+            open: hits(HitState::Open),
+            confirmed: hits(HitState::Confirmed),
+            dismissed: hits(HitState::Dismissed),
+            proposed: hits(HitState::Proposed),
+            escalated: hits(HitState::Escalated),
             seq: self.seq,
         }
     }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use crate::{
-    model::{Decision, HitId, Timestamp},
+    model::{Decision, HitId, Timestamp, Verdict},
     store::{
-        port::{HitReceipt, Outcome, Write},
+        port::{Act, HitReceipt, Outcome, Settled, Write},
         sled::{Answer, Command},
     },
 };
@@ -69,6 +69,7 @@ impl Audit {
                 self.decide(lease.hit, decision);
             }
             (Command::Reopen { hit, decision }, Answer::Outcome(Outcome::Done)) => self.decide(*hit, decision),
+            (Command::Settle(act), Answer::Settled(settled)) => self.settle(at, act, settled),
             (Command::Release { lease, .. }, Answer::Held(true)) => {
                 self.held_by(at, Lent::Hit(lease.hit), lease.worker.as_str(), lease.fence).over = true;
             }
@@ -129,6 +130,29 @@ impl Audit {
         let decisions = self.decisions.entry(hit).or_default();
         assert!(!decisions.contains(decision), "a decision counts once: {decision:?}");
         decisions.push(decision.clone());
+    }
+
+    fn settle(&mut self, at: Timestamp, act: &Act, settled: &Settled) {
+        let by = act.decision.by.as_str();
+        let known = |hit: &HitId| self.decisions(*hit).contains(&act.decision);
+        let new: Vec<HitId> = settled.done.iter().copied().filter(|hit| !known(hit)).collect();
+        assert_eq!(new.len(), settled.new, "an act says what it did: {settled:?}");
+        for hit in new {
+            let seen = act.on.iter().find(|on| on.hit == hit).map(|on| on.decisions);
+            assert_eq!(seen, Some(self.decisions(hit).len()), "hit {hit} was decided as somebody saw it");
+            let lease = self.leases.get_mut(&Lent::Hit(hit)).filter(|lease| !lease.over);
+            if let Some(lease) = lease.filter(|_| act.decision.verdict != Verdict::Reopen) {
+                let holds = at < lease.until;
+                assert!(!holds || lease.worker == by, "hit {hit} was decided under who holds it: {lease:?}");
+                // One that has run out is cleared away too: clocks go back.
+                lease.over = true;
+            }
+            if matches!(act.decision.verdict, Verdict::Approve | Verdict::Return) {
+                let other = self.decisions(hit).last().is_some_and(|newest| newest.by.as_str() != by);
+                assert!(other, "hit {hit} was approved or returned by who proposed it");
+            }
+            self.decide(hit, &act.decision);
+        }
     }
 
     fn expire(&mut self, at: Timestamp, count: usize) {

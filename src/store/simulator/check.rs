@@ -92,6 +92,7 @@ fn says_what_the_model_says(world: &World) {
         assert_eq!(due, now(memory.next_due(&schedule_id(n))).unwrap());
     }
     assert_eq!(now(store.marks_since(0)).unwrap(), now(memory.marks_since(0)).unwrap());
+    assert_eq!(now(store.remarks_since(0)).unwrap(), now(memory.remarks_since(0)).unwrap());
     assert_eq!(now(store.due(MANY)).unwrap(), now(memory.due(MANY)).unwrap());
 }
 

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     model::{
-        AccountName, Capture, CaptureId, Decision, HitId, Listing, ListingId, Mark, MarkId, NewHit, Reason, Severity,
-        Timestamp, Verdict,
+        AccountName, Capture, CaptureId, Decision, HitId, Listing, ListingId, Mark, MarkId, NewHit, Reason, Remark,
+        Saying, Severity, Timestamp, Verdict,
     },
     store::{
         journal::hex,
-        port::{ClaimSpec, Filter, HostLease, LeaseRef, Order, Write},
+        port::{Act, ClaimSpec, Filter, HostLease, LeaseRef, Order, Seen, Write},
         sled::{Answer, Command},
     },
 };
@@ -142,16 +142,21 @@ impl Client {
                 let count = self.random.usize(1..4);
                 apply((0..count).map(|_| self.write(now)).collect())
             }
-            34..50 => Command::Claim(self.claim()),
+            34..45 => Command::Claim(self.claim()),
+            45..50 => {
+                let ids = self.some_hits();
+                Command::ClaimAmong { ids, worker: self.worker(), max: self.random.usize(..4), ttl: self.ttl() }
+            }
             50..55 => {
                 Command::ClaimOne { hit: HitId(self.random.u64(1..=HITS)), worker: self.worker(), ttl: self.ttl() }
             }
             55..61 => self.with_lease(|client, lease| Command::Renew { lease, ttl: client.ttl() }),
             61..75 => self.with_lease(|client, lease| {
-                let verdict = if client.random.bool() { Verdict::Confirm } else { Verdict::Dismiss };
+                let verdict = client.verdict();
                 Command::Complete { decision: client.decision(verdict, lease.worker.clone(), now), lease }
             }),
-            75..80 => {
+            75..78 => Command::Settle(self.act(now)),
+            78..80 => {
                 let verdict = if self.random.u8(..10) == 0 { Verdict::Confirm } else { Verdict::Reopen };
                 let worker = self.worker();
                 let decision = self.decision(verdict, worker, now);
@@ -205,6 +210,12 @@ impl Client {
             }
             16 => Write::RemoveMark { id: MarkId::new(&format!("m{}", self.random.usize(..3))).unwrap() },
             17 => Write::Schedule { id: schedule_id(self.random.u64(..2)), next_due: self.later(now) },
+            19 if self.random.bool() => Write::Remark(Remark {
+                key: format!("note:{}", self.random.u8(..3)),
+                by: self.worker(),
+                at: now,
+                says: Saying::SellerNote { seller: "s".into(), text: format!("第{}次", self.random.u8(..3)) },
+            }),
             18 => {
                 let sha256 = self.bodies[self.random.usize(..self.bodies.len())].clone();
                 Write::Hold { sha256, hold: self.random.bool(), why: "案 7".into() }
@@ -232,6 +243,32 @@ impl Client {
         }
     }
 
+    fn some_hits(&mut self) -> Vec<HitId> {
+        let count = self.random.usize(1..8);
+        (0..count).map(|_| HitId(self.random.u64(1..=HITS))).collect()
+    }
+
+    /// What is said of a hit, most often that it is one or is none.
+    fn verdict(&mut self) -> Verdict {
+        match self.random.u8(..10) {
+            0 => Verdict::Escalate,
+            1 => Verdict::Approve,
+            2 => Verdict::Return,
+            3..7 => Verdict::Confirm,
+            _ => Verdict::Dismiss,
+        }
+    }
+
+    /// One decision on several hits, some of which stand otherwise.
+    fn act(&mut self, now: Timestamp) -> Act {
+        let verdict = if self.random.u8(..4) == 0 { Verdict::Reopen } else { self.verdict() };
+        let by = self.worker();
+        let decision = Decision { act: Some("多".into()), ..self.decision(verdict, by, now) };
+        let on = self.some_hits().into_iter();
+        let on = on.map(|hit| Seen { hit, decisions: [0, 0, 0, 1, 2][self.random.usize(..5)] }).collect();
+        Act { decision, on }
+    }
+
     fn worker(&mut self) -> AccountName {
         account(WORKERS[self.random.usize(..WORKERS.len())])
     }
@@ -248,6 +285,8 @@ impl Client {
     fn decision(&mut self, verdict: Verdict, by: AccountName, at: Timestamp) -> Decision {
         self.decisions += 1;
         let reason = Reason::for_verdict(verdict)[0];
-        Decision { verdict, reason, by, at, note: self.decisions.to_string(), looked_ms: 0 }
+        let second = verdict == Verdict::Confirm && self.random.u8(..3) == 0;
+        let note = self.decisions.to_string();
+        Decision { verdict, reason, by, at, note, looked_ms: 0, second, act: None, precedent: None }
     }
 }

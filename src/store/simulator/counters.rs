@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use crate::store::disk::simulated::{Disk, Fault, Operation};
 
 /// What must have happened in enough lives.
-const EXPECTED: [&str; 19] = [
+const EXPECTED: [&str; 20] = [
     "acknowledged",
     "bodies let go of",
     "clean ends",
@@ -20,6 +20,7 @@ const EXPECTED: [&str; 19] = [
     "refused",
     "resumed",
     "sealed segments",
+    "settled at once",
     "snapshots made",
     "snapshots set aside",
     "torn tails dropped",

@@ -171,7 +171,17 @@ impl Story {
 
     fn decision(&self, verdict: Verdict) -> Decision {
         let (reason, by) = (Reason::for_verdict(verdict)[0], AccountName::new("lin").unwrap());
-        Decision { verdict, reason, by, at: self.world.clock.now(), note: String::new(), looked_ms: 0 }
+        Decision {
+            verdict,
+            reason,
+            by,
+            at: self.world.clock.now(),
+            note: String::new(),
+            looked_ms: 0,
+            second: false,
+            act: None,
+            precedent: None,
+        }
     }
 
     /// A listing, a mark and a hit whose body is kept, in one act.

@@ -53,6 +53,10 @@ async fn ask(store: &MemoryStore, command: Command) -> Result<Answer, StoreError
     Ok(match command {
         Command::Apply { actor, writes } => Answer::Receipt(store.apply(Batch { actor, writes }).await?),
         Command::Claim(spec) => Answer::Leases(store.claim(&spec).await?),
+        Command::ClaimAmong { ids, worker, max, ttl } => {
+            Answer::Leases(store.claim_among(&ids, &worker, max, ttl).await?)
+        }
+        Command::Settle(act) => Answer::Settled(store.settle(&act).await?),
         Command::ClaimOne { hit, worker, ttl } => {
             Answer::Leases(store.claim_one(hit, &worker, ttl).await?.into_iter().collect())
         }
@@ -73,6 +77,7 @@ pub fn changed(answer: &Result<Answer, StoreError>) -> bool {
         Ok(Answer::Leases(leases)) => !leases.is_empty(),
         Ok(Answer::Held(held)) => *held,
         Ok(Answer::Outcome(outcome)) => *outcome == Outcome::Done,
+        Ok(Answer::Settled(settled)) => settled.new > 0,
         Ok(Answer::Ended(count)) => *count > 0,
         Ok(Answer::Hosts(leases)) => !leases.is_empty(),
         Err(_) => false,

@@ -196,6 +196,10 @@ impl World {
         match answer {
             Ok(Answer::Outcome(Outcome::Fenced) | Answer::Held(false)) => self.counters.count("fenced", 1),
             Ok(Answer::Outcome(Outcome::AlreadyDone)) => self.counters.count("duplicates acknowledged", 1),
+            Ok(Answer::Settled(settled)) => {
+                self.counters.count("settled at once", u64::from(settled.new > 1));
+                self.counters.count("fenced", settled.left.len() as u64);
+            }
             Ok(Answer::Receipt(receipt)) => {
                 let again = receipt.hits.iter().filter(|hit| !hit.new).count();
                 self.counters.count("duplicates acknowledged", again as u64);

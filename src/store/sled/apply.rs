@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{keys, view::View};
 use crate::{
-    model::{AccountName, Decision, Hit, HitId, HitState, Mark, NewHit, Severity, Timestamp, Verdict},
+    model::{AccountName, Decision, Hit, HitId, HitState, Mark, NewHit, Remark, Severity, Timestamp, Verdict},
     store::{
         content::Hold,
         event::{Enqueued, Entry, Event, Grant, HostGrant},
@@ -39,6 +39,13 @@ struct FirstSeen {
 pub(super) struct Watched {
     pub generation: u64,
     pub mark: Option<Mark>,
+}
+
+/// A remark as the index keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Left {
+    pub generation: u64,
+    pub remark: Remark,
 }
 
 /// What most filters ask, beside the queue's key, so that they need not read the hit.
@@ -79,10 +86,15 @@ pub(super) fn apply(view: &mut View<'_>, entry: &Entry) -> Result<(), StoreError
         Event::Leased { leases } => leases.iter().try_for_each(|grant| apply_grant(view, grant)),
         Event::Completed { hit, decision, .. } => {
             end_lease(view, *hit)?;
-            let state = if decision.verdict == Verdict::Confirm { HitState::Confirmed } else { HitState::Dismissed };
-            apply_decision(view, *hit, decision, state)
+            apply_decision(view, *hit, decision)
         }
-        Event::Reopened { hit, decision } => apply_decision(view, *hit, decision, HitState::Open),
+        Event::Settled { hits, decision } => hits.iter().try_for_each(|&hit| {
+            if decision.verdict != Verdict::Reopen {
+                end_lease(view, hit)?;
+            }
+            apply_decision(view, hit, decision)
+        }),
+        Event::Reopened { hit, decision } => apply_decision(view, *hit, decision),
         Event::Released { hit, worker, not_before } => {
             end_lease(view, *hit)?;
             not_before.map_or(Ok(()), |until| view.put(keys::resting(*hit, worker), &until))
@@ -148,6 +160,7 @@ fn apply_write<'e>(
             view.remove(keys::hold(sha256));
             Ok(())
         }
+        Write::Remark(remark) => put_remark(view, remark),
         Write::Note { .. } => Ok(()),
     }
 }
@@ -170,7 +183,8 @@ fn enqueue(view: &mut View<'_>, id: HitId, what: &NewHit, state: HitState) -> Re
     view.put(keys::queue(state, what.priority, id), &facets)
 }
 
-fn apply_decision(view: &mut View<'_>, id: HitId, decision: &Decision, state: HitState) -> Result<(), StoreError> {
+fn apply_decision(view: &mut View<'_>, id: HitId, decision: &Decision) -> Result<(), StoreError> {
+    let state = decision.leads_to();
     let Some(mut hit) = view.get::<Hit>(&keys::hit(id))? else { return Ok(()) };
     view.remove(keys::queue(hit.state, hit.what.priority, id));
     if hit.state == HitState::Open {
@@ -189,6 +203,8 @@ fn count_of<'m>(view: &'m mut View<'_>, state: HitState) -> &'m mut u64 {
         HitState::Open => &mut counts.open,
         HitState::Confirmed => &mut counts.confirmed,
         HitState::Dismissed => &mut counts.dismissed,
+        HitState::Proposed => &mut counts.proposed,
+        HitState::Escalated => &mut counts.escalated,
     }
 }
 
@@ -200,6 +216,20 @@ fn put_mark(view: &mut View<'_>, mark: &Mark) -> Result<(), StoreError> {
     }
     view.meta_mut().counts.marks += u64::from(watched.is_none());
     change_mark(view, &mark.id, generation, Some(mark.clone()))
+}
+
+fn put_remark(view: &mut View<'_>, remark: &Remark) -> Result<(), StoreError> {
+    let known: Option<Left> = view.get(&keys::remark(&remark.key))?;
+    if let Some(known) = known {
+        if known.remark == *remark {
+            return Ok(());
+        }
+        view.remove(keys::remark_generation(known.generation));
+    }
+    view.meta_mut().remarks += 1;
+    let generation = view.meta().remarks;
+    view.put(keys::remark_generation(generation), &remark.key)?;
+    view.put(keys::remark(&remark.key), &Left { generation, remark: remark.clone() })
 }
 
 fn change_mark(

@@ -1,6 +1,9 @@
 //! From a command to an event and an answer. Reads the view and the time it is given, changes nothing.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 
@@ -13,20 +16,23 @@ use crate::{
     model::{AccountName, Decision, Hit, HitId, HitState, Timestamp, Verdict},
     store::{
         event::{Enqueued, Event, Grant, HostGrant},
-        port::{ClaimSpec, HitReceipt, HostLease, Lease, LeaseRef, Outcome, Receipt, StoreError, Write},
+        port::{
+            Act, ClaimSpec, HitReceipt, HostLease, Lease, LeaseRef, MAX_AT_ONCE, Outcome, Receipt, Settled, StoreError,
+            Write,
+        },
     },
 };
 
 /// Longest name of a host or schedule, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 512;
-/// Most hosts in one claim, and most leases ended in one act.
-pub(super) const MAX_AT_ONCE: usize = 10_000;
 
 /// What the writer is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::store) enum Command {
     Apply { actor: String, writes: Vec<Write> },
     Claim(ClaimSpec),
+    ClaimAmong { ids: Vec<HitId>, worker: AccountName, max: usize, ttl: Duration },
+    Settle(Act),
     ClaimOne { hit: HitId, worker: AccountName, ttl: Duration },
     Renew { lease: LeaseRef, ttl: Duration },
     Complete { lease: LeaseRef, decision: Decision },
@@ -44,6 +50,7 @@ pub(in crate::store) enum Answer {
     Leases(Vec<Lease>),
     Held(bool),
     Outcome(Outcome),
+    Settled(Settled),
     Ended(usize),
     Hosts(Vec<HostLease>),
 }
@@ -85,8 +92,14 @@ pub(super) fn decide(
             let ids = query::claimable(view, &spec, &query::Bounds::new(now, scan_limit))?;
             lend(view, &ids, &spec.worker, now, spec.ttl)
         }
+        Command::ClaimAmong { ids, worker, max, ttl } => {
+            let bounds = query::Bounds::new(now, scan_limit);
+            let ids = query::claimable_among(view, &ids, &worker, max, &bounds)?;
+            lend(view, &ids, &worker, now, ttl)
+        }
+        Command::Settle(act) => decide_settle(view, now, &act),
         Command::ClaimOne { hit, worker, ttl } => {
-            let open = view.get::<Hit>(&keys::hit(hit))?.is_some_and(|hit| hit.state == HitState::Open);
+            let open = view.get::<Hit>(&keys::hit(hit))?.is_some_and(|hit| hit.waits_for(&worker));
             let free = holder(view, hit, now)?.is_none_or(|held| held.worker == worker);
             let ids = if open && free { vec![hit] } else { Vec::new() };
             lend(view, &ids, &worker, now, ttl)
@@ -205,12 +218,32 @@ fn decide_complete(
     if decision.verdict == Verdict::Reopen {
         return Err(StoreError::Refused("a lease is not completed by reopening".into()));
     }
-    if hit.state != HitState::Open || !holds(view, &lease, now)? {
+    if hit.after(&decision).is_none() || !holds(view, &lease, now)? {
         return outcome(Outcome::Fenced);
     }
     let actor = decision.by.as_str().to_owned();
     let event = Event::Completed { hit: lease.hit, fence: lease.fence, decision };
     Ok(Decided::event(actor, event, Answer::Outcome(Outcome::Done)))
+}
+
+fn decide_settle(view: &View<'_>, now: Timestamp, act: &Act) -> Result<Decided, StoreError> {
+    act.check()?;
+    let (mut settled, mut seen, mut hits) = (Settled::default(), HashSet::new(), Vec::new());
+    for on in act.on.iter().filter(|on| seen.insert(on.hit)) {
+        let hit = view.get::<Hit>(&keys::hit(on.hit))?;
+        let holder = holder(view, on.hit, now)?.map(|held| held.worker);
+        let outcome = act.on(hit.as_ref(), on.decisions, holder.as_ref());
+        if outcome == Outcome::Done {
+            hits.push(on.hit);
+        }
+        settled.add(on.hit, outcome);
+    }
+    let answer = Answer::Settled(settled);
+    if hits.is_empty() {
+        return Ok(Decided::nothing(answer));
+    }
+    let event = Event::Settled { hits, decision: act.decision.clone() };
+    Ok(Decided::event(act.decision.by.as_str(), event, answer))
 }
 
 fn decide_reopen(view: &View<'_>, id: HitId, decision: Decision) -> Result<Decided, StoreError> {

@@ -13,6 +13,7 @@
 //! | `t` id, worker | until when the hit does not come back to that worker |
 //! | `i` listing, `c` capture, `m` mark | the listing, the capture, the mark with its generation |
 //! | `g` generation | the mark changed then |
+//! | `r` key, `u` generation | the remark with its generation; the key of the remark left then |
 //! | `s` schedule | when it is due |
 //! | `n` due, schedule | nothing: schedules by time |
 //! | `b` host | the host |
@@ -39,6 +40,7 @@ pub(super) const CAPTURES: &[u8] = b"c";
 pub(super) const OLDEST: &[u8] = b"o";
 pub(super) const LEASE_ENDS: &[u8] = b"x";
 pub(super) const GENERATIONS: &[u8] = b"g";
+pub(super) const REMARKS_LEFT: &[u8] = b"u";
 pub(super) const DUE: &[u8] = b"n";
 pub(super) const HOLDS: &[u8] = b"k";
 
@@ -58,6 +60,8 @@ pub(super) fn queue_of(state: HitState) -> Vec<u8> {
         HitState::Open => 0,
         HitState::Confirmed => 1,
         HitState::Dismissed => 2,
+        HitState::Proposed => 3,
+        HitState::Escalated => 4,
     };
     vec![b'q', state]
 }
@@ -118,6 +122,14 @@ pub(super) fn mark(id: &MarkId) -> Vec<u8> {
 
 pub(super) fn generation(generation: u64) -> Vec<u8> {
     join(b'g', &[&generation.to_be_bytes()])
+}
+
+pub(super) fn remark(key: &str) -> Vec<u8> {
+    join(b'r', &[key.as_bytes()])
+}
+
+pub(super) fn remark_generation(generation: u64) -> Vec<u8> {
+    join(b'u', &[&generation.to_be_bytes()])
 }
 
 pub(super) fn schedule(id: &str) -> Vec<u8> {

@@ -6,14 +6,14 @@
 use std::iter::Peekable;
 
 use super::{
-    apply::{Facets, Watched},
+    apply::{Facets, Left, Watched},
     decide::holder,
     keys,
     view::{Scan, View},
 };
 use crate::{
-    model::{Hit, HitId, HitState, MarkId, Timestamp},
-    store::port::{ClaimSpec, Cursor, Due, Filter, HitRow, MarksDelta, Order, Page, StoreError},
+    model::{AccountName, Hit, HitId, HitState, Mark, MarkId, Timestamp},
+    store::port::{ClaimSpec, Cursor, Due, Filter, HitRow, MarksDelta, Order, Page, RemarksDelta, StoreError},
 };
 
 /// Most hits in a page or claim.
@@ -70,6 +70,21 @@ pub(super) fn page(
     Ok(page)
 }
 
+/// These hits, with who holds them.
+pub(super) fn rows<'i>(
+    view: &View<'_>,
+    ids: impl Iterator<Item = &'i HitId>,
+    now: Timestamp,
+) -> Result<Vec<HitRow>, StoreError> {
+    let mut rows = Vec::new();
+    for &id in ids {
+        if let Some(hit) = view.get::<Hit>(&keys::hit(id))? {
+            rows.push(HitRow { hit, held_by: holder(view, id, now)?.map(|held| held.worker) });
+        }
+    }
+    Ok(rows)
+}
+
 fn cursor_of(hit: &Hit) -> Cursor {
     Cursor { priority: hit.what.priority, id: hit.id }
 }
@@ -79,8 +94,7 @@ struct Queue<'v>(Vec<Peekable<Scan<'v>>>);
 
 impl<'v> Queue<'v> {
     fn new(view: &'v View<'_>, state: Option<HitState>, cursor: Option<Cursor>) -> Self {
-        let all = [HitState::Open, HitState::Confirmed, HitState::Dismissed];
-        let scans = all.into_iter().filter(|each| state.is_none_or(|state| state == *each)).map(|state| {
+        let scans = HitState::ALL.into_iter().filter(|each| state.is_none_or(|state| state == *each)).map(|state| {
             let after = cursor.map(|last| keys::queue(state, last.priority, last.id));
             view.scan(&keys::queue_of(state), after.as_deref()).peekable()
         });
@@ -124,7 +138,7 @@ pub(super) fn claimable(view: &View<'_>, spec: &ClaimSpec, bounds: &Bounds) -> R
         }
         let (key, value) = step?;
         let Some(id) = keys::id_of(&key) else { continue };
-        if !view.decode::<Facets>(&value)?.may_admit(&spec.filter) || !free(view, id, spec, bounds)? {
+        if !view.decode::<Facets>(&value)?.may_admit(&spec.filter) || !free(view, id, &spec.worker, bounds)? {
             continue;
         }
         if spec.filter.text.is_some() {
@@ -137,6 +151,30 @@ pub(super) fn claimable(view: &View<'_>, spec: &ClaimSpec, bounds: &Bounds) -> R
         ids.push(id);
     }
     Ok(ids)
+}
+
+/// Those of `ids` that may be lent to `worker`, in their order.
+pub(super) fn claimable_among(
+    view: &View<'_>,
+    ids: &[HitId],
+    worker: &AccountName,
+    max: usize,
+    bounds: &Bounds,
+) -> Result<Vec<HitId>, StoreError> {
+    let mut chosen: Vec<HitId> = Vec::new();
+    for &id in ids {
+        if chosen.len() >= max.clamp(1, MAX_HITS) {
+            break;
+        }
+        let own = holder(view, id, bounds.now)?.is_some_and(|held| held.worker == *worker);
+        if chosen.contains(&id) || !(own || free(view, id, worker, bounds)?) {
+            continue;
+        }
+        if view.get::<Hit>(&keys::hit(id))?.is_some_and(|hit| hit.waits_for(worker)) {
+            chosen.push(id);
+        }
+    }
+    Ok(chosen)
 }
 
 /// What the worker holds already and the filter admits, in order.
@@ -161,11 +199,11 @@ fn own(view: &View<'_>, spec: &ClaimSpec, bounds: &Bounds) -> Result<Vec<HitId>,
 }
 
 /// Held by nobody, and not resting from this worker.
-fn free(view: &View<'_>, id: HitId, spec: &ClaimSpec, bounds: &Bounds) -> Result<bool, StoreError> {
+fn free(view: &View<'_>, id: HitId, worker: &AccountName, bounds: &Bounds) -> Result<bool, StoreError> {
     if holder(view, id, bounds.now)?.is_some() {
         return Ok(false);
     }
-    let rests: Option<Timestamp> = view.get(&keys::resting(id, &spec.worker))?;
+    let rests: Option<Timestamp> = view.get(&keys::resting(id, worker))?;
     Ok(rests.is_none_or(|until| until <= bounds.now))
 }
 
@@ -196,6 +234,21 @@ pub(super) fn due(view: &View<'_>, now: Timestamp, limit: usize) -> Result<Vec<D
         }
     }
     Ok(due)
+}
+
+/// One mark that is watched.
+pub(super) fn mark(view: &View<'_>, id: &MarkId) -> Result<Option<Mark>, StoreError> {
+    Ok(view.get::<Watched>(&keys::mark(id))?.and_then(|watched| watched.mark))
+}
+
+/// Remarks left after `generation`, in the order of their change.
+pub(super) fn remarks_since(view: &View<'_>, generation: u64) -> Result<RemarksDelta, StoreError> {
+    let mut delta = RemarksDelta { generation: view.meta().remarks, ..RemarksDelta::default() };
+    for step in view.scan(keys::REMARKS_LEFT, Some(&keys::remark_generation(generation))) {
+        let key: String = view.decode(&step?.1)?;
+        delta.put.extend(view.get::<Left>(&keys::remark(&key))?.map(|left| left.remark));
+    }
+    Ok(delta)
 }
 
 /// Marks changed after `generation`, by id.

@@ -31,6 +31,8 @@ pub(in crate::store) struct Meta {
     pub counts: Counts,
     pub generation: u64,
     pub last_hit: u64,
+    #[serde(default)]
+    pub remarks: u64,
 }
 
 /// The hash of the body that a value lies in, if it lies in one.

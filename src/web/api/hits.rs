@@ -21,7 +21,7 @@ use super::{
 use crate::{
     model::{Account, HitId, HitState, ListingId, Verdict},
     review,
-    store::{ClaimSpec, Filter, LeaseRef, Order, Outcome},
+    store::{ClaimSpec, Cursor, Filter, LeaseRef, Order, Outcome},
     web::{Desk, WebError, query::Query, tenant, visit::Visit},
 };
 
@@ -62,7 +62,7 @@ pub(super) async fn list(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Re
     let (filter, cursor, limit) = filter(query, account)?;
     let list = format!("hits {}", serde_json::to_string(&filter).unwrap_or_default());
     let after = if cursor.is_empty() { String::new() } else { cursor::open(&list, &cursor)? };
-    let place = Query { after, ..Query::default() }.cursor()?;
+    let place = store_cursor(&after)?;
     let page = desk.inner.store.page(&filter, place, cursor::rows(&limit)?).await?;
     let rows: Vec<HitLine> = page.rows.into_iter().map(HitLine::from).collect();
     let mut answer = Json(rows).into_response();
@@ -74,6 +74,18 @@ pub(super) async fn list(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Re
         put_link(&mut answer, &cursor::link(uri.path(), &pairs, &next));
     }
     Ok(answer)
+}
+
+/// `priority-id`: where a page of the store begins.
+fn store_cursor(after: &str) -> Result<Option<Cursor>, WebError> {
+    if after.is_empty() {
+        return Ok(None);
+    }
+    let (priority, id) = after.split_once('-').ok_or(WebError::Field("cursor"))?;
+    match (priority.parse(), id.parse()) {
+        (Ok(priority), Ok(id)) => Ok(Some(Cursor { priority, id: HitId(id) })),
+        _ => Err(WebError::Field("cursor")),
+    }
 }
 
 /// Says where the next page is.
@@ -212,13 +224,17 @@ pub(super) async fn decide(
     let verdict = match wanted.verdict.as_str() {
         "confirm" => Verdict::Confirm,
         "dismiss" => Verdict::Dismiss,
+        "escalate" => Verdict::Escalate,
+        "approve" => Verdict::Approve,
+        "return" => Verdict::Return,
         _ => return Err(WebError::Field("verdict")),
     };
     let reason = review::reason(verdict, &wanted.reason)?;
     let ask = review::Ask { verdict, reason, note: wanted.note, looked_ms: wanted.looked_ms };
-    let decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    let mut decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    decision.second = verdict == Verdict::Confirm && desk.inner.review.needs_second(&hit);
     let lease = LeaseRef { hit: hit.id, worker: account.name.clone(), fence: wanted.fence };
-    match desk.inner.store.complete(&lease, decision.clone()).await? {
+    match desk.complete(&lease, decision.clone()).await? {
         Outcome::Fenced => Err(WebError::Taken),
         Outcome::Done | Outcome::AlreadyDone => Ok(with_version(hit.decisions.len() + 1, DecisionMade::from(decision))),
     }
@@ -243,6 +259,8 @@ pub(super) async fn undo(
     if desk.inner.store.reopen(hit.id, decision.clone()).await? == Outcome::Fenced {
         return Err(WebError::Taken);
     }
+    desk.inner.board.look_again(&*desk.inner.store, hit.id).await?;
+    desk.undo_repeats(account, hit.id).await?;
     Ok(with_version(hit.decisions.len() + 1, DecisionMade::from(decision)))
 }
 

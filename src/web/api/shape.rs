@@ -143,7 +143,7 @@ pub(super) struct DecisionMade {
 
 impl From<Decision> for DecisionMade {
     fn from(made: Decision) -> Self {
-        let Decision { verdict, reason, by, at, note, looked_ms } = made;
+        let Decision { verdict, reason, by, at, note, looked_ms, .. } = made;
         Self { verdict, reason, by: by.into(), at: at.to_string(), note, looked_ms }
     }
 }

@@ -2,10 +2,21 @@
 const $ = (selector, within = document) => within.querySelector(selector);
 const main = $('#main'), deckBox = $('#deck'), body = document.body;
 const said = main.dataset, csrf = body.dataset.csrf, filter = said.filter || '';
-let deck = [], at = 0, made = [], armed = false, prefix = '', shownAt = performance.now();
+let deck = [], at = 0, made = [], armed = false, prefix = '', last = '', shownAt = performance.now();
 // Decided or skipped here: the server may not know yet and lend them again.
 const gone = new Set();
 let line = Promise.resolve(), filling = null, leaving = false, toastTimer = 0;
+
+// An account's own keys over the usual ones.
+const usual = {
+  dismiss: 'x', skip: 's', undo: 'z', escalate: 'e', again: '.', group: 'g', note: 'n', next: 'j', previous: 'k',
+  compare: 'c', evidence: 'i', link: 'v', start: 'r',
+};
+const pairs = (body.dataset.keymap || '').split(' ').filter(Boolean).map(pair => {
+  const at = pair.indexOf(':');
+  return [pair.slice(0, at), pair.slice(at + 1)];
+});
+const keys = Object.fromEntries(Object.entries({ ...usual, ...Object.fromEntries(pairs) }).map(([name, key]) => [key, name]));
 
 const card = () => $('#card');
 const current = () => deck[at];
@@ -95,7 +106,12 @@ function take(act, words) {
   const item = current();
   deck.splice(at, 1);
   gone.add(item.id);
-  made.push({ item, skipped: act.skipped });
+  // Members of a group go with it; their cards come back with an undo of the whole act.
+  const with_it = deck.filter(other => (act.members || []).includes(other.id));
+  deck = deck.filter(other => !with_it.includes(other));
+  at = Math.min(at, deck.length);
+  (act.members || []).forEach(id => gone.add(id));
+  made.push({ item, skipped: act.skipped, act: act.act, members: act.members });
   made = made.slice(-100);
   toast(words, true);
   settle();
@@ -113,9 +129,45 @@ function decide(value) {
   const button = $(`button[name="reason"][value="${CSS.escape(value)}"]`, card());
   if (!button || !current()) return;
   const { fence, seen } = card().dataset;
-  const fields = { reason: value, fence, seen, note: $('#note').value, looked_ms: Math.round(performance.now() - shownAt) };
+  const fields = new URLSearchParams({
+    reason: value, fence, seen, note: $('#note').value, looked_ms: Math.round(performance.now() - shownAt),
+  });
   const reason = button.lastChild.textContent.trim();
-  take({ path: 'decide', fields }, `#${card().dataset.id} ${said.saidDone} · ${reason}`);
+  let members, act;
+  if ($('#group-on')?.checked) {
+    const chosen = [...document.querySelectorAll('#group input[name=member]:checked')].map(box => box.value);
+    act = [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
+    fields.append('group', 'on');
+    fields.append('act', act);
+    chosen.forEach(value => fields.append('member', value));
+    members = chosen.map(value => Number(value.split(':')[0]));
+    if (!members.length) act = undefined;
+  }
+  last = value;
+  const many = members?.length ? ` +${members.length}` : '';
+  take({ path: 'decide', fields, members, act }, `#${card().dataset.id}${many} ${said.saidDone} · ${reason}`);
+}
+
+function again() {
+  if (last) decide(last);
+  else announce(said.saidNothing);
+}
+
+function group() {
+  const box = $('#group'), on = $('#group-on');
+  if (!box) return announce(said.saidNoGroup);
+  const opens = !(box.open && on?.checked);
+  box.open = opens;
+  if (on) on.checked = opens;
+  if (opens) $('input[name=member], a', box)?.focus();
+  else $('#listing-title').focus({ preventScroll: true });
+}
+
+function lookAt(id) {
+  const box = $(id);
+  if (!box) return announce(said.saidNothing);
+  box.scrollIntoView({ block: 'center' });
+  box.focus({ preventScroll: true });
 }
 
 function skip() {
@@ -130,12 +182,15 @@ function undo() {
     const button = $('#undo-hit');
     return button ? button.click() : announce(said.saidNothing);
   }
-  const { item, skipped } = entry;
+  const { item, skipped, act, members } = entry;
   gone.delete(item.id);
+  (members || []).forEach(id => gone.delete(id));
   deck.splice(at, 0, item);
   show();
   toast(`#${item.id} ${said.saidUndone}`, false);
-  queue(() => post(address(`/hits/${item.id}/${skipped ? 'claim' : 'undo'}`))).then(fresh => {
+  const back = () => post(address(`/hits/${item.id}/claim`));
+  const ask = act ? () => post(`/acts/${act}/undo`).then(back) : skipped ? back : () => post(address(`/hits/${item.id}/undo`));
+  queue(ask).then(fresh => {
     Object.assign(item, fresh);
     if (current() === item) show();
   }).catch(error => {
@@ -180,38 +235,96 @@ function toggleHelp(open) {
 }
 
 const hitKeys = {
-  j: () => move(1), k: () => move(-1), s: skip, z: undo, x: () => $('.dismiss', card()) && arm(!armed),
-  n: () => $('#note')?.focus(), v: () => $('.facts a')?.click(),
+  next: () => move(1), previous: () => move(-1), skip, undo, dismiss: () => $('.dismiss', card()) && arm(!armed),
+  note: () => $('#note')?.focus(), link: () => $('.facts a')?.click(), escalate: () => $('#escalate-hit')?.click(),
+  again, group, compare: () => lookAt('#marks'), evidence: () => lookAt('#evidence'),
 };
 const queueKeys = {
-  j: () => moveRow(1), k: () => moveRow(-1), r: () => $('#start')?.click(),
-  o: () => document.activeElement.matches('.row-link') && document.activeElement.click(),
-  '/': () => $('#search').select(),
+  next: () => moveRow(1), previous: () => moveRow(-1), start: () => ($('#start') || { click: toReview }).click(),
 };
-const everywhere = {
+const everywhere = { start: toReview, undo: () => $('#undo-act')?.click() };
+const fixed = {
   '?': () => toggleHelp(!$('#help').open),
-  '/': () => { location.href = '/queue#search'; },
-  r: () => { location.href = '/review'; },
+  '/': () => $('#search') ? $('#search').select() : void (location.href = '/queue#search'),
+  o: () => document.activeElement.matches('.row-link') && document.activeElement.click(),
 };
+function toReview() { location.href = '/review'; }
+
+// Everything that a button or link of the page does, and where one may go.
+function commands() {
+  const seen = new Set();
+  const named = node => {
+    const copy = node.cloneNode(true), group = node.closest('[role=group]')?.getAttribute('aria-label');
+    const key = [...copy.querySelectorAll('kbd')].map(kbd => (kbd.remove(), kbd.textContent.trim())).join(' ');
+    const words = (node.getAttribute('aria-label') || copy.textContent).replace(/\s+/g, ' ').trim();
+    return { node, key, words: group && words ? `${group} · ${words}` : words };
+  };
+  return [...document.querySelectorAll('#start, main button, main summary, .tabs a, .saved a, nav a, .tools a, .tools button')]
+    .filter(node => node.offsetParent && !node.disabled)
+    .map(named)
+    .filter(({ words }) => words && !seen.has(words) && seen.add(words));
+}
+
+function openPalette() {
+  const box = $('#palette'), field = $('#palette-search'), list = $('#palette-list'), all = commands();
+  if (!box || box.open) return box?.close();
+  let shown = [], chosen = 0;
+  const paint = () => {
+    const wanted = field.value.trim().toLowerCase();
+    shown = all.filter(({ words }) => words.toLowerCase().includes(wanted)).slice(0, 12);
+    chosen = Math.min(chosen, Math.max(0, shown.length - 1));
+    list.replaceChildren(...shown.map(({ words, key }, place) => {
+      const row = document.createElement('li');
+      row.textContent = words;
+      if (key) row.append(Object.assign(document.createElement('kbd'), { textContent: key }));
+      row.id = `palette-${place}`;
+      row.setAttribute('role', 'option');
+      row.setAttribute('aria-selected', String(place === chosen));
+      row.onclick = () => run(place);
+      return row;
+    }));
+    field.setAttribute('aria-activedescendant', shown.length ? `palette-${chosen}` : '');
+  };
+  const run = place => { box.close(); shown[place]?.node.click(); };
+  field.value = '';
+  field.oninput = () => { chosen = 0; paint(); };
+  field.onkeydown = event => {
+    if (event.isComposing || event.key === 'Process') return;
+    if (event.key === 'Enter') { event.preventDefault(); return run(chosen); }
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    chosen = (chosen + step + shown.length) % Math.max(1, shown.length);
+    paint();
+  };
+  box.showModal();
+  paint();
+  field.focus();
+}
+
 const places = { q: '/queue', d: '/queue?state=confirmed' };
 
 function press(event) {
-  const field = event.target.closest('input:not([type=hidden]), textarea, select');
+  const field = event.target.closest('input:not([type=hidden], [type=checkbox]), textarea, select');
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k' && csrf && !event.isComposing) {
+    event.preventDefault();
+    return openPalette();
+  }
   if (event.key === 'Escape') {
     if (field && !event.isComposing) field.blur();
     return arm(false);
   }
   if (field || event.isComposing || event.key === 'Process' || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (body.dataset.keys === 'off' || !csrf || ($('#help')?.open && event.key !== '?')) return;
+  if (body.dataset.keys === 'off' || !csrf || $('#palette')?.open || ($('#help')?.open && event.key !== '?')) return;
   const key = event.key === '？' ? '?' : event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const before = prefix;
   prefix = '';
   let act;
   if (before === 'g' && places[key]) act = () => { location.href = places[key]; };
-  else if (key === 'g') act = () => { prefix = 'g'; };
+  else if (!deckBox && key === 'g') act = () => { prefix = 'g'; };
   else if (deckBox && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
-  else act = (deckBox ? hitKeys : said.screen === 'queue' ? queueKeys : {})[key] || everywhere[key];
-  if (!act || (event.repeat && !'jk'.includes(key))) return;
+  else act = (deckBox ? hitKeys : said.screen === 'queue' ? queueKeys : {})[keys[key]] || everywhere[keys[key]] || fixed[key];
+  if (!act || (event.repeat && !['next', 'previous'].includes(keys[key]))) return;
   event.preventDefault();
   act();
 }

@@ -172,6 +172,9 @@ pub fn dismissal(lease: &LeaseRef) -> markwarden::model::Decision {
         at: Timestamp::now(),
         note: String::new(),
         looked_ms: 900,
+        second: false,
+        act: None,
+        precedent: None,
     }
 }
 

@@ -1,0 +1,179 @@
+//! What the desk does with the board: keeps it up to the store, repeats remembered dismissals, hands out runs, ends acts.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Desk, WebError, query::Query};
+use crate::{
+    model::{Account, AccountName, Decision, HitId, Reason, Role, Verdict},
+    review::{BoardAsk, Entry, ReviewError},
+    store::{Act, Lease, MAX_AT_ONCE, Outcome, Seen},
+};
+
+/// Who is written where the desk repeats a dismissal that a person made.
+const MEMORY: &str = "desk-memory";
+/// Hits offered to the store for one claim.
+const OFFERED: usize = 400;
+/// From how many hits on an order is kept for a moment.
+const MANY: usize = 20_000;
+const ORDER_FRESH_FOR: Duration = Duration::from_secs(3);
+const MAX_ORDERS: usize = 32;
+
+/// Orders of large queues, made a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Orders(Mutex<HashMap<String, Ordered>>);
+
+/// When an order was made, and the order.
+type Ordered = (Instant, Arc<Vec<HitId>>);
+
+impl Desk {
+    /// Takes in what changed in the store, and dismisses what is to the letter what a person dismissed.
+    pub(super) async fn follow(&self, newest: bool) -> Result<(), WebError> {
+        let inner = &self.inner;
+        inner.board.follow(&*inner.store, newest).await?;
+        let mut repeats: BTreeMap<HitId, Vec<Entry>> = BTreeMap::new();
+        for (entry, precedent) in inner.board.take_remembered() {
+            repeats.entry(precedent).or_default().push(entry);
+        }
+        for (precedent, entries) in repeats {
+            let Some(hit) = inner.store.hit(precedent).await? else { continue };
+            let Some(made) = hit.decisions.last().filter(|made| made.verdict == Verdict::Dismiss) else { continue };
+            let by = AccountName::new(MEMORY).map_err(|_| WebError::Field("by"))?;
+            let at = inner.clock.now();
+            let decision = Decision {
+                by,
+                at,
+                note: String::new(),
+                looked_ms: 0,
+                act: None,
+                precedent: Some(precedent),
+                ..made.clone()
+            };
+            self.settle(decision, &entries).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes one decision on many hits as they are known; returns how many stand, and how many were left.
+    pub(super) async fn settle(&self, decision: Decision, entries: &[Entry]) -> Result<(usize, usize), WebError> {
+        let (mut done, mut left) = (0, 0);
+        for part in entries.chunks(MAX_AT_ONCE) {
+            let on = part.iter().map(|entry| Seen { hit: entry.id, decisions: entry.decisions }).collect();
+            let settled = self.inner.store.settle(&Act { decision: decision.clone(), on }).await?;
+            done += settled.done.len();
+            left += settled.left.len();
+            for id in settled.done.into_iter().chain(settled.left) {
+                self.inner.board.look_again(&*self.inner.store, id).await?;
+            }
+        }
+        Ok((done, left))
+    }
+
+    /// Takes a whole act back, or only the part of it that `only` names.
+    pub(super) async fn undo_act(
+        &self,
+        who: &Account,
+        act: &str,
+        only: Option<&[HitId]>,
+    ) -> Result<(usize, usize), WebError> {
+        if !who.decides() {
+            return Err(ReviewError::MayNotDecide(who.name.to_string()).into());
+        }
+        let mut entries = self.inner.board.of_act(act);
+        if let Some(only) = only {
+            entries.retain(|entry| only.contains(&entry.id));
+        }
+        let first = entries.first().ok_or(WebError::NotFound)?;
+        if !who.roles.has(Role::Admin) && !entries.iter().all(|entry| self.inner.board.is_by(entry, &who.name)) {
+            return Err(ReviewError::NotYours { hit: first.id.0, by: String::new() }.into());
+        }
+        let counts = self.settle(self.reopening(who), &entries).await?;
+        for entry in &entries {
+            self.undo_repeats(who, entry.id).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Opens what was dismissed only because `precedent` was.
+    pub(super) async fn undo_repeats(&self, who: &Account, precedent: HitId) -> Result<(), WebError> {
+        let repeats = self.inner.board.repeats_of(precedent);
+        if !repeats.is_empty() {
+            self.settle(self.reopening(who), &repeats).await?;
+        }
+        Ok(())
+    }
+
+    fn reopening(&self, who: &Account) -> Decision {
+        Decision {
+            verdict: Verdict::Reopen,
+            reason: Reason::Undo,
+            by: who.name.clone(),
+            at: self.inner.clock.now(),
+            note: String::new(),
+            looked_ms: 0,
+            second: false,
+            act: None,
+            precedent: None,
+        }
+    }
+
+    /// Lends `who` the next hits of a run.
+    pub(super) async fn lend_many(&self, who: &Account, query: &Query, max: usize) -> Result<Vec<Lease>, WebError> {
+        self.follow(false).await?;
+        let ids = self.order(who, query)?;
+        let mut leases: Vec<Lease> = Vec::new();
+        for offered in ids.chunks(OFFERED) {
+            let ttl = self.lease_time();
+            leases.extend(self.inner.store.claim_among(offered, &who.name, max - leases.len(), ttl).await?);
+            if leases.len() >= max {
+                break;
+            }
+        }
+        Ok(leases)
+    }
+
+    /// The hits that a run goes over, in its order.
+    pub(super) fn order(&self, who: &Account, query: &Query) -> Result<Arc<Vec<HitId>>, WebError> {
+        let ask = BoardAsk { within: who.sees(), ..query.ask()? };
+        let (inner, name) = (&self.inner, format!("{:?} {}", ask.within, query.written_whole()));
+        let mut orders = inner.orders.0.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.retain(|_, (made, _)| made.elapsed() < ORDER_FRESH_FOR);
+        if let Some((_, known)) = orders.get(&name) {
+            return Ok(Arc::clone(known));
+        }
+        let ids = Arc::new(inner.board.select(&ask, &inner.review.deadline_hours, inner.clock.now()));
+        if ids.len() >= MANY && orders.len() < MAX_ORDERS {
+            orders.insert(name, (Instant::now(), Arc::clone(&ids)));
+        }
+        Ok(ids)
+    }
+
+    /// Records one decision on one leased hit.
+    pub(super) async fn complete(
+        &self,
+        lease: &crate::store::LeaseRef,
+        decision: Decision,
+    ) -> Result<Outcome, WebError> {
+        let outcome = self.inner.store.complete(lease, decision).await?;
+        self.inner.board.look_again(&*self.inner.store, lease.hit).await?;
+        Ok(outcome)
+    }
+
+    /// How long a hit stays lent.
+    pub(super) fn lease_time(&self) -> Duration {
+        Duration::from_secs(u64::from(self.inner.review.lease_minutes.max(1)) * 60)
+    }
+
+    /// Follows the store until `stop` completes, so that nobody waits for it.
+    pub(super) async fn keep_up(self) {
+        loop {
+            if let Err(error) = self.follow(true).await {
+                tracing::warn!(%error, "cannot follow the store");
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Pages that gather what is known of a seller, a listing, a mark or a rule: its hits, decisions and notes over time.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Path, State},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use jiff::civil::Date;
+use serde::Deserialize;
+
+use super::{
+    Desk, WebError,
+    card::{visible, visible_up_to},
+    frame::Frame,
+    lists::{Line, lines},
+    visit::Visit,
+};
+use crate::{
+    model::{HitId, HitState, MarkId, Remark, Saying},
+    review::{Entry, ReviewError, Share, Subject},
+    store::{Batch, Write},
+};
+
+/// Hits listed on a page.
+const SHOWN: usize = 100;
+/// Days of the chart.
+const DAYS: i64 = 30;
+/// Longest note on a seller, in characters.
+const MAX_NOTE_CHARS: usize = 2_000;
+/// Most notes on one seller.
+const MAX_NOTES: usize = 200;
+
+#[derive(Template)]
+#[template(path = "desk/subject.html")]
+struct SubjectPage {
+    f: Frame,
+    kind: String,
+    title: String,
+    facts: Vec<(String, String)>,
+    counts: Vec<(String, usize)>,
+    precision: String,
+    days: Vec<Day>,
+    tallest: usize,
+    hits: Vec<Line>,
+    more: usize,
+    /// Where notes go; none where none are taken.
+    notes_to: Option<String>,
+    may_write: bool,
+    notes: Vec<NoteView>,
+}
+
+/// A bar of the chart.
+struct Day {
+    x: usize,
+    y: usize,
+    height: usize,
+    confirmed_y: usize,
+    confirmed_height: usize,
+    words: String,
+}
+
+/// A note as pages show it.
+pub(super) struct NoteView {
+    pub by: String,
+    pub at: String,
+    pub text: String,
+}
+
+/// The notes on a seller, newest first.
+pub(super) fn notes(desk: &Desk, seller: u64) -> Vec<NoteView> {
+    let view = |note: crate::review::Note| NoteView {
+        by: note.by.to_string(),
+        at: note.at.to_zoned(desk.inner.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string(),
+        text: visible_up_to(&note.text, MAX_NOTE_CHARS),
+    };
+    desk.inner.board.notes(seller).into_iter().map(view).collect()
+}
+
+/// A seller.
+pub(super) async fn seller(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(key): Path<String>,
+) -> Result<Html<String>, WebError> {
+    let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
+    desk.follow(true).await?;
+    let seller = desk.inner.board.seller(number).ok_or(WebError::NotFound)?;
+    let facts = vec![(visit.words.say("fact-platform"), visible(&seller.platform))];
+    let notes_to = Some(format!("/sellers/{key}/notes"));
+    let page =
+        Page { kind: "subject-seller", title: visible(&seller.name), facts, notes_to, notes: notes(&desk, number) };
+    page.show(&desk, &visit, &Subject::Seller(number)).await
+}
+
+/// A listing, over all its captures.
+pub(super) async fn listing(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(key): Path<String>,
+) -> Result<Html<String>, WebError> {
+    let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
+    desk.follow(true).await?;
+    let newest = desk.inner.board.about(&Subject::Listing(number)).first().map(|entry| entry.id);
+    let hit = match newest {
+        Some(id) => desk.inner.store.hit(id).await?.ok_or(WebError::NotFound)?,
+        None => return Err(WebError::NotFound),
+    };
+    let listing = &hit.what.listing;
+    let facts = [("fact-platform", listing.platform.clone()), ("fact-link", listing.url.clone())];
+    let facts = facts.into_iter().filter_map(|(key, value)| Some((visit.words.say(key), visible(&value?)))).collect();
+    let page =
+        Page { kind: "subject-listing", title: visible(&listing.title), facts, notes_to: None, notes: Vec::new() };
+    page.show(&desk, &visit, &Subject::Listing(number)).await
+}
+
+/// A mark or a rule, by its id.
+pub(super) async fn reference(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(name): Path<String>,
+) -> Result<Html<String>, WebError> {
+    desk.follow(true).await?;
+    let mark = match MarkId::new(&name) {
+        Ok(id) => desk.inner.store.mark(&id).await?,
+        Err(_) => None,
+    };
+    let facts = mark.as_ref().map(|mark| super::card::mark_facts(mark, visit.words)).unwrap_or_default();
+    let (kind, title) = match &mark {
+        Some(mark) => ("kind-mark", visible(&mark.text)),
+        None => ("subject-reference", visible(&name)),
+    };
+    let page = Page { kind, title, facts, notes_to: None, notes: Vec::new() };
+    page.show(&desk, &visit, &Subject::Reference(name)).await
+}
+
+/// What differs from subject to subject.
+struct Page {
+    kind: &'static str,
+    title: String,
+    facts: Vec<(String, String)>,
+    notes_to: Option<String>,
+    notes: Vec<NoteView>,
+}
+
+impl Page {
+    async fn show(self, desk: &Desk, visit: &Visit, subject: &Subject) -> Result<Html<String>, WebError> {
+        let entries = desk.inner.board.about(subject);
+        if entries.is_empty() {
+            return Err(WebError::NotFound);
+        }
+        let words = visit.words;
+        let count = |state| entries.iter().filter(|entry| entry.state == state).count();
+        let counts = HitState::ALL.map(|state| (words.say(super::card::state_key(state)), count(state)));
+        let (confirmed, dismissed) = (count(HitState::Confirmed) as u64, count(HitState::Dismissed) as u64);
+        let ids: Vec<HitId> = entries.iter().take(SHOWN).map(|entry| entry.id).collect();
+        let (days, tallest) = days(desk, &entries);
+        let page = SubjectPage {
+            f: Frame::new(visit, ""),
+            kind: words.say(self.kind),
+            title: self.title,
+            facts: self.facts,
+            counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+            precision: super::quality::share_words(&Share::new(confirmed, confirmed + dismissed), words),
+            days,
+            tallest,
+            hits: lines(desk, visit, &ids).await?,
+            more: entries.len().saturating_sub(SHOWN),
+            may_write: visit.may(crate::model::Permission::DecideMany),
+            notes_to: self.notes_to,
+            notes: self.notes,
+        };
+        Ok(Html(page.render()?))
+    }
+}
+
+/// Hits found on each of the last days, confirmed ones apart.
+fn days(desk: &Desk, entries: &[Entry]) -> (Vec<Day>, usize) {
+    let zone = &desk.inner.zone;
+    let today = desk.inner.clock.now().to_zoned(zone.clone()).date();
+    let mut found: BTreeMap<Date, (usize, usize)> = BTreeMap::new();
+    for entry in entries {
+        let (all, confirmed) = found.entry(entry.found_at.to_zoned(zone.clone()).date()).or_default();
+        *all += 1;
+        *confirmed += usize::from(entry.state == HitState::Confirmed);
+    }
+    let tallest = found.values().map(|(all, _)| *all).max().unwrap_or(0).max(1);
+    let day = |back: i64| {
+        let date = today.checked_sub(jiff::Span::new().days(back)).ok()?;
+        let (all, confirmed) = found.get(&date).copied().unwrap_or_default();
+        let (height, confirmed_height) = (all * 60 / tallest, confirmed * 60 / tallest);
+        let words = format!("{date}: {all} ({confirmed})");
+        let x = usize::try_from((DAYS - 1 - back) * 10).ok()?;
+        Some(Day { x, y: 60 - height, height, confirmed_y: 60 - confirmed_height, confirmed_height, words })
+    };
+    ((0..DAYS).rev().filter_map(day).collect(), tallest)
+}
+
+/// What the note form sends.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Noted {
+    text: String,
+    /// A hit to go back to.
+    back: u64,
+}
+
+/// Leaves a note on a seller.
+pub(super) async fn note(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(key): Path<String>,
+    Form(form): Form<Noted>,
+) -> Result<Response, WebError> {
+    let account = visit.account()?;
+    let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
+    if !account.decides() {
+        return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
+    }
+    desk.follow(true).await?;
+    desk.inner.board.seller(number).ok_or(WebError::NotFound)?;
+    let text = form.text.trim().to_owned();
+    let length = text.chars().count();
+    if length > MAX_NOTE_CHARS {
+        return Err(ReviewError::LongNote(length).into());
+    }
+    if !text.is_empty() && desk.inner.board.notes(number).len() < MAX_NOTES {
+        let at = desk.inner.clock.now();
+        let says = Saying::SellerNote { seller: format!("{number:016x}"), text };
+        let remark = Remark {
+            key: format!("note:{number:016x}:{}", super::acts::act_name("")?),
+            by: account.name.clone(),
+            at,
+            says,
+        };
+        desk.remark(remark).await?;
+    }
+    let to = if form.back > 0 { format!("/hits/{}", form.back) } else { format!("/sellers/{key}") };
+    Ok(Redirect::to(&to).into_response())
+}
+
+impl Desk {
+    /// Keeps what somebody left behind.
+    pub(super) async fn remark(&self, remark: Remark) -> Result<(), WebError> {
+        let actor = remark.by.as_str().to_owned();
+        self.inner.store.apply(Batch { actor, writes: vec![Write::Remark(remark)] }).await?;
+        self.follow(true).await
+    }
+}
