@@ -213,6 +213,9 @@ mod tests {
                 at: Timestamp::UNIX_EPOCH,
                 note: String::new(),
                 looked_ms: 0,
+                second: false,
+                act: None,
+                precedent: None,
             };
             store.complete(&lease.lease, decision).await.unwrap();
         }
