@@ -14,7 +14,7 @@ const MAX_LAYERS: usize = 3;
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// A body that unpacks to more than this, and to more than [`MAX_RATIO`] times itself, is a bomb: it is not unpacked further.
-const BOMB_FLOOR: usize = 1024 * 1024;
+const BOMB_FLOOR: usize = 512 * 1024;
 /// Pages shrink to a fifth or a tenth, seldom to a fiftieth.
 const MAX_RATIO: usize = 200;
 /// Bytes unpacked at a time.
