@@ -165,8 +165,10 @@ pub(super) fn numbers(text: &str) -> Vec<Read> {
             at += c.len_utf8();
             continue;
         };
-        found.push(with_unit(text, at..end, value));
-        at = end;
+        let read = with_unit(text, at..end, value);
+        // Its unit is no number of its own: 二两.
+        at = end.max(read.bytes.end);
+        found.push(read);
     }
     found
 }
@@ -260,7 +262,9 @@ fn chinese(text: &str, start: usize) -> Option<(f64, usize)> {
         let value = match c {
             '零' | '〇' => 0.0,
             '一' | '壹' => 1.0,
-            '二' | '两' | '贰' => 2.0,
+            '二' | '贰' => 2.0,
+            // Behind a numeral it is the weight, unless it counts hundreds or more: 二两, 一万两千.
+            '两' if end == start || counts(text.get(end + c.len_utf8()..)) => 2.0,
             '三' | '叁' => 3.0,
             '四' | '肆' => 4.0,
             '五' | '伍' => 5.0,
@@ -276,7 +280,7 @@ fn chinese(text: &str, start: usize) -> Option<(f64, usize)> {
                     '万' => 1e4,
                     _ => 1e8,
                 };
-                // 十 alone is ten; 百, 千, 万 and 亿 alone are words of everyday language. 两 ends here where it is a weight.
+                // 十 alone is ten; 百, 千, 万 and 亿 alone are words of everyday language.
                 if last.is_none() && section == 0.0 && whole == 0.0 && worth != 10.0 {
                     return None;
                 }
@@ -317,6 +321,11 @@ fn chinese(text: &str, start: usize) -> Option<(f64, usize)> {
     (end > start).then(|| (whole + section + last.unwrap_or(0.0), end))
 }
 
+/// Whether what follows is a hundred or more.
+fn counts(rest: Option<&str>) -> bool {
+    rest.is_some_and(|rest| rest.starts_with(['百', '千', '万', '亿']))
+}
+
 fn chinese_digit(c: char) -> Option<usize> {
     "零一二三四五六七八九".chars().position(|known| known == c)
 }
@@ -346,6 +355,8 @@ mod tests {
         assert_eq!(all("10万多用户"), [("10万多用户", 100_000.0, People)]);
         assert_eq!(all("3倍 175cm"), [("3倍", 3.0, Times), ("175cm", 175.0, Centimetre)]);
         assert_eq!(all("一万二千三百人"), [("一万二千三百人", 12_300.0, People)]);
+        assert_eq!(all("二两 两天"), [("二两", 100.0, Gram), ("两天", 2.0, Day)]);
+        assert_eq!(all("一万两千人"), [("一万两千人", 12_000.0, People)]);
         assert_eq!(all("九点五成"), [("九点五成", 95.0, Percent)]);
         assert_eq!(all("二〇二六年"), [("二〇二六年", 2026.0 * 365.0, Day)]);
         assert_eq!(all("型号 5G 30max"), [("5G", 5.0, Gram), ("30", 30.0, None)]);
