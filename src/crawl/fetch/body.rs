@@ -14,11 +14,13 @@ const MAX_LAYERS: usize = 3;
 const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// A body that unpacks to more than this, and to more than [`MAX_RATIO`] times itself, is a bomb: it is not unpacked further.
-const BOMB_FLOOR: usize = 512 * 1024;
+const BOMB_FLOOR: usize = 1024 * 1024;
 /// Pages shrink to a fifth or a tenth, seldom to a fiftieth.
 const MAX_RATIO: usize = 200;
 /// Bytes unpacked at a time.
 const STEP: usize = 16 * 1024;
+/// What a body grows by, in bytes.
+const PIECE: usize = 256 * 1024;
 
 /// Why a body stays as it is.
 #[derive(Debug)]
@@ -96,18 +98,25 @@ fn bounded(
     name: &str,
 ) -> Result<Bytes, BodyError> {
     let likely = body.len().saturating_mul(4).min(usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut out = Vec::with_capacity(likely);
+    let (mut out, mut length) = (Vec::with_capacity(likely), 0);
+    // What came before `out` was full: a bomb shall not be held twice while its place grows.
+    let mut pieces: Vec<Vec<u8>> = Vec::new();
     let mut step = vec![0_u8; STEP];
     loop {
         let read = decoder.read(&mut step).map_err(|error| BodyError::Broken(format!("{name}: {error}")))?;
         if read == 0 {
-            return Ok(out.into());
+            pieces.push(out);
+            return Ok(if let [whole] = &mut pieces[..] { std::mem::take(whole) } else { pieces.concat() }.into());
+        }
+        if out.capacity() - out.len() < read {
+            pieces.push(std::mem::replace(&mut out, Vec::with_capacity(PIECE)));
         }
         out.extend_from_slice(step.get(..read).unwrap_or_default());
-        if out.len() as u64 > limit {
+        length += read;
+        if length as u64 > limit {
             return Err(BodyError::TooLarge);
         }
-        if out.len() > BOMB_FLOOR && out.len() / MAX_RATIO > taken.get() {
+        if length > BOMB_FLOOR && length / MAX_RATIO > taken.get() {
             return Err(BodyError::Broken(format!("{name}: it unpacks to more than {MAX_RATIO} times itself")));
         }
     }
