@@ -1,8 +1,10 @@
 //! What every room that keeps files needs of the disk.
 
 use std::{
-    fs::{File, TryLockError},
-    io, thread,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -23,9 +25,59 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
+/// Writes the file at `path` anew: it is there whole and synced, or stays as it was.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = aside(path);
+    finish(File::create(&aside)?, &aside, path, bytes)
+}
+
+/// The same, and only its owner may read it.
+pub(crate) fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let aside = aside(path);
+    // One that was left behind may be open to others.
+    match fs::remove_file(&aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    finish(options.open(&aside)?, &aside, path, bytes)
+}
+
+/// Where a file is written before it takes the place of `path`.
+fn aside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    name.into()
+}
+
+fn finish(mut file: File, aside: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(aside, path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_a_private_one_is_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        replace(&path, b"one").unwrap();
+        fs::write(aside(&path), b"left behind by a killed program, and longer").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        fs::write(aside(&path), b"left behind").unwrap();
+        replace_private(&path, b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
 
     #[test]
     fn a_lock_is_had_once_and_again_when_it_was_let_go_meanwhile() {

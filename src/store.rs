@@ -31,7 +31,7 @@ pub use memory::MemoryStore;
 pub use port::{
     Act, Batch, Change, ClaimSpec, Counts, Cursor, Due, Filter, HitReceipt, HitRow, HostLease, Lease, LeaseRef,
     MAX_AT_ONCE, MarksDelta, Order, Outcome, Page, Receipt, RemarksDelta, Seen, Settled, Store, StoreError,
-    StoredListing, Write,
+    StoredListing, Write, each_hit,
 };
 pub use record::JournalRecord;
 pub use settings::Settings;

@@ -3,8 +3,8 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, Read as _, Write as _},
-    path::{Path, PathBuf},
+    io::{self, Read as _},
+    path::Path,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -13,6 +13,7 @@ use super::{
     ArchiveError, Verdicts,
     segment::{Segment, damaged, io_error},
 };
+use crate::files;
 
 const MANIFEST: &str = "archive.json";
 const VERDICTS: &str = "verdicts.json";
@@ -180,14 +181,11 @@ fn read<T: DeserializeOwned>(path: &Path, limit: u64) -> Result<T, ArchiveError>
 }
 
 fn write<T: Serialize>(path: &Path, what: &T) -> Result<(), ArchiveError> {
-    let aside: PathBuf = path.with_extension("new");
     let written = || -> io::Result<()> {
         let text = serde_json::to_vec(what)?;
-        let mut file = File::create(&aside)?;
-        file.write_all(format!("{:08x}\n", crc32c::crc32c(&text)).as_bytes())?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
+        let mut whole = format!("{:08x}\n", crc32c::crc32c(&text)).into_bytes();
+        whole.extend(text);
+        files::replace(path, &whole)
     };
     written().map_err(|error| io_error(path, error))
 }

@@ -167,9 +167,7 @@ async fn follow(
 
 /// The listings that a change wrote.
 fn listings(change: &Change) -> impl Iterator<Item = Listing> {
-    let writes =
-        change.what.get("applied").and_then(|applied| applied.get("writes")).and_then(|writes| writes.as_array());
-    writes.into_iter().flatten().filter_map(|write| {
+    change.writes().filter_map(|write| {
         (write.get("write")?.as_str()? == "listing").then_some(())?;
         serde_json::from_value(write.get("listing")?.clone()).ok()
     })

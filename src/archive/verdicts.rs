@@ -6,11 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{Hit, HitState, Listing, Verdict},
-    store::{Change, Cursor, Filter, Store, StoreError},
+    store::{Change, Filter, Store, StoreError, each_hit},
 };
-
-/// Decided hits read at once.
-const PAGE: usize = 200;
 
 /// Whether reviewers confirmed the hit of a listing by a rule; the newest word counts.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,15 +29,7 @@ impl Verdicts {
         let mut verdicts = Self::default();
         for (state, verdict) in [(HitState::Dismissed, Verdict::Dismiss), (HitState::Confirmed, Verdict::Confirm)] {
             let filter = Filter { state: Some(state), ..Filter::default() };
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = store.page(&filter, cursor, PAGE).await?;
-                page.rows.iter().for_each(|row| verdicts.take(&row.hit, verdict));
-                match page.next {
-                    Some(next) => cursor = Some(next),
-                    None => break,
-                }
-            }
+            each_hit(store, &filter, |hit| verdicts.take(&hit, verdict)).await?;
         }
         Ok(verdicts)
     }

@@ -150,7 +150,8 @@ impl Counter {
         let word: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = data.join(FILE);
         let door = Door { address: listener.local_addr()?, word: word.clone() };
-        write_private(&path, &serde_json::to_vec(&door)?).with_context(|| format!("writing {}", path.display()))?;
+        crate::files::replace_private(&path, &serde_json::to_vec(&door)?)
+            .with_context(|| format!("writing {}", path.display()))?;
         Ok(Self { listener, word, path })
     }
 
@@ -201,18 +202,6 @@ where
     })
     .await??;
     Ok(())
-}
-
-/// Writes a file that only its owner can read, aside and then in its place.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let aside = path.with_extension("new");
-    drop(fs::remove_file(&aside));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&aside)?.write_all(bytes)?;
-    fs::rename(&aside, path)
 }
 
 #[cfg(test)]

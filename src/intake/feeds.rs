@@ -3,8 +3,8 @@
 //! [`Feeds`] rereads the file when it changed, so that `markwarden feed` works beside a running server.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read as _, Write as _},
+    fs::{self, File},
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::SystemTime,
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::model::Timestamp;
+use crate::{files, model::Timestamp};
 
 /// Most feeds.
 pub const MAX_FEEDS: usize = 1000;
@@ -179,22 +179,9 @@ impl Feeds {
     }
 
     fn write(&self, feeds: &[Feed]) -> Result<(), FeedsError> {
-        let aside = self.path.with_extension("new");
-        let write = || -> io::Result<()> {
-            match fs::remove_file(&aside) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            let mut file = options.open(&aside)?;
-            file.write_all(&serde_json::to_vec_pretty(feeds).map_err(io::Error::other)?)?;
-            file.sync_all()?;
-            fs::rename(&aside, &self.path)
-        };
-        write().map_err(|source| self.io("writing", source))?;
+        let text = serde_json::to_vec_pretty(feeds).map_err(io::Error::other);
+        let written = text.and_then(|text| files::replace_private(&self.path, &text));
+        written.map_err(|source| self.io("writing", source))?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = (None, Vec::new());
         Ok(())
     }

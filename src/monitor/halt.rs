@@ -3,8 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File},
-    io::{self, Write as _},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -12,9 +11,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::standing::notes;
 use crate::{
     crawl::Hosts,
+    files,
     model::Timestamp,
     store::{Store, StoreError},
 };
@@ -61,11 +60,7 @@ impl Halted {
     /// # Errors
     /// When the disk says no.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let aside = path.with_extension("new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&serde_json::to_vec(self).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
+        files::replace(path, &serde_json::to_vec(self).map_err(io::Error::other)?)
     }
 
     /// Takes in what was noted since the last time; true when that changed anything.
@@ -94,7 +89,7 @@ impl Halted {
             };
             let Some(last) = changes.last().map(|change| change.seq) else { break };
             for change in &changes {
-                for (what, details) in notes(change) {
+                for (what, details) in change.notes() {
                     changed |= self.take(what, details, (change.at, &change.actor));
                 }
             }

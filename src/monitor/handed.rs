@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,7 @@ use super::{
     standing::{BACKTEST, PROMOTED, WITHDRAWN},
 };
 use crate::{
+    files,
     model::Timestamp,
     store::{Batch, Write},
 };
@@ -96,11 +97,7 @@ pub fn hand_over(data: &Path, batch: Batch, at: Timestamp) -> io::Result<()> {
     let folder = data.join(HANDED);
     fs::create_dir_all(&folder)?;
     let name = format!("{:020}-{:08x}", at.as_nanosecond().max(0), fastrand::u32(..));
-    let aside = folder.join(format!("{name}.new"));
-    let mut file = File::create(&aside)?;
-    file.write_all(&serde_json::to_vec(&handed).map_err(io::Error::other)?)?;
-    file.sync_all()?;
-    fs::rename(&aside, folder.join(format!("{name}.json")))?;
+    files::replace(&folder.join(format!("{name}.json")), &serde_json::to_vec(&handed).map_err(io::Error::other)?)?;
     File::open(&folder)?.sync_all()
 }
 

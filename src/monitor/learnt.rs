@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::{
     model::{Finding, Hit, HitId, HitState, Step, Verdict},
-    store::{Change, Cursor, Filter, Store, StoreError},
+    store::{Change, Filter, Store, StoreError, each_hit},
 };
 
 /// What the scores promise weighs as much as so many decisions on findings of this way of writing.
@@ -22,8 +22,7 @@ const MARK_WEIGHT: f64 = 8.0;
 /// No chance is beyond these.
 const LEAST: f64 = 0.02;
 const MOST: f64 = 0.98;
-/// Hits and changes read at once.
-const PAGE: usize = 200;
+/// Changes read at once.
 const CHANGES: usize = 1000;
 
 /// Decided findings of one sort.
@@ -90,15 +89,7 @@ impl Learnt {
     async fn read_decided(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         for (state, verdict) in [(HitState::Confirmed, Verdict::Confirm), (HitState::Dismissed, Verdict::Dismiss)] {
             let filter = Filter { state: Some(state), ..Filter::default() };
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = store.page(&filter, cursor, PAGE).await?;
-                page.rows.iter().for_each(|row| self.count(&row.hit, verdict));
-                match page.next {
-                    Some(next) => cursor = Some(next),
-                    None => break,
-                }
-            }
+            each_hit(store, &filter, |hit| self.count(&hit, verdict)).await?;
         }
         Ok(())
     }

@@ -3,18 +3,14 @@
 //! Main type: [`Portfolio`]. A mark is watched only once it is active, which takes a second person: who registers it, and who
 //! verifies it. [`Act`] is one step; [`Portfolio::step`] says whether it may be taken and what is written for it.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use jiff::{SpanRound, ToSpan, Unit, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{
+    files,
     model::{AccountName, Mark, MarkId, MarkStatus, Timestamp},
     store::{Change, Store, StoreError, Write},
 };
@@ -223,11 +219,7 @@ impl Portfolio {
     /// # Errors
     /// When the disk says no.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let aside = path.with_extension("new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
+        files::replace(path, &serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)
     }
 
     /// Takes in what was noted since the last time; true when that changed anything.
@@ -256,19 +248,16 @@ impl Portfolio {
     }
 
     fn take(&mut self, change: &Change) -> bool {
-        let what = &change.what;
-        let writes = what.as_array().or_else(|| what.get("applied")?.get("writes")?.as_array());
         let mut changed = false;
-        for write in writes.into_iter().flatten() {
-            let note = write.get("what").and_then(Value::as_str).and_then(|what| what.strip_prefix(MARK_NOTES));
-            if let (Some(note), Some(details)) = (note, write.get("details")) {
+        for (what, details) in change.notes() {
+            if let Some(note) = what.strip_prefix(MARK_NOTES) {
                 changed |= self.note(note, details, &change.actor, change.at);
             }
         }
         changed
     }
 
-    fn note(&mut self, note: &str, details: &Value, who: &str, at: Timestamp) -> bool {
+    fn note(&mut self, note: &str, details: &Map<String, Value>, who: &str, at: Timestamp) -> bool {
         if note == "draft" {
             let mark = details.get("mark").cloned().and_then(|mark| serde_json::from_value::<Mark>(mark).ok());
             let Some(mark) = mark else { return false };

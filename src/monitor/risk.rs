@@ -9,7 +9,7 @@ use url::Url;
 use crate::{
     crawl::Standing,
     model::{Hit, HitId, HitState, Listing},
-    store::{Change, Cursor, Filter, Store, StoreError},
+    store::{Change, Filter, Store, StoreError, each_hit},
 };
 
 /// A listing with a hit that waits, or that was confirmed, matters so much more; one whose hits were all dismissed, less.
@@ -20,8 +20,7 @@ const DISMISSED: f64 = 0.7;
 const SELLER: (f64, f64) = (4.0, 2.0);
 /// The same for a section.
 const SECTION: (f64, f64) = (2.0, 4.0);
-/// Hits and changes read at once.
-const PAGE: usize = 200;
+/// Changes read at once.
 const CHANGES: usize = 1000;
 
 /// Hits by how they stand.
@@ -67,7 +66,7 @@ impl Risk {
     pub async fn catch_up(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if self.seq == 0 {
             let seq = store.counts().await?.seq;
-            self.read_all(store).await?;
+            each_hit(store, &Filter::default(), |hit| self.count(&hit)).await?;
             self.seq = seq;
         }
         loop {
@@ -85,18 +84,6 @@ impl Risk {
                 }
             }
             self.seq = last;
-        }
-    }
-
-    async fn read_all(&mut self, store: &dyn Store) -> Result<(), StoreError> {
-        let mut cursor: Option<Cursor> = None;
-        loop {
-            let page = store.page(&Filter::default(), cursor, PAGE).await?;
-            page.rows.iter().for_each(|row| self.count(&row.hit));
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => return Ok(()),
-            }
         }
     }
 
@@ -153,9 +140,7 @@ fn touched(change: &Change) -> Vec<HitId> {
     if !decided.is_empty() {
         return decided.into_iter().map(|(id, _)| id).collect();
     }
-    let hits = change.what.get("applied").and_then(|applied| applied.get("hits")?.as_array());
-    let new = hits.into_iter().flatten().filter(|hit| hit.get("new").and_then(|new| new.as_bool()) == Some(true));
-    new.filter_map(|hit| hit.get("id")?.as_u64().map(HitId)).collect()
+    change.queued()
 }
 
 #[cfg(test)]

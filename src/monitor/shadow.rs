@@ -5,16 +5,19 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{self, File},
+    fs,
     hash::{BuildHasher, RandomState},
-    io::{self, Write as _},
+    io,
     path::Path,
 };
 
 use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Finding, Listing};
+use crate::{
+    files,
+    model::{Finding, Listing},
+};
 
 /// Days that are kept, samples of a rule and day, characters of a sample's title.
 const DAYS: i32 = 400;
@@ -85,11 +88,7 @@ impl Shadow {
         if !self.changed {
             return Ok(());
         }
-        let aside = path.with_extension("new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&serde_json::to_vec(&self.days).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)?;
+        files::replace(path, &serde_json::to_vec(&self.days).map_err(io::Error::other)?)?;
         self.changed = false;
         Ok(())
     }

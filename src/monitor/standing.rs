@@ -3,20 +3,16 @@
 //! Main type: [`Standing`]. It is read from the journal, follows it, and is kept in a file of its own, so that the journal is
 //! read from its beginning only where there is no such file. It says which active rules are not to go live, and why.
 
-use std::{
-    collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    files,
     model::Timestamp,
     rules::{Edition, Rule, RuleSet, Status},
-    store::{Change, Store, StoreError, Write},
+    store::{Store, StoreError, Write},
 };
 
 /// What is noted in the journal of rules.
@@ -194,11 +190,7 @@ impl Standing {
     /// # Errors
     /// When the disk says no.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let aside = path.with_extension("new");
-        let mut file = File::create(&aside)?;
-        file.write_all(&serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
+        files::replace(path, &serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)
     }
 
     /// The sequence of the journal it reaches.
@@ -228,7 +220,7 @@ impl Standing {
             };
             let Some(last) = changes.last().map(|change| change.seq) else { break };
             for change in &changes {
-                for (what, details) in notes(change) {
+                for (what, details) in change.notes() {
                     changed |= self.take(what, details, change.at);
                 }
             }
@@ -344,13 +336,4 @@ pub fn note(what: &str, details: Value) -> Write {
 fn edition(details: &Map<String, Value>) -> Option<Edition> {
     let version = u32::try_from(details.get("version")?.as_u64()?).ok()?;
     Some(Edition { version, logic: details.get("logic")?.as_str()?.to_owned() })
-}
-
-/// What a change of the journal notes.
-pub(super) fn notes(change: &Change) -> impl Iterator<Item = (&str, &Map<String, Value>)> {
-    let writes = change.what.get("applied").and_then(|applied| applied.get("writes")).and_then(Value::as_array);
-    writes.into_iter().flatten().filter_map(|write| {
-        (write.get("write")?.as_str()? == "note").then_some(())?;
-        Some((write.get("what")?.as_str()?, write.get("details")?.as_object()?))
-    })
 }

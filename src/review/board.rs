@@ -21,13 +21,11 @@ pub use select::{Ask, Strategy};
 use super::{Record, similar::Likeness};
 use crate::{
     model::{AccountName, Hit, HitId, HitState, Verdict},
-    store::{Cursor, Filter, Store, StoreError},
+    store::{Filter, Store, StoreError, each_hit},
 };
 use entry::{Arena, Symbols};
 use remarks::Remarks;
 
-/// Hits and changes read at once.
-const PAGE: usize = 200;
 const CHANGES: usize = 1_000;
 /// How old what the board knows may be where nobody asks for the newest.
 const FRESH_FOR: Duration = Duration::from_millis(250);
@@ -139,17 +137,7 @@ impl Board {
         *self.write() = State::default();
         // What changes while the pages are read is read again as a change.
         let seq = store.counts().await?.seq;
-        let mut cursor: Option<Cursor> = None;
-        loop {
-            let page = store.page(&Filter::default(), cursor, PAGE).await?;
-            let mut state = self.write();
-            page.rows.iter().for_each(|row| state.put(&row.hit));
-            drop(state);
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
+        each_hit(store, &Filter::default(), |hit| self.write().put(&hit)).await?;
         *follower = Follower { seq, remarks: 0, filled: true, at: None };
         Ok(())
     }

@@ -588,6 +588,25 @@ pub struct StoredListing {
     pub last_seen: Timestamp,
 }
 
+/// Hits that [`each_hit`] reads at once.
+const HITS_AT_ONCE: usize = 200;
+
+/// Shows every hit that `filter` admits, in the queue's order.
+///
+/// # Errors
+/// When the store cannot be read; what was shown before was shown.
+pub async fn each_hit(store: &dyn Store, filter: &Filter, mut show: impl FnMut(Hit)) -> Result<(), StoreError> {
+    let mut cursor: Option<Cursor> = None;
+    loop {
+        let page = store.page(filter, cursor, HITS_AT_ONCE).await?;
+        page.rows.into_iter().for_each(|row| show(row.hit));
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
 /// One entry of the journal, as others read it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -602,6 +621,20 @@ pub struct Change {
 }
 
 impl Change {
+    /// What it wrote, as the journal holds it; nothing where it decided, lent or gave back.
+    pub fn writes(&self) -> impl Iterator<Item = &serde_json::Value> {
+        let writes = self.what.get("applied").and_then(|applied| applied.get("writes"));
+        writes.and_then(serde_json::Value::as_array).into_iter().flatten()
+    }
+
+    /// What it notes: of what, with the details.
+    pub fn notes(&self) -> impl Iterator<Item = (&str, &serde_json::Map<String, serde_json::Value>)> {
+        self.writes().filter_map(|write| {
+            (write.get("write")?.as_str()? == "note").then_some(())?;
+            Some((write.get("what")?.as_str()?, write.get("details")?.as_object()?))
+        })
+    }
+
     /// The hits that it decides or opens again, and what is said of each in the end: that it is a violation, that it is none,
     /// or ([`Verdict::Reopen`]) nothing yet.
     pub fn decided(&self) -> Vec<(HitId, Verdict)> {

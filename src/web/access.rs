@@ -4,8 +4,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -14,8 +13,11 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{WebError, accounts, tokens};
-use crate::model::{AccountName, Permission, Timestamp};
+use super::{WebError, tokens};
+use crate::{
+    files,
+    model::{AccountName, Permission, Timestamp},
+};
 
 /// What every token begins with, so that scanners of leaked secrets know it.
 const PREFIX: &str = "mw_";
@@ -167,11 +169,7 @@ impl AccessTokens {
             if let Some(folder) = self.path.parent() {
                 fs::create_dir_all(folder)?;
             }
-            let aside = self.path.with_extension("new");
-            let mut file = accounts::private(&aside)?;
-            file.write_all(&serde_json::to_vec(known)?)?;
-            file.sync_all()?;
-            fs::rename(&aside, &self.path)
+            files::replace_private(&self.path, &serde_json::to_vec(known)?)
         };
         written().map_err(|error| told(&self.path, &error))
     }

@@ -7,7 +7,7 @@ mod entry;
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::SystemTime,
@@ -21,7 +21,10 @@ use sha2::{Digest, Sha256};
 
 use self::entry::{Entry, Second};
 use super::{tokens::hex, totp};
-use crate::model::{Account, AccountName, Role, Roles, Scope, Timestamp};
+use crate::{
+    files,
+    model::{Account, AccountName, Role, Roles, Scope, Timestamp},
+};
 
 /// Shortest password taken, in characters.
 pub const MIN_PASSWORD_CHARS: usize = 10;
@@ -365,13 +368,7 @@ impl Accounts {
     }
 
     fn write(&self, accounts: Vec<Entry>) -> io::Result<()> {
-        let text = entry::write(accounts)?;
-        let new = self.path.with_extension("new");
-        let mut file = private(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&new, &self.path)?;
+        files::replace_private(&self.path, format!("{}\n", entry::write(accounts)?).as_bytes())?;
         // The same length within the clock's grain would look unchanged.
         self.known.lock().unwrap_or_else(PoisonError::into_inner).stamp = None;
         Ok(())
@@ -404,7 +401,7 @@ fn recovery_hash(code: &str) -> String {
 }
 
 /// An empty file that only its owner may read.
-pub(super) fn private(path: &Path) -> io::Result<File> {
+fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

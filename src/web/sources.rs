@@ -45,9 +45,7 @@ pub(super) async fn known(desk: &Desk) -> Result<Vec<Source>, WebError> {
     let found = audit::read(desk, &wanted, MAX_RUNS).await?;
     let mut runs: BTreeMap<String, Vec<Run>> = BTreeMap::new();
     for entry in found.entries {
-        let what = &entry.change.what;
-        let writes = what.as_array().or_else(|| what.get("applied")?.get("writes")?.as_array());
-        for details in writes.into_iter().flatten().filter_map(|write| write.get("details")) {
+        for (_, details) in entry.change.notes() {
             let Some(profile) = details.get("profile").and_then(Value::as_str) else { continue };
             let number = |name: &str| details.get(name).and_then(Value::as_u64).unwrap_or(0);
             let of = runs.entry(profile.to_owned()).or_default();

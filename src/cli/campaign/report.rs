@@ -21,11 +21,9 @@ use crate::{
     },
     model::{Hit, HitState},
     rules::{Judged, RuleSet},
-    store::{Cursor, Filter, SledStore, Store},
+    store::{Filter, SledStore, each_hit},
 };
 
-/// Hits read at once.
-const PAGE: usize = 200;
 /// Sellers that are named.
 const SELLERS: usize = 50;
 
@@ -153,17 +151,9 @@ async fn hits(store: &SledStore, campaign: &Campaign, set: &RuleSet) -> Result<V
     for family in families {
         for state in HitState::ALL {
             let filter = Filter { state: Some(state), family: Some(family.to_owned()), ..Filter::default() };
-            let mut cursor: Option<Cursor> = None;
-            loop {
-                let page = store.page(&filter, cursor, PAGE).await?;
-                let is_of =
-                    |hit: &Hit| hit.what.findings.iter().any(|finding| finding.campaign.as_ref() == Some(&campaign.id));
-                found.extend(page.rows.into_iter().map(|row| row.hit).filter(is_of));
-                match page.next {
-                    Some(next) => cursor = Some(next),
-                    None => break,
-                }
-            }
+            let is_of =
+                |hit: &Hit| hit.what.findings.iter().any(|finding| finding.campaign.as_ref() == Some(&campaign.id));
+            each_hit(store, &filter, |hit| found.extend(Some(hit).filter(is_of))).await?;
         }
     }
     Ok(found)

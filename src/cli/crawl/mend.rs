@@ -19,6 +19,7 @@ use crate::{
         archived_text, extract, propose, value_of,
     },
     evidence::verify_capture,
+    files,
     model::{Capture, CaptureId, ListingId},
 };
 
@@ -117,9 +118,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
     let changed = with_places(&text, &accepted).with_context(|| format!("changing {}", path.display()))?;
     Profile::parse(&path.display().to_string(), &changed)?;
-    let aside = path.with_extension("toml.new");
-    fs::write(&aside, changed).with_context(|| format!("writing {}", aside.display()))?;
-    fs::rename(&aside, &path).with_context(|| format!("writing {}", path.display()))?;
+    files::replace(&path, changed.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
     context.say(&format!("{} fields of {} are read from their new places", accepted.len(), path.display()));
     Ok(Done::Fine)
 }

@@ -1,10 +1,6 @@
 //! How the commands that change rule files read, show and write them.
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use similar::TextDiff;
@@ -22,13 +18,5 @@ pub fn difference(path: &str, before: &str, after: &str) -> String {
 
 /// Writes the file anew: whole, or as it was.
 pub fn replace(path: &str, text: &str) -> Result<()> {
-    let path = Path::new(path);
-    let aside = path.with_extension("writing");
-    let write = || -> std::io::Result<()> {
-        let mut file = fs::File::create(&aside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&aside, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    crate::files::replace(Path::new(path), text.as_bytes()).with_context(|| format!("cannot write {path}"))
 }

@@ -20,13 +20,11 @@ use crate::{
     cli::{Context, Done, check, context::on_interrupt, notes::Notes},
     model::{HitState, Listing, SystemClock},
     rules::{Judged, Needles},
-    store::{Filter, Settings, SledStore, Store},
+    store::{Filter, Settings, SledStore, Store, each_hit},
 };
 
 /// Listings that are handed out together.
 const CHUNK: usize = 4096;
-/// Decided hits that are read at once.
-const PAGE: usize = 500;
 
 /// Which listings to look at.
 #[derive(Debug, Clone, clap::Args)]
@@ -209,23 +207,14 @@ fn each_decided(store: &SledStore, folder: &Path, act: &mut dyn FnMut(&str, &str
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for (state, confirmed) in [(HitState::Confirmed, true), (HitState::Dismissed, false)] {
         let filter = Filter { state: Some(state), ..Filter::default() };
-        let mut cursor = None;
-        loop {
-            let page = runtime
-                .block_on(store.page(&filter, cursor, PAGE))
-                .with_context(|| format!("reading decided hits of {}", folder.display()))?;
-            for row in page.rows {
-                let what = row.hit.what;
-                let mut rules: Vec<&str> = what.findings.iter().map(|finding| finding.reference.as_str()).collect();
-                rules.sort_unstable();
-                rules.dedup();
-                rules.into_iter().for_each(|rule| act(&what.listing.id, rule, confirmed));
-            }
-            match page.next {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
-        }
+        let shown = each_hit(store, &filter, |hit| {
+            let what = hit.what;
+            let mut rules: Vec<&str> = what.findings.iter().map(|finding| finding.reference.as_str()).collect();
+            rules.sort_unstable();
+            rules.dedup();
+            rules.into_iter().for_each(|rule| act(&what.listing.id, rule, confirmed));
+        });
+        runtime.block_on(shown).with_context(|| format!("reading decided hits of {}", folder.display()))?;
     }
     Ok(())
 }

@@ -120,10 +120,9 @@ fn prefix(listing: &ListingId) -> Vec<u8> {
 
 /// The versions that a change of the journal wrote down.
 fn versions(change: &Change) -> impl Iterator<Item = Version> {
-    let writes = change.what.get("applied").and_then(|applied| applied.get("writes")?.as_array());
-    writes.into_iter().flatten().filter_map(|write| {
-        (write.get("write")?.as_str()? == "note" && write.get("what")?.as_str()? == LISTING_CHANGED).then_some(())?;
-        let version: Version = serde_json::from_value(write.get("details")?.clone()).ok()?;
+    let noted = change.notes().filter(|(what, _)| *what == LISTING_CHANGED);
+    noted.filter_map(|(_, details)| {
+        let version = Version::deserialize(details).ok()?;
         Some(Version { at: change.at, ..version })
     })
 }

@@ -2,8 +2,8 @@
 //! checkpoint and stamp. Every file is there whole or not at all.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{Read, Write},
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -120,16 +120,7 @@ pub(in crate::evidence) fn read_bounded(path: &Path, limit: usize) -> Result<Opt
 
 /// Writes a file that only its owner reads, whole or not at all, durably.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
-    let temporary = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-        .open(&temporary)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&temporary, path))
-        .map_err(EvidenceError::io("writing", path))?;
+    files::replace_private(path, bytes).map_err(EvidenceError::io("writing", path))?;
     path.parent().map_or(Ok(()), sync_dir)
 }
 
