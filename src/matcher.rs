@@ -226,7 +226,7 @@ impl Matcher {
         let citation = &article.map(|article| article.citation()).unwrap_or_default();
         let mut findings = Vec::new();
         for surface in surfaces {
-            let occurrences = self.register.find(surface.surface.text, &surface.folded, &classes.of);
+            let occurrences = self.register.find(surface, &classes.of);
             let registered = self.registry.as_ref().map(|registry| registry.find(&surface.folded)).unwrap_or_default();
             if occurrences.is_empty() && registered.is_empty() {
                 continue;

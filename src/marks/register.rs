@@ -11,7 +11,7 @@ use super::{
 use crate::{
     disguise::{Alignment, Change, Latin, Watch, is_han},
     model::{Channel, Mark, Money},
-    text::{Folded, Gap, Lattice, Span, looks},
+    text::{Folded, FoldedSurface, Gap, Span, looks},
 };
 
 /// Shortest spelling that is looked for backwards, in characters: shorter ones are other words too often.
@@ -140,10 +140,11 @@ impl Register {
         self.latin = Latin::new(plain.iter().map(|(text, number, _)| (text.as_str(), *number)));
     }
 
-    /// Every spelling in `original`, whose fold is `folded`, as it stands and in disguise, overlapping ones too.
+    /// Every spelling on `surface`, as it stands and in disguise, overlapping ones too.
     ///
     /// Of two characters one of which is replaced nothing is found, but for marks of the Nice `classes`.
-    pub fn find<'a>(&'a self, original: &str, folded: &Folded, classes: &[u8]) -> Vec<Occurrence<'a>> {
+    pub fn find<'a>(&'a self, surface: &FoldedSurface<'_>, classes: &[u8]) -> Vec<Occurrence<'a>> {
+        let folded = &surface.folded;
         let mut found = Vec::new();
         if self.is_empty() {
             return found;
@@ -161,7 +162,7 @@ impl Register {
                 found.push(Occurrence { mark, spelling, units, span, alignment: Some(alignment) });
             }
         }
-        let lattice = Lattice::new(original, folded);
+        let lattice = surface.lattice();
         let mut disguised: Vec<(u32, Range<usize>, Alignment)> = Vec::new();
         let mut keep = |number: u32, tokens: Range<usize>, alignment: Alignment| {
             let same = disguised.iter_mut().find(|(known, at, _)| *known == number && *at == tokens);
@@ -172,8 +173,8 @@ impl Register {
             }
         };
         self.watch
-            .scan(&lattice, class_bits(classes), |pattern, tokens, alignment| keep(pattern.number, tokens, alignment));
-        self.latin.scan(&lattice, &mut keep);
+            .scan(lattice, class_bits(classes), |pattern, tokens, alignment| keep(pattern.number, tokens, alignment));
+        self.latin.scan(lattice, &mut keep);
         for (number, tokens, alignment) in disguised {
             let (units, span) = (lattice.units(tokens.clone()), lattice.span(tokens));
             self.occur(number, &units, &span, Some(&alignment), &mut found);
@@ -278,7 +279,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::marks::import_csv;
+    use crate::{marks::import_csv, model::Listing, text::fold_surfaces};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(400))]
@@ -288,8 +289,11 @@ mod tests {
         ) {
             let marks = "text,nice_classes\n耐克,25\n三只松鼠,29\n好妈妈,3\nvorlune,25\nNORTH FACE,25\nnike,25\n";
             let register = Register::new(import_csv("marks.csv", marks).unwrap());
-            let folded = Folded::new(&text);
-            for occurrence in register.find(&text, &folded, &[25]) {
+            let listing = Listing { title: text.clone(), ..Listing::default() };
+            let surfaces = fold_surfaces(&listing);
+            prop_assert_eq!(surfaces.len(), usize::from(!text.is_empty()));
+            let found = surfaces.iter().flat_map(|surface| register.find(surface, &[25]).into_iter().map(move |one| (surface, one)));
+            for (FoldedSurface { folded, .. }, occurrence) in found {
                 let there = text.get(occurrence.span.bytes.clone());
                 prop_assert!(there.is_some_and(|there| there.chars().count() == occurrence.span.chars.len()));
                 let before = text.get(..occurrence.span.bytes.start).map(|before| before.chars().count());

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     disguise::{Alignment, Watch, chance, is_han},
     model::Channel,
-    text::{FoldedSurface, Gap, Lattice, lexicon::Cuts},
+    text::{FoldedSurface, Gap, lexicon::Cuts},
 };
 
 /// Fewest characters of a word that is looked for so.
@@ -36,6 +36,8 @@ pub(super) struct Deep {
     /// By word: its uses.
     of_word: Rows,
     uses: Vec<Use>,
+    /// The numbers of the rules that look so deep.
+    looking: Vec<u32>,
 }
 
 /// A side of a clause that looks for a word.
@@ -86,11 +88,20 @@ impl Deep {
             }
         }
         let of_word = Rows::of_pairs(words.len(), &pairs);
+        // Uses stand rule by rule.
+        let mut looking: Vec<u32> = uses.iter().map(|of| of.rule).collect();
+        looking.dedup();
         Self {
             watch: Watch::new(words.iter().zip(0..).map(|(word, number)| (word.as_str(), number, 0))),
             of_word,
             uses,
+            looking,
         }
+    }
+
+    /// The rules that look so deep, by number.
+    pub fn looking(&self) -> &[u32] {
+        &self.looking
     }
 
     /// Whether no rule looks so deep.
@@ -104,9 +115,9 @@ impl Deep {
         if self.is_empty() || surface.folded.len() < MIN_CHARACTERS {
             return seen;
         }
-        let lattice = Lattice::new(surface.surface.text, &surface.folded);
+        let lattice = surface.lattice();
         let mut cuts = None;
-        self.watch.scan(&lattice, 0, |pattern, tokens, alignment| {
+        self.watch.scan(lattice, 0, |pattern, tokens, alignment| {
             let units = lattice.units(tokens);
             let cuts = cuts.get_or_insert_with(|| {
                 let codes: Vec<u32> = surface.folded.codes().collect();

@@ -4,7 +4,7 @@
 
 use std::{
     cell::OnceCell,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Range,
     sync::Arc,
 };
@@ -261,11 +261,16 @@ impl RuleSet {
         let reading = Reading::new(self, listing, surfaces, given);
         // Those to which a wanted rule gives way are run too, and not shown.
         let wins = |number| self.yielding.row(number).iter().filter_map(|&other| self.number(other)).any(&wanted);
+        // Looking deep costs what a look for marks does: only for a rule that is asked.
+        let asked = |number: &u32| self.number(*number).is_some_and(|rule| wanted(rule) || wins(*number));
+        let deep = self.deep.looking().iter().any(asked);
         for (index, surface) in surfaces.iter().enumerate() {
             let mut called = self.plans.called(&surface.folded);
-            let deeper = self.deep.rules(reading.seen(index)).filter(|number| !called.contains(number));
-            let deeper: BTreeSet<u32> = deeper.collect();
-            called.extend(deeper);
+            if deep {
+                called.extend(self.deep.rules(reading.seen(index)));
+                called.sort_unstable();
+                called.dedup();
+            }
             for number in called {
                 let Some(rule) = self.number(number).filter(|rule| wanted(rule) || wins(number)) else { continue };
                 if !self.plans.reads(number, surface.surface.kind) {

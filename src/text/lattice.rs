@@ -55,7 +55,7 @@ pub struct Token {
 }
 
 /// A text as a graph of readings over its tokens.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Lattice {
     tokens: Vec<Token>,
     readings: Vec<Reading>,

@@ -1,6 +1,8 @@
 //! A listing's surfaces, folded once for everyone.
 
-use super::Folded;
+use std::sync::OnceLock;
+
+use super::{Folded, Lattice};
 use crate::model::{Listing, Surface};
 
 /// A surface and its fold.
@@ -10,6 +12,8 @@ pub struct FoldedSurface<'a> {
     pub surface: Surface<'a>,
     /// Its units.
     pub folded: Folded,
+    /// Every way to read it; made when it is first asked for.
+    lattice: OnceLock<Lattice>,
 }
 
 /// Folds every surface of `listing`, in the order of [`Listing::surfaces`].
@@ -21,6 +25,11 @@ impl<'a> FoldedSurface<'a> {
     /// Folds one surface.
     pub fn new(surface: Surface<'a>) -> Self {
         let folded = Folded::new(surface.text);
-        Self { surface, folded }
+        Self { surface, folded, lattice: OnceLock::new() }
+    }
+
+    /// Every way to read it.
+    pub fn lattice(&self) -> &Lattice {
+        self.lattice.get_or_init(|| Lattice::new(self.surface.text, &self.folded))
     }
 }
