@@ -14,7 +14,7 @@ mod register;
 pub mod registry;
 mod rolling;
 
-pub use import::{MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
+pub use import::{COLUMNS, MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
 pub use register::{Occurrence, Register, Spelling};

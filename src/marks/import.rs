@@ -17,7 +17,8 @@ pub const MAX_MARKS: usize = 1_000_000;
 /// Most mistakes listed before giving up.
 const MAX_MISTAKES: usize = 50;
 
-const COLUMNS: [&str; 14] = [
+/// The columns of a register's file, in the order in which it is written.
+pub const COLUMNS: [&str; 14] = [
     "id",
     "holder",
     "text",

@@ -26,7 +26,7 @@ use axum::{
 use http::Method;
 use utoipa::OpenApi;
 
-pub(super) use export::{MARK_COLUMNS, row};
+pub(super) use export::row;
 pub(super) use hits::put_link;
 pub(super) use once::Once;
 use once::Turn;

@@ -6,9 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::SignedDuration;
+
 use super::{Desk, WebError, query::Query};
 use crate::{
-    model::{Account, AccountName, Decision, HitId, Reason, Role, Verdict},
+    model::{Account, AccountName, Decision, HitId, Reason, Role, Timestamp, Verdict},
     review::{BoardAsk, Entry, ReviewError},
     store::{Act, Lease, MAX_AT_ONCE, Outcome, Seen},
 };
@@ -165,6 +167,14 @@ impl Desk {
     /// How long a hit stays lent.
     pub(super) fn lease_time(&self) -> Duration {
         Duration::from_secs(u64::from(self.inner.review.lease_minutes.max(1)) * 60)
+    }
+
+    /// Until when a hit stays away from who skips it; without hours for good.
+    pub(super) fn away_until(&self) -> Option<Timestamp> {
+        match self.inner.review.skip_hours {
+            0 => Some(Timestamp::MAX),
+            hours => self.inner.clock.now().checked_add(SignedDuration::from_hours(i64::from(hours))).ok(),
+        }
     }
 
     /// Follows the store until `stop` completes, so that nobody waits for it.

@@ -6,7 +6,6 @@ use axum::{
     extract::{Path, RawQuery, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    model::{Account, Capture, Decision, Hit, HitId, HitState, Reason, Timestamp, Verdict},
+    model::{Account, Capture, Decision, Hit, HitId, HitState, Reason, Verdict},
     review,
     store::{Act, LeaseRef, MAX_AT_ONCE, Outcome, Seen},
 };
@@ -322,7 +321,7 @@ async fn complete_again(
     }
 }
 
-/// Puts a hit back; it stays away from who skipped it for some hours.
+/// Puts a hit back; it stays away from who skipped it.
 pub(super) async fn skip(
     State(desk): State<Desk>,
     visit: Visit,
@@ -331,11 +330,7 @@ pub(super) async fn skip(
 ) -> Result<Response, WebError> {
     let (account, form) = (visit.account()?, Decided::read(form));
     desk.inner.issued.close(&account.name, HitId(id));
-    let rest = SignedDuration::from_hours(i64::from(desk.inner.review.skip_hours));
-    let not_before = match desk.inner.review.skip_hours {
-        0 => Some(Timestamp::MAX),
-        _ => desk.inner.clock.now().checked_add(rest).ok(),
-    };
+    let not_before = desk.away_until();
     tenant::hit(&desk, account, HitId(id)).await?;
     let lease = LeaseRef { hit: HitId(id), worker: account.name.clone(), fence: form.fence };
     if !desk.inner.store.release(&lease, not_before).await?

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{
     Desk, WebError,
-    api::{MARK_COLUMNS, row as csv_row, today},
+    api::{row as csv_row, today},
     card::{channel_words, time_words, visible},
     frame::Frame,
     marks::{self, Trial},
@@ -371,7 +371,7 @@ fn trial_view(mut trial: Trial, words: Words) -> TrialView {
 
 /// A template of a file, for spreadsheets.
 pub(super) async fn template() -> Response {
-    let body = format!("\u{feff}{}", csv_row(MARK_COLUMNS.map(str::to_owned)));
+    let body = format!("\u{feff}{}", csv_row(crate::marks::COLUMNS.map(str::to_owned)));
     (
         [
             (http::header::CONTENT_TYPE, "text/csv; charset=utf-8"),

@@ -14,6 +14,7 @@ use super::{
     shape::{HitLine, HitWhole, Problem},
 };
 use crate::{
+    marks,
     model::{Hit, Mark, Permission},
     store::{Cursor, Filter},
     web::{Desk, WebError, tenant, visit::Visit},
@@ -24,23 +25,6 @@ const PAGE: usize = 100;
 const HIT_COLUMNS: [&str; 11] =
     ["id", "state", "priority", "severity", "family", "title", "platform", "url", "seller", "found_at", "found"];
 const DECISION_COLUMNS: [&str; 9] = ["hit", "family", "title", "verdict", "reason", "by", "at", "note", "looked_ms"];
-pub(in super::super) const MARK_COLUMNS: [&str; 14] = [
-    "id",
-    "holder",
-    "text",
-    "jurisdiction",
-    "number",
-    "nice_classes",
-    "status",
-    "registered_on",
-    "expires_on",
-    "well_known",
-    "aliases",
-    "goods",
-    "authorised_sellers",
-    "usual_price",
-];
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Hits,
@@ -69,7 +53,7 @@ pub(super) async fn export(
     let (what, columns): (What, &[&str]) = match name {
         "hits" => (What::Hits, &HIT_COLUMNS),
         "decisions" => (What::Decisions, &DECISION_COLUMNS),
-        "marks" if visit.may(Permission::ReadMarks) => (What::Marks, &MARK_COLUMNS),
+        "marks" if visit.may(Permission::ReadMarks) => (What::Marks, &marks::COLUMNS),
         "marks" => return Err(WebError::MayNot),
         _ => return Err(WebError::NotFound),
     };
@@ -157,7 +141,7 @@ fn mark_row(mark: &Mark, csv: bool) -> String {
     if !csv {
         return format!("{line}\n");
     }
-    row(MARK_COLUMNS.iter().map(|name| match line.get(*name) {
+    row(marks::COLUMNS.iter().map(|name| match line.get(*name) {
         Some(serde_json::Value::Object(price)) => {
             let part = |name: &str| price.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
             format!("{} {}", part("amount"), part("currency"))

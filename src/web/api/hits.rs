@@ -1,14 +1,11 @@
 //! Hits: list, lend, decide, take back.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
-use jiff::SignedDuration;
 
 use super::{
     cursor, matches,
@@ -49,7 +46,7 @@ pub(super) fn filter(query: &str, account: &Account) -> Result<(Filter, String, 
 #[utoipa::path(
     get, path = "/api/v1/hits", tag = "hits",
     params(
-        ("state" = Option<String>, Query, description = "open, confirmed or dismissed"),
+        ("state" = Option<String>, Query, description = "open, proposed, escalated, confirmed or dismissed"),
         ("severity" = Option<String>, Query, description = "at least this: low, medium, high, critical"),
         ("platform" = Option<String>, Query), ("family" = Option<String>, Query), ("text" = Option<String>, Query),
         ("limit" = Option<usize>, Query, description = "1 to 200"), ("cursor" = Option<String>, Query)
@@ -115,7 +112,7 @@ pub(super) async fn claim(
         _ => return Err(WebError::Field("order")),
     };
     let filter = tenant::within(account, Filter { state: Some(HitState::Open), ..filter });
-    let spec = ClaimSpec { worker: account.name.clone(), filter, order, max, ttl: lease_time(&desk) };
+    let spec = ClaimSpec { worker: account.name.clone(), filter, order, max, ttl: desk.lease_time() };
     Ok(Json(desk.inner.store.claim(&spec).await?.into_iter().map(Lease::from).collect()))
 }
 
@@ -162,7 +159,7 @@ pub(super) async fn claim_one(
 ) -> Result<Json<Lease>, WebError> {
     let account = visit.account()?;
     tenant::hit(&desk, account, HitId(id)).await?;
-    let lease = desk.inner.store.claim_one(HitId(id), &account.name, lease_time(&desk)).await?;
+    let lease = desk.inner.store.claim_one(HitId(id), &account.name, desk.lease_time()).await?;
     Ok(Json(lease.ok_or(WebError::Taken)?.into()))
 }
 
@@ -175,7 +172,7 @@ pub(super) async fn renew(
     Json(Fence { fence }): Json<Fence>,
 ) -> Result<Json<Done>, WebError> {
     let lease = lease(&desk, &visit, id, fence).await?;
-    Ok(Json(Done { done: desk.inner.store.renew(&lease, lease_time(&desk)).await? }))
+    Ok(Json(Done { done: desk.inner.store.renew(&lease, desk.lease_time()).await? }))
 }
 
 /// Gives it back.
@@ -190,7 +187,7 @@ pub(super) async fn release(
     Ok(Json(Done { done: desk.inner.store.release(&lease, None).await? }))
 }
 
-/// Gives it back, not to come again for some hours.
+/// Gives it back, not to come again to who asks.
 #[utoipa::path(post, path = "/api/v1/hits/{id}/skip", tag = "hits", params(("id" = u64, Path)), request_body = Fence, responses((status = 200, body = Done)))]
 pub(super) async fn skip(
     State(desk): State<Desk>,
@@ -199,9 +196,7 @@ pub(super) async fn skip(
     Json(Fence { fence }): Json<Fence>,
 ) -> Result<Json<Done>, WebError> {
     let lease = lease(&desk, &visit, id, fence).await?;
-    let rest = SignedDuration::from_hours(i64::from(desk.inner.review.skip_hours));
-    let not_before = desk.inner.clock.now().checked_add(rest).ok();
-    Ok(Json(Done { done: desk.inner.store.release(&lease, not_before).await? }))
+    Ok(Json(Done { done: desk.inner.store.release(&lease, desk.away_until()).await? }))
 }
 
 /// Decides a hit that who asks holds.
@@ -268,8 +263,4 @@ async fn lease(desk: &Desk, visit: &Visit, id: u64, fence: u64) -> Result<LeaseR
     let account = visit.account()?;
     tenant::hit(desk, account, HitId(id)).await?;
     Ok(LeaseRef { hit: HitId(id), worker: account.name.clone(), fence })
-}
-
-fn lease_time(desk: &Desk) -> Duration {
-    Duration::from_secs(u64::from(desk.inner.review.lease_minutes.max(1)) * 60)
 }

@@ -43,7 +43,7 @@ impl From<StoreCounts> for Counts {
 #[derive(Serialize, ToSchema)]
 pub(super) struct HitLine {
     id: u64,
-    /// `open`, `confirmed` or `dismissed`.
+    /// `open`, `proposed`, `escalated`, `confirmed` or `dismissed`.
     #[schema(value_type = String)]
     state: HitState,
     /// 0 (last) to 255 (first).
@@ -130,7 +130,7 @@ impl From<Hit> for HitWhole {
 /// A decision that was made.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DecisionMade {
-    /// `confirm`, `dismiss` or `reopen`.
+    /// `confirm`, `dismiss`, `escalate`, `approve`, `return` or `reopen`.
     #[schema(value_type = String)]
     verdict: Verdict,
     #[schema(value_type = String)]
@@ -152,7 +152,7 @@ impl From<Decision> for DecisionMade {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DecisionWanted {
-    /// `confirm` or `dismiss`.
+    /// `confirm`, `dismiss` or `escalate`; of a hit that waits for a second person `approve` or `return`.
     pub verdict: String,
     /// A reason that goes with the verdict, such as `counterfeit` or `common-word`.
     pub reason: String,
