@@ -20,6 +20,7 @@ mod frame;
 mod gathered;
 mod guard;
 mod hit;
+mod imports;
 mod lists;
 mod mark_pages;
 mod marks;
@@ -41,6 +42,7 @@ mod tenant;
 mod throttle;
 mod tokens;
 mod totp;
+mod upload;
 mod visit;
 mod words;
 
@@ -142,6 +144,7 @@ struct Inner {
     board: review::Board,
     orders: follow::Orders,
     frozen: bulk::Frozen,
+    files: imports::Files,
     issued: checks::Issued,
     throttle: Throttle,
     checks: Semaphore,
@@ -202,6 +205,7 @@ impl Desk {
                 board: review::Board::default(),
                 orders: follow::Orders::default(),
                 frozen: bulk::Frozen::default(),
+                files: imports::Files::default(),
                 issued: checks::Issued::default(),
                 throttle: Throttle::default(),
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),

@@ -56,10 +56,7 @@ struct MarkRow {
 struct NewPage {
     f: Frame,
     holders: Vec<String>,
-    csv: String,
     problems: Vec<String>,
-    preview: Vec<MarkRow>,
-    count: usize,
 }
 
 #[derive(Template)]
@@ -89,7 +86,6 @@ struct TrialView {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
-    csv: String,
     text: String,
     holder: String,
     jurisdiction: String,
@@ -100,8 +96,6 @@ pub(super) struct Sent {
     aliases: String,
     goods: String,
     authorised_sellers: String,
-    /// `preview` or `draft`.
-    go: String,
 }
 
 fn path_of(entry: &Entry) -> String {
@@ -178,49 +172,29 @@ pub(super) async fn list(
 }
 
 /// The page that registers marks.
-pub(super) async fn new(State(desk): State<Desk>, visit: Visit) -> Result<Html<String>, WebError> {
-    show_new(&desk, &visit, String::new(), Vec::new(), Vec::new())
+pub(super) async fn new(visit: Visit) -> Result<Response, WebError> {
+    show_new(&visit, Vec::new())
 }
 
-fn show_new(
-    desk: &Desk,
-    visit: &Visit,
-    csv: String,
-    problems: Vec<String>,
-    entries: Vec<Entry>,
-) -> Result<Html<String>, WebError> {
+/// The same, with what was wrong.
+pub(super) fn show_new(visit: &Visit, problems: Vec<String>) -> Result<Response, WebError> {
     let holders = visit.account()?.sees().holders.unwrap_or_default().into_iter().collect();
-    let page = NewPage {
-        holders,
-        csv,
-        problems,
-        count: entries.len(),
-        preview: entries.iter().take(20).map(|entry| row(desk, entry, visit.words)).collect(),
-        f: Frame::new(visit, "marks"),
-    };
-    Ok(Html(page.render()?))
+    Ok(Html(NewPage { holders, problems, f: Frame::new(visit, "marks") }.render()?).into_response())
 }
 
-/// Registers marks as drafts, or shows what a file holds.
+/// Registers one mark as a draft.
 pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form<Sent>) -> Result<Response, WebError> {
     let account = visit.account()?;
-    let by_file = !sent.csv.trim().is_empty();
-    let text = if by_file { sent.csv.clone() } else { form_row(&sent) };
-    let marks = match marks::read(account, &text) {
-        Ok(marks) => marks,
-        Err(mistakes) => {
-            let problems = mistakes.iter().take(MISTAKES).map(|mistake| {
-                format!("{}: {} — {}", mistake.line_column().0, visible(&mistake.message), mistake.help)
-            });
-            return Ok(show_new(&desk, &visit, sent.csv, problems.collect(), Vec::new())?.into_response());
+    match marks::read(account, &form_row(&sent)) {
+        Ok(marks) => {
+            let added = marks::draft(&desk, account, &marks).await?;
+            Ok(Redirect::to(&format!("/marks?stage=draft&added={added}")).into_response())
         }
-    };
-    if sent.go == "preview" {
-        let entries = marks.into_iter().map(Entry::imported).collect();
-        return Ok(show_new(&desk, &visit, sent.csv, Vec::new(), entries)?.into_response());
+        Err(mistakes) => {
+            let problems = mistakes.iter().take(MISTAKES);
+            show_new(&visit, problems.map(|wrong| format!("{} — {}", visible(&wrong.message), wrong.help)).collect())
+        }
     }
-    let added = marks::draft(&desk, account, &marks).await?;
-    Ok(Redirect::to(&format!("/marks?stage=draft&added={added}")).into_response())
 }
 
 /// The form as a file of one mark, so that both are checked by the same rules.

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::{Desk, WebError, api::today, tenant, visit::Visit};
 use crate::{
-    marks::{import_csv, import_xml},
+    marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
     model::{Account, Diagnostic, Mark, MarkId, Permission},
     monitor::{Act, Entry, Portfolio, a_month_before},
@@ -83,35 +83,91 @@ async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
 pub(super) fn read(account: &Account, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> {
     let xml = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']).starts_with('<');
     let mut marks = if xml { import_xml("marks.xml", text)? } else { import_csv("marks.csv", text)? };
-    let sees = account.sees();
-    let single =
-        sees.holders.as_ref().filter(|holders| holders.len() == 1).and_then(|holders| holders.first().cloned());
     let mut foreign = Vec::new();
     for mark in &mut marks {
-        if mark.id.as_str() == mark.text && !mark.number.is_empty() {
-            let named = format!("{}-{}", mark.jurisdiction, mark.number);
-            mark.id = MarkId::new(named.trim_start_matches('-')).unwrap_or_else(|_| mark.id.clone());
+        if mark.id.as_str() == mark.text {
+            name_by_office(mark);
         }
-        // Whoever has one holder need not name it.
-        if let Some(holder) = single.as_ref().filter(|_| mark.holder == mark.text) {
-            mark.holder.clone_from(holder);
-        }
-        if !sees.has_holder(&mark.holder) {
-            let message =
-                format!("`{:.80}` belongs to `{:.80}`, which is none of your holders", mark.text, mark.holder);
+        if let Err(message) = own(account, mark) {
             let at = text.find(mark.text.as_str()).unwrap_or(0);
             let end = text.get(at..).and_then(|rest| rest.find(['\r', '\n'])).map_or(text.len(), |length| at + length);
-            foreign.push(Diagnostic::error(
-                "marks.csv",
-                text,
-                at..end,
-                "marks.holder",
-                message,
-                "name one of your own holders",
-            ));
+            foreign.push(Diagnostic::error("marks.csv", text, at..end, "marks.holder", message, NAME_YOUR_OWN));
         }
     }
     if foreign.is_empty() { Ok(marks) } else { Err(foreign) }
+}
+
+const NAME_YOUR_OWN: &str = "name one of your own holders";
+
+/// Whoever has one holder need not name it; what belongs to others is refused, in words.
+fn own(account: &Account, mark: &mut Mark) -> Result<(), String> {
+    let sees = account.sees();
+    if mark.holder == mark.text
+        && let Some(holders) = sees.holders.as_ref().filter(|holders| holders.len() == 1)
+        && let Some(holder) = holders.first()
+    {
+        mark.holder.clone_from(holder);
+    }
+    if sees.has_holder(&mark.holder) {
+        return Ok(());
+    }
+    Err(format!("`{:.80}` belongs to `{:.80}`, which is none of your holders", mark.text, mark.holder))
+}
+
+/// A table of marks held against what is known.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// Not known yet.
+    pub new: Vec<Mark>,
+    /// Known otherwise, with the columns that differ.
+    pub changed: Vec<(Mark, Vec<&'static str>)>,
+    /// How many stand here as they are sent.
+    pub same: usize,
+    /// What cannot be taken, by row.
+    pub wrong: Vec<WrongRow>,
+}
+
+/// Holds the marks of a table against what stands here: new, changed, the same, and none of `account`'s business.
+pub(super) async fn sort(desk: &Desk, account: &Account, table: Table) -> Result<Sorted, WebError> {
+    let portfolio = follow(desk).await?;
+    let watched = desk.inner.store.marks_since(0).await?.put;
+    let watched: BTreeMap<&MarkId, &Mark> = watched.iter().map(|mark| (&mark.id, mark)).collect();
+    let mut sorted = Sorted { wrong: table.wrong, ..Sorted::default() };
+    for (row, mut mark) in table.marks {
+        let mut refuse = |what: String, help: &'static str| {
+            sorted.wrong.push(WrongRow { row, what, help });
+        };
+        if let Err(what) = own(account, &mut mark) {
+            refuse(what, NAME_YOUR_OWN);
+            continue;
+        }
+        let entry = portfolio.entries().get(&mark.id);
+        let known = entry.map(|entry| &entry.mark).or_else(|| watched.get(&mark.id).copied());
+        match known {
+            None => sorted.new.push(mark),
+            Some(known) if *known == mark => sorted.same += 1,
+            // Whose it is, is not told.
+            Some(known) if !account.sees().has_holder(&known.holder) => {
+                refuse(format!("the id `{:.80}` is taken", mark.id.as_str()), "give the mark another id");
+            }
+            Some(known) => match portfolio.draft(&mark) {
+                Ok(_) => {
+                    let differs = differences(known, &mark);
+                    sorted.changed.push((mark, differs));
+                }
+                Err(error) => refuse(error.to_string(), "then send it again"),
+            },
+        }
+    }
+    sorted.wrong.sort_by_key(|wrong| wrong.row);
+    Ok(sorted)
+}
+
+/// The columns in which two forms of a mark differ.
+fn differences(known: &Mark, sent: &Mark) -> Vec<&'static str> {
+    let facts = |mark: &Mark| serde_json::to_value(mark).unwrap_or_default();
+    let (known, sent) = (facts(known), facts(sent));
+    COLUMNS.into_iter().filter(|column| known.get(column) != sent.get(column)).collect()
 }
 
 /// Writes marks down as drafts; those that stand here already as they are sent are left alone. Returns how many are new or
@@ -125,7 +181,8 @@ pub(super) async fn draft(desk: &Desk, account: &Account, marks: &[Mark]) -> Res
     let watched: BTreeMap<&MarkId, &Mark> = watched.iter().map(|mark| (&mark.id, mark)).collect();
     let mut writes = Vec::new();
     for mark in marks {
-        if portfolio.entries().get(&mark.id).is_some_and(|entry| entry.mark == *mark) {
+        let entry = portfolio.entries().get(&mark.id).map(|entry| &entry.mark);
+        if entry.or_else(|| watched.get(&mark.id).copied()) == Some(mark) {
             continue;
         }
         if foreign(mark) || watched.get(&mark.id).is_some_and(|known| !account.sees().has_holder(&known.holder)) {
