@@ -162,7 +162,7 @@ fn read_table(name: &str, bytes: &[u8], map: &BTreeMap<String, String>, context:
     Ok(table.marks.into_iter().map(|(_, mark)| mark).collect())
 }
 
-fn import(context: &Context, data: Option<PathBuf>, dry_run: bool, marks: Vec<Mark>) -> Result<Done> {
+fn import(context: &Context, data: Option<PathBuf>, dry_run: bool, mut marks: Vec<Mark>) -> Result<Done> {
     let count = marks.len();
     if dry_run {
         context.say(&format!("{count} marks would be imported; nothing was changed"));
@@ -171,6 +171,12 @@ fn import(context: &Context, data: Option<PathBuf>, dry_run: bool, marks: Vec<Ma
     let app = App::open(context.settings()?, data)?;
     let bar = context.progress(count as u64, "marks");
     let before = app.wait(app.store().counts())?.marks;
+    let known = app.wait(app.store().marks_since(0))?.put;
+    let unwatched: BTreeMap<_, _> = known.into_iter().map(|mark| (mark.id, mark.unwatched)).collect();
+    // Files do not say which ways of writing are watched.
+    for mark in &mut marks {
+        mark.unwatched = unwatched.get(&mark.id).cloned().unwrap_or_default();
+    }
     for part in marks.chunks(BATCH) {
         let writes = part.iter().cloned().map(Write::Mark).collect();
         app.wait(app.store().apply(Batch { actor: "cli".into(), writes }))?;

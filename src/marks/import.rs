@@ -180,6 +180,7 @@ pub(super) fn mark<'c>(
         goods: list(cell("goods")),
         authorised_sellers: list(cell("authorised_sellers")),
         usual_price: price(cell("usual_price"))?,
+        unwatched: Vec::new(),
     })
 }
 

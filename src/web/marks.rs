@@ -143,6 +143,10 @@ pub(super) async fn sort(desk: &Desk, account: &Account, table: Table) -> Result
         }
         let entry = portfolio.entries().get(&mark.id);
         let known = entry.map(|entry| &entry.mark).or_else(|| watched.get(&mark.id).copied());
+        // Files do not say which ways of writing are watched.
+        if let Some(known) = known {
+            mark.unwatched.clone_from(&known.unwatched);
+        }
         match known {
             None => sorted.new.push(mark),
             Some(known) if *known == mark => sorted.same += 1,
@@ -188,7 +192,8 @@ pub(super) async fn draft(desk: &Desk, account: &Account, marks: &[Mark]) -> Res
         if foreign(mark) || watched.get(&mark.id).is_some_and(|known| !account.sees().has_holder(&known.holder)) {
             return Err(WebError::Field("id"));
         }
-        writes.push(portfolio.draft(mark)?);
+        let unwatched = entry.or_else(|| watched.get(&mark.id).copied()).map(|known| known.unwatched.clone());
+        writes.push(portfolio.draft(&Mark { unwatched: unwatched.unwrap_or_default(), ..mark.clone() })?);
     }
     let many = writes.len();
     for part in writes.chunks(BATCH) {
@@ -235,9 +240,11 @@ pub(super) async fn try_out(desk: &Desk, account: &Account, marks: Vec<Mark>) ->
     let reader = desk.inner.listings.clone().ok_or(WebError::NotFound)?;
     let (day, sees) = (today(desk), account.sees());
     let since = a_month_before(day);
+    desk.inner.sellers.follow(&*desk.inner.store).await?;
+    let lists = desk.inner.sellers.lists();
     let looked = tokio::task::spawn_blocking(move || {
         let begun = Instant::now();
-        let mut previewer = Previewer::new(marks, SAMPLES);
+        let mut previewer = Previewer::new(marks, SAMPLES).with_sellers(lists);
         let mut whole = true;
         let of_day = |at: crate::model::Timestamp| -> Date { at.to_zoned(TimeZone::UTC).date() };
         reader.each(&mut |stored| {

@@ -58,12 +58,6 @@ impl Upload {
         part.and_then(|part| std::str::from_utf8(&part.bytes).ok()).unwrap_or_default()
     }
 
-    /// The texts of every field `name`.
-    pub(super) fn texts<'u>(&'u self, name: &'u str) -> impl Iterator<Item = &'u str> {
-        let parts = self.0.iter().filter(move |part| part.name == name && part.file_name.is_none());
-        parts.filter_map(|part| std::str::from_utf8(&part.bytes).ok())
-    }
-
     /// The file `name` with what it is called; none where nothing was chosen.
     pub(super) fn file(&self, name: &str) -> Option<(&str, &Bytes)> {
         let part = self.0.iter().find(|part| part.name == name && !part.bytes.is_empty())?;

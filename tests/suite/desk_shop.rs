@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use markwarden::{
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
-    monitor::Monitor,
+    monitor::{Monitor, Sellers},
     review,
     rules::RuleSet,
-    store::{Batch, MemoryStore, Store, StoredListing, Write},
+    store::{Batch, ContentStore, MemoryStore, Store, StoredListing, Write},
     web::{Accounts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
 };
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ pub struct Shop {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<ManualClock>,
     pub desk: Desk,
+    pub monitor: Option<Arc<Monitor>>,
     accounts: Arc<Accounts>,
     _folder: tempfile::TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -88,11 +89,12 @@ impl Shop {
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
             accounts.add(&account(name, role), PASSWORD).unwrap();
         }
+        let sellers = Arc::new(Sellers::open(folder.path().join("sellers.json")).unwrap());
         let monitor = match rules {
             Some(rules) => {
                 let settings = markwarden::matcher::Settings::default();
                 let monitor = Monitor::new(store.clone(), clock.clone(), Some(rules), settings).await.unwrap();
-                Some(Arc::new(monitor))
+                Some(Arc::new(monitor.with_sellers(sellers.clone()).await.unwrap()))
             }
             None => None,
         };
@@ -105,7 +107,9 @@ impl Shop {
             evidence: Some(Arc::new(Reader)),
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
-            monitor,
+            content: Some(ContentStore::open(folder.path()).unwrap()),
+            sellers: sellers.clone(),
+            monitor: monitor.clone(),
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -116,7 +120,7 @@ impl Shop {
             let stopped = async { drop(stopped.await) };
             markwarden::web::serve(listener, serving, stopped).await.unwrap();
         });
-        Self { address, store, clock, desk, accounts, _folder: folder, stop: Some(stop) }
+        Self { address, store, clock, desk, monitor, accounts, _folder: folder, stop: Some(stop) }
     }
 
     /// More hits, as a crawl brings them.
