@@ -18,6 +18,7 @@ mod said;
 mod score;
 mod sellers;
 mod surprise;
+mod variants;
 mod verify;
 
 use std::{
@@ -39,6 +40,7 @@ use crate::{
 
 pub use preview::{Preview, Previewer, Sample};
 pub use room::{Heard, RoomMatcher};
+pub use variants::variants;
 
 /// Findings weaker than this are set aside with their reason.
 pub const QUEUE_FROM: f64 = 0.35;

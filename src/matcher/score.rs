@@ -139,7 +139,7 @@ pub(super) fn weakest_step(finding: &Finding) -> String {
 }
 
 /// Channels that the registered spelling does not use itself.
-fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
+pub(super) fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
     if text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
         return Vec::new();
     }

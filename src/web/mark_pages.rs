@@ -18,8 +18,10 @@ use super::{
     words::Words,
 };
 use crate::{
-    model::{Channel, Permission},
+    matcher::variants,
+    model::{Channel, Mark, Permission},
     monitor::{Act, Entry, Stage},
+    review::Share,
 };
 
 /// Rows of a page, and mistakes that are shown.
@@ -70,7 +72,19 @@ struct MarkPage {
     acts: Vec<(&'static str, String)>,
     can_try: bool,
     hits: String,
+    ways: Vec<WayView>,
+    may_watch: bool,
     trial: Option<TrialView>,
+}
+
+struct WayView {
+    /// Empty for the way it is registered, which is always watched.
+    code: String,
+    words: String,
+    meaning: String,
+    watched: bool,
+    examples: Vec<String>,
+    figures: String,
 }
 
 struct TrialView {
@@ -224,7 +238,23 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Html<String>, WebError> {
     let entry = marks::one(&desk, visit.account()?, &id).await?;
-    show(&desk, &visit, &entry, None)
+    show(&desk, &visit, &entry, None).await
+}
+
+/// Chooses the ways of writing that a mark is watched for: `watch` for each.
+pub(super) async fn channels(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(sent): Form<Vec<(String, String)>>,
+) -> Result<Redirect, WebError> {
+    let entry = marks::one(&desk, visit.account()?, &id).await?;
+    let watched: Option<Vec<Channel>> =
+        sent.iter().filter(|(name, _)| name == "watch").map(|(_, name)| Channel::from_name(name)).collect();
+    let watched = watched.ok_or(WebError::Field("watch"))?;
+    let unwatched: Vec<Channel> = Channel::ALL.into_iter().filter(|channel| !watched.contains(channel)).collect();
+    marks::watch(&desk, &visit, &id, &unwatched).await?;
+    Ok(Redirect::to(&format!("{}#ways", path_of(&entry))))
 }
 
 /// One mark, tried on what was seen in the last 30 days.
@@ -235,7 +265,7 @@ pub(super) async fn try_out(
 ) -> Result<Html<String>, WebError> {
     let entry = marks::one(&desk, visit.account()?, &id).await?;
     let trial = marks::try_out(&desk, visit.account()?, vec![entry.mark.clone()]).await?;
-    show(&desk, &visit, &entry, Some(trial))
+    show(&desk, &visit, &entry, Some(trial)).await
 }
 
 /// Takes a step with a mark.
@@ -250,9 +280,10 @@ pub(super) async fn step(
     Ok(Redirect::to(&path_of(&entry)))
 }
 
-fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Result<Html<String>, WebError> {
+async fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Result<Html<String>, WebError> {
     let (words, day) = (visit.words, today(desk));
     let mark = &entry.mark;
+    let ways = ways(desk, visit, mark).await?;
     let list = |parts: &[String]| parts.iter().map(|part| visible(part)).collect::<Vec<_>>().join("；");
     let facts = [
         ("mark-id", visible(mark.id.as_str())),
@@ -298,10 +329,53 @@ fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Resu
             .collect(),
         can_try: visit.may(Permission::ChangeMarks) && desk.inner.listings.is_some(),
         hits: format!("/queue?family={family}"),
+        ways,
+        may_watch: visit.may(Permission::ChangeMarks),
         trial: trial.map(|trial| trial_view(trial, words)),
         f: Frame::new(visit, "marks"),
     };
     Ok(Html(page.render()?))
+}
+
+/// Every way of writing: whether it is watched, what it would look like, and what became of its hits.
+async fn ways(desk: &Desk, visit: &Visit, mark: &Mark) -> Result<Vec<WayView>, WebError> {
+    let words = visit.words;
+    let told = marks::by_channel(desk, visit.account()?, &mark.id).await?;
+    let copy = mark.clone();
+    let examples = tokio::task::spawn_blocking(move || variants(&copy)).await;
+    let mut examples = examples.map_err(|error| WebError::Check(error.to_string()))?;
+    let figures = |way: Option<Channel>| {
+        let Some(told) = told.get(&way) else { return String::new() };
+        let share = Share::new(told.confirmed, told.confirmed + told.dismissed);
+        let percent = |part: f64| format!("{:.0}", 100.0 * part);
+        words.with(
+            if share.of == 0 { "way-waiting" } else { "way-figures" },
+            &[
+                ("waiting", &told.waiting.to_string()),
+                ("confirmed", &told.confirmed.to_string()),
+                ("dismissed", &told.dismissed.to_string()),
+                ("low", &percent(share.low)),
+                ("high", &percent(share.high)),
+            ],
+        )
+    };
+    let plain = WayView {
+        code: String::new(),
+        words: words.say("channel-plain"),
+        meaning: words.say("way-always"),
+        watched: true,
+        examples: vec![visible(&mark.text)],
+        figures: figures(None),
+    };
+    let others = Channel::ALL.into_iter().map(|channel| WayView {
+        code: channel.to_string(),
+        words: channel_words(channel, words),
+        meaning: words.say(&format!("channel-{channel}-meaning")),
+        watched: !mark.unwatched.contains(&channel),
+        examples: examples.remove(&channel).unwrap_or_default().iter().map(|one| visible(one)).collect(),
+        figures: figures(Some(channel)),
+    });
+    Ok(std::iter::once(plain).chain(others).collect())
 }
 
 fn trial_view(mut trial: Trial, words: Words) -> TrialView {

@@ -1,7 +1,7 @@
 //! Marks of holders: register them, have them verified by a second person, see what one would find before it is watched.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -12,8 +12,9 @@ use super::{Desk, WebError, api::today, tenant, visit::Visit};
 use crate::{
     marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
-    model::{Account, Diagnostic, Mark, MarkId, Permission},
+    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission},
     monitor::{Act, Entry, Portfolio, a_month_before},
+    review::Subject,
     store::{Batch, StoredListing, Write},
 };
 
@@ -23,6 +24,8 @@ pub(super) const MAX_MARKS_BYTES: usize = 8 << 20;
 const BATCH: usize = 500;
 /// How long a trial may look at listings: the page must come before requests are given up.
 const TRIAL: Duration = Duration::from_secs(20);
+/// Newest hits of a mark that are counted by way of writing.
+const LOOKED_AT: usize = 2000;
 /// Listings that are shown of a trial.
 const SAMPLES: usize = 12;
 /// Seconds that a reviewer is taken to need for one hit.
@@ -213,6 +216,58 @@ pub(super) async fn step(desk: &Desk, visit: &Visit, id: &str, act: Act) -> Resu
     let writes: Vec<Write> = follow(desk).await?.step(&entry.mark.id, act, &account.name, today(desk))?;
     desk.inner.store.apply(Batch { actor: account.name.to_string(), writes }).await?;
     Ok(())
+}
+
+/// Watches a mark that `account` sees for every way of writing but those `unwatched`.
+pub(super) async fn watch(desk: &Desk, visit: &Visit, id: &str, unwatched: &[Channel]) -> Result<(), WebError> {
+    let account = visit.account()?;
+    let entry = one(desk, account, id).await?;
+    let live = desk.inner.store.mark(&entry.mark.id).await?.is_some();
+    let writes = Portfolio::watch(&entry.mark, unwatched, live);
+    desk.inner.store.apply(Batch { actor: account.name.to_string(), writes }).await?;
+    Ok(())
+}
+
+/// What became of a mark's hits in one way of writing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    pub waiting: usize,
+    pub confirmed: u64,
+    pub dismissed: u64,
+}
+
+/// What became of the newest hits of a mark, by way of writing; those written plainly under none.
+pub(super) async fn by_channel(
+    desk: &Desk,
+    account: &Account,
+    mark: &MarkId,
+) -> Result<BTreeMap<Option<Channel>, Told>, WebError> {
+    desk.follow(true).await?;
+    let about = desk.inner.board.about(&Subject::Reference(mark.as_str().to_owned()));
+    let ids: Vec<HitId> = about.iter().take(LOOKED_AT).map(|entry| entry.id).collect();
+    let mut told: BTreeMap<Option<Channel>, Told> = BTreeMap::new();
+    for row in desk.inner.store.rows(&ids).await? {
+        if !tenant::sees(account, &row.hit) {
+            continue;
+        }
+        let of_mark = row.hit.what.findings.iter().filter(|finding| finding.reference == mark.as_str());
+        let mut ways: BTreeSet<Option<Channel>> = BTreeSet::new();
+        for finding in of_mark {
+            ways.extend(finding.channels.iter().copied().map(Some));
+            if finding.channels.is_empty() {
+                ways.insert(None);
+            }
+        }
+        for way in ways {
+            let told = told.entry(way).or_default();
+            match row.hit.state {
+                HitState::Confirmed => told.confirmed += 1,
+                HitState::Dismissed => told.dismissed += 1,
+                _ => told.waiting += 1,
+            }
+        }
+    }
+    Ok(told)
 }
 
 /// What this step needs.

@@ -118,6 +118,7 @@ const PAGES: &[Route] = &[
     reads("/marks/template.csv", May(P::ReadMarks), || get(mark_pages::template)),
     reads("/marks/{id}", May(P::ReadMarks), || get(mark_pages::page)),
     acts("/marks/{id}/trial", May(P::ChangeMarks), || post(mark_pages::try_out)),
+    acts("/marks/{id}/channels", May(P::ChangeMarks), || post(mark_pages::channels)),
     acts("/marks/{id}/{act}", May(P::ReadMarks), || post(mark_pages::step)),
     reads("/seller-lists", May(P::ReadMarks), || get(seller_lists::page)),
     acts("/seller-lists", May(P::ListSellers), || post(seller_lists::add)),

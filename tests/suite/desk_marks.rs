@@ -66,6 +66,31 @@ async fn a_holder_registers_a_mark_and_a_second_person_lets_it_go_live() {
 }
 
 #[tokio::test]
+async fn the_ways_of_writing_that_a_mark_is_watched_for_are_chosen_and_shown_with_examples() {
+    let shop = Shop::open_with_rules().await;
+    let root = Visitor::signed_in(&shop, "root", Role::Admin).await;
+    let file = "id,holder,text,nice_classes\nm-yunque-25,云雀体育用品有限公司,云雀,25\n";
+    let writes = markwarden::marks::import_csv("m", file).unwrap().into_iter().map(markwarden::store::Write::Mark).collect();
+    shop.store.apply(markwarden::store::Batch { actor: "root".into(), writes }).await.unwrap();
+    let page = root.page_in("/marks/m-yunque-25", "en").await;
+    assert!(page.contains("雲雀") && page.contains("yun雀") && page.contains("waiting"), "{page}");
+    let watched: Vec<(&str, &str)> = ["width", "traditional", "invisible"].map(|name| ("watch", name)).to_vec();
+    assert_eq!(root.post("/marks/m-yunque-25/channels", &watched).await.status(), StatusCode::SEE_OTHER);
+    shop.monitor.as_ref().unwrap().refresh().await.unwrap();
+    let check = |title: &str| {
+        let listing = markwarden::model::Listing { title: title.into(), ..Default::default() };
+        let found = shop.monitor.as_ref().unwrap().matcher().check(&listing, "2026-11-20".parse().unwrap());
+        found.findings.iter().any(|finding| finding.reference == "m-yunque-25")
+    };
+    assert!(check("云\u{200B}雀 跑鞋") && !check("云🔥雀 跑鞋"));
+    let again = root.upload("/imports", &[("text", file)], None).await;
+    let again = root.page_in(again.headers()["location"].to_str().unwrap(), "en").await;
+    assert!(again.contains("<strong>1</strong>The same"), "a file does not change what is watched: {again}");
+    let wrong = root.post("/marks/m-yunque-25/channels", &[("watch", "smoke")]).await;
+    assert_eq!(wrong.status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
 async fn who_registers_a_mark_does_not_verify_it() {
     let shop = Shop::open_with(Vec::new()).await;
     let root = Visitor::signed_in(&shop, "root", Role::Admin).await;

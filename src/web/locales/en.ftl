@@ -630,3 +630,15 @@ document-act-refuse = Refuse
 document-act-withdraw = Withdraw
 document-no-file = Choose a file.
 document-no-kind = This file is no PDF, JPEG or PNG.
+
+ways = Ways of writing
+ways-words = Tick the disguises that are watched. The examples come from the tables of the matcher, which found each of them again; what is written in a way that is not ticked is set aside with that reason.
+way-examples = What it would catch
+way-hits = Hits
+way-off = not watched
+way-none = this mark has no room for it
+way-always = always watched
+ways-save = Save the ways
+way-waiting = { $waiting } waiting
+way-figures = { $waiting } waiting, { $confirmed } confirmed, { $dismissed } dismissed; precision { $low }–{ $high } %
+step-channels = ways of writing changed

@@ -630,3 +630,15 @@ document-act-refuse = 不通过
 document-act-withdraw = 撤回
 document-no-file = 请选择文件。
 document-no-kind = 该文件不是 PDF、JPEG 或 PNG。
+
+ways = 监测的写法
+ways-words = 勾选要监测的伪装写法。例子来自匹配所用的表，都已由匹配程序找回；未勾选的写法会被搁置并注明原因。
+way-examples = 会找到的例子
+way-hits = 命中
+way-off = 不监测
+way-none = 此商标没有这种写法
+way-always = 总是监测
+ways-save = 保存写法
+way-waiting = { $waiting } 条待审
+way-figures = { $waiting } 条待审，{ $confirmed } 条确认，{ $dismissed } 条排除；精确率 { $low }–{ $high } %
+step-channels = 调整监测的写法
