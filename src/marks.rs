@@ -17,4 +17,5 @@ mod rolling;
 pub use import::{COLUMNS, MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
+pub(crate) use register::DISGUISED_BITS;
 pub use register::{Occurrence, Register, Spelling};

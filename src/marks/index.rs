@@ -7,11 +7,11 @@ use std::{collections::HashMap, ops::Range};
 
 use super::rolling;
 use crate::{
-    disguise::{
+    disguise::keys::{Asked, Keys},
+    text::{
         ahead::put,
-        keys::{Asked, Keys},
+        mix::{Mixed, spread},
     },
-    text::mix::{Mixed, spread},
 };
 
 /// Longest spelling, in units.
