@@ -29,15 +29,24 @@ pub(crate) struct Everyday<'a> {
     cuts: &'a Cuts,
     /// Bits of a watched word standing at a given place, without those of its disguise.
     bits: f32,
-    /// Bits by which everyday words may cost less than a watched word that is found nevertheless.
-    patience: f32,
+    /// Bits by which everyday words may cost less than a watched word that is found nevertheless: of two characters, of more.
+    patience: [f32; 2],
+}
+
+/// The least chance that is still looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Least {
+    /// Of words of two characters.
+    pub two: f64,
+    /// Of longer ones.
+    pub more: f64,
 }
 
 impl<'a> Everyday<'a> {
     /// The text that is cut so; what is meant with a lesser chance than `least` is not found.
-    pub(crate) fn new(cuts: &'a Cuts, bits: f32, least: f64) -> Self {
-        let patience = SCALE * (MOST / least - 1.0).log2() as f32;
-        Self { cuts, bits, patience }
+    pub(crate) fn new(cuts: &'a Cuts, bits: f32, least: Least) -> Self {
+        let patience = |least: f64| SCALE * (MOST / least - 1.0).log2() as f32;
+        Self { cuts, bits, patience: [patience(least.two), patience(least.more)] }
     }
 
     /// The chance that `units` are a watched word, in a disguise of so many bits.
@@ -45,10 +54,12 @@ impl<'a> Everyday<'a> {
         chance(self.cuts.of(units), self.bits + disguise)
     }
 
-    /// Whether everyday words explain `units` so much better than a watched word does that it is not found.
+    /// Whether everyday words explain `units` so much better than a watched word of so many characters does that it is not
+    /// found.
     #[inline]
-    fn explain(&self, units: Range<usize>, disguise: f32) -> bool {
-        self.cuts.of(units) + self.patience < self.bits + disguise
+    fn explain(&self, units: Range<usize>, characters: usize, disguise: f32) -> bool {
+        let [two, more] = self.patience;
+        self.cuts.of(units) + if characters > 2 { more } else { two } < self.bits + disguise
     }
 }
 

@@ -214,9 +214,11 @@ impl Watch {
         }
         let four = |start: u32| heard.get(start as usize..).and_then(|rest| rest.first_chunk::<4>());
         for &(start, fitting) in rows.iter().filter(|(_, fitting)| *fitting > 1) {
-            // Spellings of two and three characters alone are asked for by two of them.
-            let three = start as usize..start as usize + 3;
-            if everyday.explain(lattice.units(three), LEAST_BITS) {
+            // Spellings of two and three characters alone are asked for by two of them; of two for certain goods alone.
+            let explained = |count: usize| {
+                everyday.explain(lattice.units(start as usize..start as usize + count), count, LEAST_BITS)
+            };
+            if explained(3) && (classes == 0 || explained(2)) {
                 continue;
             }
             let Some([a, b, c, _]) = four(start) else { continue };
@@ -238,7 +240,7 @@ impl Watch {
         let rows = |(start, row): (u32, u32)| self.rows.get(row as usize).map(|row| (start as usize, *row));
         let asked = answers.into_iter().filter_map(rows).filter(|(start, row)| {
             let own = *start..start + row.length as usize;
-            own.len() > in_a_row(*start) || !everyday.explain(lattice.units(own), LEAST_BITS)
+            own.len() > in_a_row(*start) || !everyday.explain(lattice.units(own.clone()), own.len(), LEAST_BITS)
         });
         let asked: Vec<(usize, Row)> = asked.collect();
         touch(asked.iter().map(|(_, row)| self.characters.get(row.first as usize).map_or(0, |one| one.code)));
@@ -250,7 +252,7 @@ impl Watch {
                 continue;
             }
             if let Some((end, alignment)) = align(lattice, start, &pattern, classes)
-                && !everyday.explain(lattice.units(start..end), alignment.bits)
+                && !everyday.explain(lattice.units(start..end), pattern.characters.len(), alignment.bits)
             {
                 found(&pattern, start..end, alignment);
             }

@@ -9,7 +9,7 @@ use super::{
     phrases::Phrases,
 };
 use crate::{
-    disguise::{Alignment, Change, Everyday, Latin, Watch, is_han},
+    disguise::{Alignment, Change, Everyday, Latin, Least, Watch, is_han},
     model::{Channel, Mark, Money},
     text::{Folded, FoldedSurface, Gap, Span, looks},
 };
@@ -20,8 +20,9 @@ const MIN_REVERSED_LATIN: usize = 5;
 
 /// Bits of one of a hundred thousand marks standing at a given place in disguise: 17 for which, 12 for where.
 pub(crate) const DISGUISED_BITS: f32 = 29.0;
-/// What is less likely meant than this is no candidate: everyday words that sound like a mark stand everywhere.
-const LEAST_CHANCE: f64 = 0.02;
+/// What is less likely meant than this is no candidate: everyday words that sound like a mark stand everywhere. Of two
+/// characters only marks of the goods' class are looked for, which raises what remains.
+const LEAST: Least = Least { two: 0.005, more: 0.1 };
 
 /// Watched marks and where their words begin: built aside, swapped whole.
 #[derive(Debug, Default)]
@@ -177,7 +178,7 @@ impl Register {
                 None => disguised.push((number, tokens, alignment)),
             }
         };
-        let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST_CHANCE);
+        let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST);
         self.watch.scan(lattice, &everyday, class_bits(classes), |pattern, tokens, alignment| {
             keep(pattern.number, tokens, alignment);
         });

@@ -13,7 +13,7 @@ use super::{
     rule::{Look, Rule},
 };
 use crate::{
-    disguise::{Alignment, Everyday, Watch, is_han},
+    disguise::{Alignment, Everyday, Least, Watch, is_han},
     model::Channel,
     text::FoldedSurface,
 };
@@ -23,7 +23,7 @@ pub(super) const MIN_CHARACTERS: usize = 3;
 /// Bits of a rule's word standing at a given place: 12 for where, 10 for which of a thousand.
 const WORD_BITS: f32 = 22.0;
 /// What is less likely meant than this is not seen.
-const LEAST_CHANCE: f64 = 0.5;
+const LEAST: Least = Least { two: 0.5, more: 0.5 };
 
 /// The channels that only an alignment undoes.
 pub(super) const CHANNELS: [Channel; 5] =
@@ -116,7 +116,7 @@ impl Deep {
             return seen;
         }
         let lattice = surface.lattice();
-        let everyday = Everyday::new(surface.cuts(), WORD_BITS, LEAST_CHANCE);
+        let everyday = Everyday::new(surface.cuts(), WORD_BITS, LEAST);
         self.watch.scan(lattice, &everyday, 0, |pattern, tokens, alignment| {
             let units = lattice.units(tokens);
             let chance = everyday.chance(units.clone(), alignment.bits);

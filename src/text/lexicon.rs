@@ -64,12 +64,12 @@ impl Cuts {
         let mut before = vec![f32::INFINITY; characters.len() + 1];
         let mut behind = before.clone();
         // Characters alone, and words by where they begin, in order: these are gathered first and looked up together, for the
-        // table is large.
-        let mut alone = vec![f32::INFINITY; characters.len()];
+        // tables are large.
+        let lengths: Vec<u8> = characters.windows(2).map(lengths_of).chain([0]).collect();
         let mut asked: Vec<Piece> = Vec::with_capacity(characters.len() * 5 / 4);
-        for (start, cost) in alone.iter_mut().enumerate() {
-            *cost = pieces(characters, &parted, start, &mut asked);
-        }
+        let alone = (0..characters.len()).zip(lengths);
+        let alone: Vec<f32> =
+            alone.map(|(start, lengths)| pieces(characters, &parted, (start, lengths), &mut asked)).collect();
         touch(WORDS, asked.iter().map(|piece| spread(piece.hash)));
         let (mut words, mut filled) = (vec![Piece::default(); asked.len()], 0);
         for piece in asked {
@@ -142,15 +142,22 @@ struct Piece {
     hash: u64,
 }
 
-/// How long the words may be whose first two characters have this hash.
+/// How long the words may be that begin with two characters.
 #[inline]
-fn lengths_of(two: u64) -> u8 {
-    LENGTHS.get((spread(two) >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0)
+fn lengths_of(two: &[u32]) -> u8 {
+    let hash = spread(two.iter().copied().fold(0, mix));
+    LENGTHS.get((hash >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0)
 }
 
-/// Gathers everything longer than a character that begins at `start` and may be a word; gives the bits of the character alone.
+/// Gathers everything longer than a character that begins at `start` and may be a word by `lengths`; gives the bits of the
+/// character alone.
 #[inline]
-fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pieces: &mut Vec<Piece>) -> f32 {
+fn pieces(
+    characters: &[u32],
+    parted: &impl Fn(usize) -> bool,
+    (start, lengths): (usize, u8),
+    pieces: &mut Vec<Piece>,
+) -> f32 {
     let rest = characters.get(start..).unwrap_or(&[]);
     let first = rest.first().copied().unwrap_or(0);
     let begun = mix(0, first);
@@ -158,17 +165,20 @@ fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pie
     if is_letter(first) && !run(characters, parted, start, pieces) {
         return f32::INFINITY;
     }
-    if let Some(&second) = rest.get(1) {
-        let hash = mix(begun, second);
-        let lengths = lengths_of(hash);
-        if lengths > 1 {
-            longer(rest, |at| parted(start + at), (hash, lengths), |length, hash| {
+    if lengths > 1 {
+        longer(
+            rest,
+            |at| parted(start + at),
+            (begun, lengths),
+            |length, hash| {
                 pieces.push(Piece { start: start as u32, length, bits: f32::INFINITY, hash });
-            });
-        }
+            },
+        );
     }
     match single(first) {
-        _ if is_letter(first) && rest.get(1).is_some_and(|&next| is_letter(next)) && !parted(start + 1) => f32::INFINITY,
+        _ if is_letter(first) && rest.get(1).is_some_and(|&next| is_letter(next)) && !parted(start + 1) => {
+            f32::INFINITY
+        }
         Some(bits) => bits,
         None if is_letter(first) => f32::INFINITY,
         None if first > 0xFFFF => known(begun).map_or(UNKNOWN_BITS, bits),
@@ -190,21 +200,14 @@ fn run(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pieces
     whole
 }
 
-/// Every beginning of `rest` of two characters and more that may be a word by `lengths`; `hash` is of the first two.
-fn longer(
-    rest: &[u32],
-    parted: impl Fn(usize) -> bool,
-    (hash, lengths): (u64, u8),
-    mut piece: impl FnMut(u32, u64),
-) {
-    let mut hash = hash;
+/// Every beginning of `rest` of two characters and more that may be a word by `lengths`; `begun` is the first one's hash.
+fn longer(rest: &[u32], parted: impl Fn(usize) -> bool, (begun, lengths): (u64, u8), mut piece: impl FnMut(u32, u64)) {
+    let mut hash = begun;
     for (at, &code) in rest.iter().enumerate().take(MAX_CHARACTERS).skip(1) {
         if lengths >> at == 0 || parted(at) {
             return;
         }
-        if at > 1 {
-            hash = mix(hash, code);
-        }
+        hash = mix(hash, code);
         let goes_on = is_letter(code) && rest.get(at + 1).is_some_and(|&next| is_letter(next)) && !parted(at + 1);
         if lengths >> at & 1 == 1 && !goes_on {
             piece(at as u32 + 1, hash);
