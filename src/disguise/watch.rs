@@ -148,7 +148,7 @@ impl Watch {
     /// Watches for spellings: folded text, number and classes. Those without a Han character, of one character or too
     /// long are left out.
     pub(crate) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
-        let (mut watch, mut pairs) = (Self::default(), Vec::new());
+        let mut watch = Self::default();
         for (text, number, classes) in spellings {
             let characters: Vec<Character> =
                 text.chars().map(|c| c as u32).map(|code| Character { code, sounds: sounds(code) }).collect();
@@ -156,22 +156,25 @@ impl Watch {
             if !(2..=MAX_CHARACTERS).contains(&length) || !characters.iter().any(|one| is_han(one.code)) {
                 continue;
             }
-            let pattern = Pattern { characters: &characters, number, classes };
             for (ascii, code) in watch.ascii.iter_mut().zip(characters.iter().map(|one| one.code)) {
                 *ascii |= if code < 128 { 1 << code } else { 0 };
             }
-            let own = watch.rows.len() as u32;
-            pattern.keys(&mut |shape, parts| {
-                pairs.push((key(shape, parts), own));
-                match (shape as usize).checked_sub(OF_TWO) {
-                    Some(number) => watch.of_three.open(number, parts),
-                    None => watch.of_two[shape as usize].open(0, gated(shape, parts)),
-                }
-            });
             watch.rows.push(Row { first: watch.characters.len() as u32, length: length as u32, number, classes });
             watch.characters.extend(characters);
         }
-        watch.keys = Keys::new(&pairs);
+        let (mut of_two, mut of_three) =
+            ([(); OF_TWO].map(|()| Gate::new(watch.rows.len())), Gate::new(watch.rows.len()));
+        let mut pairs = Vec::new();
+        for (own, row) in (0..).zip(&watch.rows) {
+            watch.pattern(*row).keys(&mut |shape, parts| {
+                pairs.push((key(shape, parts), own));
+                match (shape as usize).checked_sub(OF_TWO) {
+                    Some(number) => of_three.open(number, parts),
+                    None => of_two[shape as usize % OF_TWO].open(0, gated(shape, parts)),
+                }
+            });
+        }
+        (watch.of_two, watch.of_three, watch.keys) = (of_two, of_three, Keys::new(&pairs));
         watch
     }
 
