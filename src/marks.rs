@@ -20,5 +20,6 @@ pub use columns::{Columns, fact_named};
 pub use import::{COLUMNS, MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
+pub(crate) use register::DISGUISED_BITS;
 pub use register::{Occurrence, Register, Spelling};
 pub use table::{Table, TableRow, WrongRow, import_rows, name_by_office};

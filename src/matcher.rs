@@ -265,7 +265,7 @@ impl Matcher {
                 continue;
             }
             let surroundings = &context::Surroundings::of(&surface.folded);
-            let cuts = &surprise::cuts(&surface.folded);
+            let cuts = surface.cuts();
             let taken = |units: &Range<usize>| occurrences.iter().any(|occurrence| occurrence.units == *units);
             let registered = registered::words(registered, (&surface.folded, cuts), (&classes.of, on), taken);
             let scene = score::Scene {

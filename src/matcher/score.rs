@@ -140,7 +140,7 @@ pub(super) fn weakest_step(finding: &Finding) -> String {
 
 /// Channels that the registered spelling does not use itself.
 pub(super) fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
-    if text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
+    if text == occurrence.spelling.text || text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
         return Vec::new();
     }
     let mut folding = surface.folded.channels(occurrence.units.clone());

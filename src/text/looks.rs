@@ -167,8 +167,8 @@ static SPLIT: LazyLock<Splits> = LazyLock::new(|| {
     Splits { whole, begun }
 });
 
-/// Bits of a hash of two parts: 16 KiB.
-const BEGUN_BITS: u32 = 17;
+/// Bits of a hash of two parts: 128 KiB.
+const BEGUN_BITS: u32 = 20;
 
 #[inline]
 fn begun_at(one: u32, other: u32) -> usize {
