@@ -189,6 +189,12 @@ pub fn joined(parts: &[u32]) -> impl Iterator<Item = u32> {
     known.filter(move |(own, _)| **own == *parts).map(|(_, whole)| *whole)
 }
 
+/// The ways in which a folded character is written as its parts: 妈 as 女马.
+pub fn parts_of(code: u32) -> Vec<String> {
+    let whole = rows(SPLITS).filter(|row| row.first().and_then(|text| text.chars().next()) == char::from_u32(code));
+    whole.flat_map(|row| row.get(1).copied().unwrap_or_default().split(' ')).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

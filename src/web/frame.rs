@@ -50,6 +50,7 @@ const KEYS: &[(&str, &[KeyWords])] = &[
 const PLACES: &[(&str, &str, Permission)] = &[
     ("/quality", "quality", Permission::ReadRecords),
     ("/marks", "marks", Permission::ReadMarks),
+    ("/seller-lists", "seller-lists", Permission::ReadMarks),
     ("/rules", "rules", Permission::ReadRules),
     ("/sources", "sources", Permission::ReadSources),
     ("/audit", "audit", Permission::ReadAudit),

@@ -23,6 +23,7 @@ mod desk_depth;
 mod desk_looks;
 mod desk_marks;
 mod desk_routes;
+mod desk_sellers;
 mod desk_shop;
 mod disguises;
 mod facts;
