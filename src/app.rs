@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
 use crate::{
+    alert::{Book, Sender},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Services},
@@ -21,7 +22,7 @@ use crate::{
     monitor::{Gate, Halting, Monitor, Sellers},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
-    web::{Accounts, Desk, Parts},
+    web::{Accounts, Alerts, Desk, Parts},
 };
 
 /// Folder of WARC files inside the data folder.
@@ -32,6 +33,8 @@ pub const SHADOW: &str = "shadow.json";
 pub const STANDING: &str = "rules.json";
 /// What the journal says of stopped hosts, in the data folder; the journal says it again.
 pub const HALTED: &str = "halted.json";
+/// Who is told of new hits, in the data folder; not part of a backup, because it holds the keys of webhooks.
+pub const ALERTS: &str = "alerts.json";
 /// Lists of sellers and documents, in the data folder; the journal says them again.
 pub const SELLERS: &str = "sellers.json";
 /// The registry's folder in the data folder.
@@ -244,8 +247,18 @@ impl App {
             listings: kept.map(|kept| kept as _),
             content: self.kept.as_ref().map(|kept| kept.content().clone()),
             sellers: Arc::clone(&self.sellers),
+            alerts: Some(self.alerts()?),
             monitor,
         })?)
+    }
+}
+
+impl App {
+    fn alerts(&self) -> Result<Alerts> {
+        let settings = self.config.alerts.clone();
+        let book = Book::open(self.config.data.join(ALERTS)).context("reading who is told of new hits")?;
+        let fetcher = Arc::new(Fetcher::new(Arc::new(self.config.crawl.clone()), self.clock())?);
+        Ok(Alerts { book: Arc::new(book), sender: Sender::new(settings, fetcher, self.clock()) })
     }
 }
 

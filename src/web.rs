@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod acts;
+mod alerts;
 mod api;
 mod assets;
 mod audit;
@@ -67,6 +68,7 @@ use crate::{
 };
 
 pub use accounts::{Accounts, AccountsError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordCost, generate_password};
+pub use alerts::Alerts;
 pub use api::document as api_document;
 pub use evidence::{EvidenceReader, JournalReader, JournalVerdict, Verification};
 pub use marks::ListingReader;
@@ -144,6 +146,9 @@ struct Inner {
     listings: Option<Arc<dyn ListingReader>>,
     content: Option<ContentStore>,
     sellers: Arc<Sellers>,
+    alerts: Option<Alerts>,
+    /// Held while messages are sent.
+    alert_round: tokio::sync::Mutex<()>,
     standing: marks::Standing,
     board: review::Board,
     orders: follow::Orders,
@@ -176,6 +181,8 @@ pub struct Parts {
     pub content: Option<ContentStore>,
     /// The lists of sellers, and the documents behind them.
     pub sellers: Arc<Sellers>,
+    /// Who is told of new hits, and how.
+    pub alerts: Option<Alerts>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
 }
@@ -189,7 +196,7 @@ impl Desk {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
         let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
-        let Parts { content, sellers, monitor, .. } = parts;
+        let Parts { content, sellers, alerts, monitor, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -212,6 +219,8 @@ impl Desk {
                 listings,
                 content,
                 sellers,
+                alerts,
+                alert_round: tokio::sync::Mutex::default(),
                 standing: marks::Standing::default(),
                 board: review::Board::default(),
                 orders: follow::Orders::default(),
@@ -257,10 +266,12 @@ pub async fn serve_routes(
     routes: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    let keeping = tokio::spawn(desk.keep_up());
+    let keeping = tokio::spawn(desk.clone().keep_up());
+    let alerting = tokio::spawn(desk.keep_alerting());
     let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
     keeping.abort();
+    alerting.abort();
     // Whoever waits for the server to end may open the store next.
-    drop(keeping.await);
+    drop((keeping.await, alerting.await));
     served
 }

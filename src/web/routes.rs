@@ -11,7 +11,7 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, acts as many, api, assets, audit, bulk, checks,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, alerts, api, assets, audit, bulk, checks,
     documents::{self, MAX_FORM_BYTES},
     door, guard, hit, imports, mark_pages,
     marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, seller_lists, sources, subjects, visit::Visit,
@@ -123,6 +123,9 @@ const PAGES: &[Route] = &[
     reads("/seller-lists", May(P::ReadMarks), || get(seller_lists::page)),
     acts("/seller-lists", May(P::ListSellers), || post(seller_lists::add)),
     acts("/seller-lists/{id}/remove", May(P::ListSellers), || post(seller_lists::remove)),
+    reads("/alerts", May(P::UseAlerts), || get(alerts::page)),
+    acts("/alerts", May(P::UseAlerts), || post(alerts::add)),
+    acts("/alerts/{id}/{act}", May(P::UseAlerts), || post(alerts::act)),
     reads("/documents", May(P::ReadMarks), || get(documents::page)),
     of(Method::POST, "/documents", May(P::ChangeMarks), MAX_FORM_BYTES, || post(documents::add)),
     reads("/documents/{id}", May(P::ReadMarks), || get(documents::download)),

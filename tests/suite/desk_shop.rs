@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use markwarden::{
+    alert::{self, Book, Sender},
+    crawl::{self, Fetcher},
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
     monitor::{Monitor, Sellers},
     review,
     rules::RuleSet,
     store::{Batch, ContentStore, MemoryStore, Store, StoredListing, Write},
-    web::{Accounts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
+    web::{Accounts, Alerts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
 };
 use serde_json::{Value, json};
 
@@ -109,6 +111,7 @@ impl Shop {
             listings: Some(Arc::new(Listings(store.clone()))),
             content: Some(ContentStore::open(folder.path()).unwrap()),
             sellers: sellers.clone(),
+            alerts: Some(alerts(folder.path(), &clock)),
             monitor: monitor.clone(),
         })
         .unwrap();
@@ -159,6 +162,11 @@ impl Shop {
         format!("{}{path}", self.address)
     }
 
+    /// Keeps this account, with the password of all of them.
+    pub fn keep_account(&self, who: &Account) {
+        self.accounts.add(who, PASSWORD).unwrap();
+    }
+
     /// As `markwarden account remove` does.
     pub fn remove_account(&self, name: &str) {
         assert!(self.accounts.remove(&AccountName::new(name).unwrap()).unwrap());
@@ -188,6 +196,14 @@ pub fn workbook(sheet: &str) -> Vec<u8> {
         std::io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// Alerts whose webhooks may be on this machine.
+fn alerts(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Alerts {
+    let settings = alert::Settings { private_hosts: vec!["127.0.0.1".into()], ..alert::Settings::default() };
+    let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
+    let book = Arc::new(Book::open(folder.join("alerts.json")).unwrap());
+    Alerts { book, sender: Sender::new(settings, Arc::new(fetcher), clock.clone()) }
 }
 
 /// Accounts whose passwords are hashed in no time: what hashes cost is tested where they are made.

@@ -17,6 +17,7 @@ mod crawl_sources;
 mod crawl_traps;
 mod desk;
 mod desk_account;
+mod desk_alerts;
 mod desk_api;
 mod desk_browser;
 mod desk_depth;
