@@ -15,7 +15,7 @@ use crate::{
     alert::{Book, Sender},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
-    crawl::{Coverage, Fetcher, Hosts, Services},
+    crawl::{Coverage, Fetcher, Hosts, Renderer, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
     live,
     model::{Clock, Diagnostic, SystemClock},
@@ -43,6 +43,8 @@ pub const REGISTRY: &str = "registry";
 pub const ACCOUNTS: &str = "accounts.json";
 /// File of who may push listings, in the data folder; not part of a backup, because it holds the hashes of tokens.
 pub const FEEDS: &str = "feeds.json";
+/// Folder of what a browser keeps while it runs, below the data folder.
+pub const BROWSER: &str = "browser";
 /// Folder of what became of every address, below the data folder.
 pub const COVERAGE: &str = "coverage";
 
@@ -186,11 +188,18 @@ impl App {
             warc,
             coverage: Some(Arc::new(Coverage::open(&self.config.data.join(COVERAGE))?)),
             clock: self.clock(),
+            renderer: Arc::new(self.renderer()),
             hosts: Arc::clone(&self.hosts),
             frontier: self.config.data.join("frontier"),
             worker: "crawler".into(),
             stop,
         })
+    }
+
+    /// Shows pages to a browser, which is started only when a profile asks for it.
+    fn renderer(&self) -> Renderer {
+        let crawl = &self.config.crawl;
+        Renderer::new(crawl.browser.clone(), crawl.user_agent(), self.config.data.join(BROWSER))
     }
 
     /// Writes evidence of what is fetched or handed in.

@@ -1,7 +1,8 @@
 //! Questions about crawls while the server runs: it has open what they are about, so it is asked.
 //!
 //! The server answers on a port of its own on loopback. Where, and the word that shows that who asks may read the data folder,
-//! stand in a file that only its owner reads. A question is one line of JSON, the answer another; none of them changes anything.
+//! stand in a file that only its owner reads. A question is one line of JSON, the answer another; none of them changes anything
+//! here, and only one asks something of others.
 
 use std::{
     fs,
@@ -58,6 +59,22 @@ pub(super) enum Question {
     Mend {
         /// The profile.
         profile: String,
+    },
+    /// The newest archived page at an address.
+    Archived {
+        /// The profile.
+        profile: String,
+        /// The address.
+        url: Url,
+    },
+    /// What stands at an address now: it is fetched, as a run of the profile would.
+    Look {
+        /// What the profile is called in messages.
+        file: String,
+        /// The profile's text.
+        text: String,
+        /// The address.
+        url: Url,
     },
     /// What changed in a listing.
     Versions {

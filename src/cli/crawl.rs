@@ -3,6 +3,7 @@
 mod halt;
 mod mend;
 mod plan;
+mod profile;
 mod queries;
 mod status;
 mod versions;
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     app::{self, App},
     config::Config,
-    crawl::{self, Alarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
+    crawl::{self, Alarm, CanaryAlarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
     monitor::{Halting, Monitor, Risk},
     rules::RuleSet,
     store::{Batch, Store, Write},
@@ -59,6 +60,7 @@ pub(super) use mend::Stored;
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
     markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
+    markwarden crawl profile check                read the recorded pages of all profiles; nothing is fetched\n  \
     markwarden crawl stop xinghe.example --by li  ask nothing of a host any more, at once\n  \
     markwarden crawl why https://xinghe.example/p/7\n  \
     markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\
@@ -97,6 +99,8 @@ enum About {
     Mend(mend::Args),
     /// Show what runs when, and why
     Plan(plan::Args),
+    /// Draft, check and record what says how to read a site
+    Profile(profile::Args),
     /// Show which questions a profile put to its site, what each gave, and why it stopped
     Queries(queries::Args),
     /// Show what the runs of a profile did, and how much of its site is known
@@ -117,6 +121,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         Some(About::Resume(args)) => return halt::run(args, true, context),
         Some(About::Stopped(args)) => return halt::list(args, context),
         Some(About::Plan(args)) => return plan::run(args, context),
+        Some(About::Profile(args)) => return profile::run(args, context),
         Some(About::Queries(args)) => return queries::run(args, context),
         Some(About::Status(args)) => return status::run(args, context),
         Some(About::Mend(args)) => return mend::run(args, context),
@@ -209,14 +214,15 @@ pub(super) fn profiles(names: &[String], folder: &Path) -> Result<Vec<Profile>> 
     names
         .iter()
         .map(|name| {
-            let path = if Path::new(name).extension().is_some() {
-                PathBuf::from(name)
-            } else {
-                folder.join(format!("{name}.toml"))
-            };
+            let path = place(name, folder);
             Profile::read(&path).with_context(|| format!("the profile {name}"))
         })
         .collect()
+}
+
+/// Where a profile stands that is given by its id, or by its file.
+fn place(name: &str, folder: &Path) -> PathBuf {
+    if Path::new(name).extension().is_some() { PathBuf::from(name) } else { folder.join(format!("{name}.toml")) }
 }
 
 /// What `own` makes of the coverage in the data folder `data`, else the settings'; where the server has that open, what it
@@ -251,12 +257,23 @@ fn drift_words(alarm: &Alarm) -> String {
     )
 }
 
+/// A canary that sings wrong, in words.
+fn canary_words(alarm: &CanaryAlarm) -> String {
+    format!(
+        "ALARM  the canary {} since {}: {}",
+        visible(&alarm.url),
+        alarm.since.strftime("%Y-%m-%d %H:%M"),
+        visible(&alarm.words().join("; "))
+    )
+}
+
 /// The server's answer to `question`.
 pub(super) fn answer(
     question: Question,
     sites: &Path,
     coverage: &Coverage,
     (risk, stored): (&Risk, Stored<'_>),
+    look: &profile::Look<'_>,
 ) -> Result<Value> {
     Ok(match question {
         Question::Why { url } => serde_json::to_value(why::gather(&url, sites, Some(coverage))?)?,
@@ -272,6 +289,10 @@ pub(super) fn answer(
             let profile = Profile::read(&sites.join(format!("{profile}.toml")))?;
             serde_json::to_value(mend::gather(&profile, coverage, stored)?)?
         }
+        Question::Archived { profile, url } => {
+            serde_json::to_value(profile::archived(&profile, &url, coverage, stored)?)?
+        }
+        Question::Look { file, text, url } => serde_json::to_value(profile::looked(&file, &text, &url, look)?)?,
         Question::Queries { profile } => serde_json::to_value(queries::gather(&profile, Some(coverage))?)?,
         Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage))?)?,
     })
@@ -330,6 +351,9 @@ fn print(context: &Context, app: &App, report: &RunReport, new_hits: u64) -> Res
     ))?;
     for alarm in &report.alarms {
         context.say(&drift_words(alarm));
+    }
+    for alarm in &report.canary_alarms {
+        context.say(&canary_words(alarm));
     }
     for fate in report.fates.iter().take(SHOWN_FATES) {
         context.say(&format!("  {:<12} {}  {}", fate.kind, visible(&fate.url), visible(&fate.detail)));

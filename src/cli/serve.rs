@@ -2,6 +2,7 @@
 
 mod again;
 mod inbox;
+mod sites;
 
 use std::{
     collections::BTreeMap,
@@ -21,13 +22,14 @@ use tokio::{
     sync::{Mutex, watch},
     task::JoinHandle,
 };
+use url::Url;
 
-use self::inbox::Inbox;
+use self::{inbox::Inbox, sites::Sites};
 use super::{Context, Done, asking::Counter, crawl::Stored};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
-    crawl::{self, Coverage, Profile, Services, next_run},
+    crawl::{self, Coverage, Profile, RunReport, Services, Sung, next_run},
     intake::Feeds,
     live::{self, Room},
     model::{Account, AccountName, CaptureId, ListingId, Role},
@@ -62,6 +64,7 @@ const FIRST_LINK: Duration = Duration::from_secs(15 * 60);
     Live rooms of the settings ([[live.room]]) are listened to all the time.\n\
     Files put into the folder of [import] are taken; feeds push to POST /feeds/listings (see `feed`).\n\
     Rules that change are taken over without a restart when their tests hold; GET /readyz says which are in use.\n\
+    Profiles that change, as by `crawl mend --accept`, are taken over for the next run; one with a mistake is not.\n\
     Stop it with Ctrl-C: crawls under way end cleanly and go on next time.\n\
     While no account exists, a one-time sign-in for an administrator is printed."
 )]
@@ -88,7 +91,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
     let listen = settings.desk.listen;
     let sites = &settings.crawl.sites;
-    let profiles = if args.no_crawl || !sites.is_dir() { BTreeMap::new() } else { Profile::read_folder(sites)? };
+    let sites = if args.no_crawl { Sites::default() } else { Sites::open(sites)? };
     let rules = app::rules_or_builtin(&settings.rules)?;
     let app = App::open(settings, args.data)?;
     let monitor = app.monitor(rules)?;
@@ -128,15 +131,14 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             stop_signal().await;
             stop.send_replace(true);
         });
-        let scheduled = scheduled(&profiles);
-        context.say(&format!("{} of {} profiles have a schedule", scheduled.len(), profiles.len()));
+        let scheduled = sites.profiles().values().filter(|profile| profile.schedule.is_some()).count();
+        context.say(&format!("{scheduled} of {} profiles have a schedule", sites.profiles().len()));
         if !rooms.is_empty() {
             context.say(&format!("listening to {} live rooms", rooms.len()));
         }
         let risk = Arc::new(Mutex::new(Risk::default()));
         let answering = answering(&app, &services, &risk).await?;
-        let watched = watched(&profiles);
-        let ticking = tokio::spawn(tick((scheduled, watched), services, (Arc::clone(&monitor), risk), stopped.clone()));
+        let ticking = tokio::spawn(tick(sites, services, (Arc::clone(&monitor), risk), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
         let rereading =
             tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone(), halting));
@@ -193,20 +195,11 @@ pub(super) async fn stop_signal() {
     }
 }
 
-fn scheduled(profiles: &BTreeMap<String, Profile>) -> BTreeMap<String, Arc<Profile>> {
-    let with_schedule = profiles.iter().filter(|(_, profile)| profile.schedule.is_some());
-    with_schedule.map(|(id, profile)| (id.clone(), Arc::new(profile.clone()))).collect()
-}
-
-/// Those whose listings are looked at again.
-fn watched(profiles: &BTreeMap<String, Profile>) -> Vec<Arc<Profile>> {
-    profiles.values().filter(|profile| profile.recrawl.is_some()).cloned().map(Arc::new).collect()
-}
-
 /// Answers what other commands ask about crawls.
 async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> Result<JoinHandle<()>> {
     let counter = Counter::open(&app.config().data).await?;
     let (sites, coverage, risk) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(risk));
+    let services = services.clone();
     let (store, runtime) = (Arc::clone(app.store()), tokio::runtime::Handle::current());
     let evidence = app.config().data.join(app::EVIDENCE);
     let answer = move |question| {
@@ -218,7 +211,8 @@ async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> R
         };
         let capture = |id: &CaptureId| Ok(runtime.block_on(store.capture(id))?);
         let stored = Stored { seen: &seen, capture: &capture, evidence: &evidence };
-        super::crawl::answer(question, &sites, coverage, (&risk, stored))
+        let look = |profile: &Profile, url: &Url| Ok(runtime.block_on(crawl::look_at(profile, url, &services))?);
+        super::crawl::answer(question, &sites, coverage, (&risk, stored), &look)
     };
     Ok(tokio::spawn(counter.answer(answer)))
 }
@@ -325,22 +319,19 @@ async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, hal
     }
 }
 
-/// Runs what is due, ends leases that ran out, and takes over changed marks, until stopped.
+/// Runs what is due, ends leases that ran out, and takes over changed profiles and marks, until stopped.
 async fn tick(
-    (profiles, watched): (BTreeMap<String, Arc<Profile>>, Vec<Arc<Profile>>),
+    mut sites: Sites,
     services: Services,
     (monitor, risk): (Arc<Monitor>, Arc<Mutex<Risk>>),
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut runs: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     let mut turns: BTreeMap<String, again::Turn> = BTreeMap::new();
-    for profile in profiles.values() {
-        let known = services.store.next_due(&profile.id).await;
-        if matches!(known, Ok(None)) {
-            plan(profile, &services).await;
-        }
-    }
+    let mut schedules: BTreeMap<String, String> = BTreeMap::new();
     loop {
+        sites.look();
+        plan_anew(&sites, &mut schedules, &services).await;
         if let Err(error) = services.store.expire(MAX_EXPIRED).await {
             tracing::warn!(%error, "cannot end leases");
         }
@@ -351,7 +342,8 @@ async fn tick(
             tracing::warn!(%error, "cannot take over the changed registry");
         }
         for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
-            let Some(profile) = profiles.get(&due.id) else { continue };
+            let scheduled = sites.profiles().get(&due.id).filter(|profile| profile.schedule.is_some());
+            let Some(profile) = scheduled else { continue };
             if runs.get(&due.id).is_some_and(|run| !run.is_finished()) {
                 continue;
             }
@@ -360,7 +352,7 @@ async fn tick(
             let run = tokio::spawn(crawl_one(Arc::clone(profile), services.clone(), Arc::clone(&monitor)));
             runs.insert(due.id, run);
         }
-        for profile in &watched {
+        for profile in sites.profiles().values().filter(|profile| profile.recrawl.is_some()) {
             let busy = runs.get(&profile.id).is_some_and(|run| !run.is_finished());
             let turn = turns.entry(profile.id.clone()).or_default();
             if !busy && turn.comes() {
@@ -378,6 +370,27 @@ async fn tick(
         if let Err(error) = run.await {
             tracing::error!(profile, %error, "a crawl broke off");
         }
+    }
+}
+
+/// Plans profiles whose schedule is new, or another than it was; `schedules` are those in force. A run that was missed while the
+/// server was down stays due.
+async fn plan_anew(sites: &Sites, schedules: &mut BTreeMap<String, String>, services: &Services) {
+    schedules.retain(|id, _| sites.profiles().contains_key(id));
+    for profile in sites.profiles().values() {
+        let Some(schedule) = &profile.schedule else {
+            schedules.remove(&profile.id);
+            continue;
+        };
+        let schedule = format!("{schedule:?}");
+        let before = schedules.get(&profile.id);
+        if before == Some(&schedule) {
+            continue;
+        }
+        if before.is_some() || matches!(services.store.next_due(&profile.id).await, Ok(None)) {
+            plan(profile, services).await;
+        }
+        schedules.insert(profile.id.clone(), schedule);
     }
 }
 
@@ -437,6 +450,12 @@ async fn listen_to(room: &Room, services: &live::Services, monitor: &Arc<Monitor
     }
 }
 
+/// Addresses of the canaries that a run did not read as they must be.
+fn failing(report: &RunReport) -> Vec<String> {
+    let wrong = report.canaries.iter().filter(|reading| reading.sung == Sung::Wrong);
+    wrong.map(|reading| reading.url.clone()).collect()
+}
+
 async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monitor>) {
     match crawl::run(&profile, &services, &*monitor).await {
         Ok(report) => {
@@ -447,6 +466,7 @@ async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monit
                 ("listings", report.listings.into()),
                 ("denied_by_robots", report.denied_by_robots.into()),
                 ("interrupted", report.interrupted.into()),
+                ("canaries", failing(&report).into()),
                 ("drift", report.alarms.iter().map(|alarm| alarm.field.clone()).collect::<Vec<_>>().into()),
             ];
             let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Alarm, Ask, Drift, RunReport, Watched, canonical};
+use super::{Alarm, Ask, Canary, CanaryAlarm, Drift, RunReport, Watched, canaries, canonical};
 use crate::model::{CaptureId, Listing, Timestamp};
 pub use estimate::{Estimate, estimate};
 pub use versions::{LISTING_CHANGED, Version, VersionsError};
@@ -53,6 +53,7 @@ const QUERIES: u8 = b'q';
 const RUNS: u8 = b'r';
 const DAYS: u8 = b'd';
 const DRIFT: u8 = b'f';
+const CANARIES: u8 = b'c';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -533,6 +534,29 @@ impl Coverage {
         Ok(raised)
     }
 
+    /// Canaries of a profile that are not read as they must be.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn canary_alarms(&self, profile: &str) -> Result<Vec<CanaryAlarm>, CoverageError> {
+        let found = self.table.get(canaries_key(profile)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
+    /// Takes in what a run read of its canaries; gives the alarms that this raised.
+    pub(super) fn canaries(
+        &self,
+        report: &RunReport,
+        canaries: &[Canary],
+        at: Timestamp,
+    ) -> Result<Vec<CanaryAlarm>, CoverageError> {
+        let before = self.canary_alarms(&report.profile)?;
+        let (standing, raised) = canaries::after(before, canaries, &report.canaries, at);
+        let value = serde_json::to_vec(&standing).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(canaries_key(&report.profile), value).map_err(|error| self.failed(error))?;
+        Ok(raised)
+    }
+
     fn drift_of(&self, profile: &str) -> Result<Drift, CoverageError> {
         let found = self.table.get(drift_key(profile)).map_err(|error| self.failed(error))?;
         Ok(found.as_deref().and_then(read).unwrap_or_default())
@@ -587,6 +611,10 @@ fn asking_key(profile: &str, parts: [&str; 4]) -> Vec<u8> {
 
 fn days_key(profile: &str) -> Vec<u8> {
     [&[DAYS], profile.as_bytes()].concat()
+}
+
+fn canaries_key(profile: &str) -> Vec<u8> {
+    [&[CANARIES], profile.as_bytes()].concat()
 }
 
 fn drift_key(profile: &str) -> Vec<u8> {

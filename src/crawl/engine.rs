@@ -4,12 +4,15 @@
 //! done only after the sink accepted what it yielded, so a run that is killed goes on with it.
 //! What a listing means, and where it is kept, is the sink's business.
 
+mod canary;
 mod cover;
 mod gate;
 mod lane;
 mod lease;
+mod look;
 mod queries;
 mod read;
+mod render;
 mod report;
 mod visit;
 
@@ -32,6 +35,7 @@ use url::Url;
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
     CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, PartsError, Profile,
+    RenderError, Renderer,
     coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
@@ -42,6 +46,7 @@ use crate::{
     model::{Capture, Clock, Listing, ListingId},
     store::{Store, StoreError},
 };
+pub use look::{Looked, look_at};
 pub use report::{Fate, RunReport};
 pub use visit::write_down;
 
@@ -65,6 +70,8 @@ pub struct Services {
     pub coverage: Option<Arc<Coverage>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Shows pages to a browser, where profiles ask for it.
+    pub renderer: Arc<Renderer>,
     /// When each host may be asked next: one for the whole process.
     pub hosts: Arc<Hosts>,
     /// Where frontiers stand.
@@ -159,6 +166,12 @@ pub enum CrawlError {
         /// The host.
         host: String,
     },
+    /// A crawl visits the hosts.
+    #[error("the hosts of {profile} are being crawled: ask again when that has ended")]
+    Busy {
+        /// The profile.
+        profile: String,
+    },
     /// The frontier cannot go on.
     #[error(transparent)]
     Frontier(#[from] FrontierError),
@@ -174,6 +187,9 @@ pub enum CrawlError {
     /// What became of addresses cannot be kept.
     #[error(transparent)]
     Coverage(#[from] CoverageError),
+    /// No page can be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
     /// No request can be made at all.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -184,7 +200,7 @@ pub enum CrawlError {
 /// # Errors
 /// When it cannot go on; what was accepted by then stays accepted.
 pub async fn run(profile: &Profile, crawl: &Services, sink: &dyn Sink) -> Result<RunReport, CrawlError> {
-    whole(Run::new(profile, crawl, sink, None)?, profile, crawl).await
+    whole(Run::new(profile, crawl, sink, Aim::Site)?, profile, crawl).await
 }
 
 /// Looks at `listings` of `profile` again, and at nothing else. It is no run that coverage counts: what it saw stands with
@@ -202,7 +218,17 @@ pub async fn look_again(
         let day = crawl.clock.now().to_zoned(TimeZone::UTC).date();
         coverage.look_again(&profile.id, day, listings.len() as u64)?;
     }
-    whole(Run::new(profile, crawl, sink, Some(listings))?, profile, crawl).await
+    whole(Run::new(profile, crawl, sink, Aim::Again(listings))?, profile, crawl).await
+}
+
+/// What a run visits.
+enum Aim {
+    /// The site, from where the profile begins.
+    Site,
+    /// Known listings, and nothing else.
+    Again(Vec<Url>),
+    /// Nothing by itself: one page is asked for.
+    Look,
 }
 
 async fn whole(run: Run<'_>, profile: &Profile, crawl: &Services) -> Result<RunReport, CrawlError> {
@@ -224,6 +250,7 @@ async fn whole(run: Run<'_>, profile: &Profile, crawl: &Services) -> Result<RunR
             futures_util::future::Either::Right((ended, _)) => ended,
         }
     };
+    crawl.renderer.rest().await;
     let rests: Vec<Duration> = run.lanes.iter().map(|lane| lane.pace.rest()).collect();
     leases.give_back(crawl, &rests).await?;
     if let Some(error) = kept.err().or_else(|| run.take_failure()) {
@@ -245,9 +272,7 @@ struct Run<'a> {
     number: u64,
     /// What facts are read with.
     reads_with: String,
-    /// Whether only the listings to look at `again` are visited.
-    again: bool,
-    listings: Vec<Url>,
+    aim: Aim,
     guard: Guard,
     /// What goes with every request.
     parts: Ready,
@@ -266,12 +291,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(
-        profile: &'a Profile,
-        crawl: &'a Services,
-        sink: &'a dyn Sink,
-        listings: Option<Vec<Url>>,
-    ) -> Result<Self, CrawlError> {
+    fn new(profile: &'a Profile, crawl: &'a Services, sink: &'a dyn Sink, aim: Aim) -> Result<Self, CrawlError> {
         if !profile.allow_loopback && crawl.fetcher.settings().contact.is_empty() {
             return Err(CrawlError::NoContact { profile: profile.id.clone() });
         }
@@ -283,15 +303,19 @@ impl<'a> Run<'a> {
         let by_host: HashMap<String, usize> =
             lanes.iter().enumerate().map(|(index, lane)| (lane.host.clone(), index)).collect();
         let compiled = Arc::new(CompiledProfile::new(profile));
-        let again = listings.is_some();
-        let path = crawl.frontier.join(format!("{}.{}log", profile.id, if again { "again." } else { "" }));
+        let kind = match aim {
+            Aim::Site => "",
+            Aim::Again(_) => "again.",
+            Aim::Look => "look.",
+        };
+        let path = crawl.frontier.join(format!("{}.{kind}log", profile.id));
         let frontier = Frontier::open(&path, lanes.len(), |url| {
             let url = Url::parse(url).ok()?;
             Some((*by_host.get(&host_of(&url))?, compiled.key(&url).into()))
         })?;
         let parts = profile.request.ready();
         let parts = parts.map_err(|source| CrawlError::Request { profile: profile.id.clone(), source })?;
-        let counted = crawl.coverage.as_ref().filter(|_| !again);
+        let counted = crawl.coverage.as_ref().filter(|_| matches!(aim, Aim::Site));
         let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
         let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
         Ok(Self {
@@ -301,9 +325,8 @@ impl<'a> Run<'a> {
             compiled,
             looks_with: sink.looks_with(),
             number,
-            reads_with: short_hash(format!("{:?}", profile.listing).as_bytes()),
-            again,
-            listings: listings.unwrap_or_default(),
+            reads_with: short_hash(format!("{:?}{:?}", profile.listing, profile.render).as_bytes()),
+            aim,
             guard: Guard { allow_loopback: profile.allow_loopback, allow_private: false },
             parts,
             begun: Instant::now(),
@@ -337,12 +360,17 @@ impl<'a> Run<'a> {
 
     /// Queues where the profile says to begin.
     async fn begin(&self) {
-        if self.again {
-            for url in &self.listings {
-                self.add(url, 0, Purpose::Page);
+        match &self.aim {
+            Aim::Site => {}
+            Aim::Again(listings) => {
+                for url in listings {
+                    self.add(url, 0, Purpose::Page);
+                }
+                return;
             }
-            return;
+            Aim::Look => return,
         }
+        self.begin_canaries();
         let sitemaps = self.profile.sitemaps.iter().map(|url| (url, Purpose::Sitemap));
         let starts = self.profile.start.iter().map(|url| (url, Purpose::Page));
         let begin: Vec<(Url, Purpose)> =
@@ -472,7 +500,16 @@ impl<'a> Run<'a> {
                 );
             }
         }
-        if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| !self.again) {
+        if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| matches!(self.aim, Aim::Site)) {
+            report.canary_alarms = coverage.canaries(&report, &self.profile.canaries, self.crawl.clock.now())?;
+            for alarm in &report.canary_alarms {
+                tracing::warn!(
+                    profile = self.profile.id,
+                    url = alarm.url,
+                    why = alarm.words().join("; "),
+                    "a canary is not read as it must be"
+                );
+            }
             coverage.ended(self.number, self.crawl.clock.now(), &report)?;
         }
         Ok(report)

@@ -17,6 +17,7 @@ mod offer;
 mod open_graph;
 mod page;
 mod selectors;
+mod sketch;
 mod sku;
 mod visible;
 mod words;
@@ -31,6 +32,7 @@ pub use json_item::listing_of;
 pub use lists::{Item, LINKS, Links, links};
 pub use mend::{MENDED, Proposal, Sample, propose, value_of};
 pub use selectors::CompiledProfile;
+pub use sketch::{Shape, Sketch, shape_of, sketch};
 
 /// Longest page read, in bytes; what follows is not looked at.
 pub const PAGE_BYTES: usize = 8 * 1024 * 1024;

@@ -2,7 +2,9 @@
 //!
 //! Profiles are TOML files, one a site, file name = id. `CONTRIBUTING.md` explains how to write one.
 
+mod canary;
 mod query;
+mod render;
 mod request;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -12,7 +14,9 @@ use serde::{Deserialize, Deserializer};
 use super::{Addresses, pointer::is_pointer};
 use crate::model::Diagnostic;
 
+pub use canary::{Canary, MAX_CANARIES};
 pub use query::{Ask, Asked, MARKS, MAX_KEYWORDS, MAX_KEYWORDS_BYTES, MAX_QUESTIONS, MAX_WORD_CHARS, Method, Query};
+pub use render::Render;
 pub use request::{PartsError, Proxy, RequestParts};
 
 pub(super) use request::Ready;
@@ -65,6 +69,12 @@ pub struct Profile {
     /// What goes with every request.
     #[serde(default)]
     pub request: RequestParts,
+    /// Whether pages of listings are shown to a browser before they are read, and how.
+    #[serde(default, deserialize_with = "render::render")]
+    pub render: Option<Render>,
+    /// Known listings that each run asks for first, and what must be read of them.
+    #[serde(default, rename = "canary")]
+    pub canaries: Vec<Canary>,
     /// Questions to put to the site.
     #[serde(default, rename = "query")]
     pub queries: Vec<Query>,
@@ -324,6 +334,19 @@ pub struct Select {
 }
 
 impl Selectors {
+    /// The place of one of the fields that [`MENDED`](super::MENDED) names.
+    pub fn place(&self, field: &str) -> Option<&Select> {
+        match field {
+            "title" => self.title.as_ref(),
+            "subtitle" => self.subtitle.as_ref(),
+            "price" => self.price.as_ref(),
+            "sku" => self.sku.as_ref(),
+            "brand" => self.brand.as_ref(),
+            "seller" => self.seller.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Puts the place of one of the fields that [`MENDED`](super::MENDED) names; others stay as they are.
     pub fn put(&mut self, field: &str, css: &str, attr: Option<String>) {
         let place = match field {
@@ -558,6 +581,12 @@ impl Profile {
         let twice = |(place, query): (usize, &Query)| self.queries.iter().take(place).any(|known| known.id == query.id);
         if self.queries.iter().enumerate().any(twice) {
             return wrong("[[query]]", "two queries have one id".into(), "give each its own");
+        }
+        if let Some((at, why)) = self.render.as_ref().and_then(Render::mistake) {
+            return wrong(&at, why, "see `[render]` in CONTRIBUTING.md");
+        }
+        if let Some((at, why)) = self.canary_mistake() {
+            return wrong(&at, why, "see `[[canary]]` in CONTRIBUTING.md");
         }
         if let Some((at, why)) = self.request.mistake() {
             return wrong(&at, why, "see `[request]` in CONTRIBUTING.md");

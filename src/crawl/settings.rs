@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::BrowserSettings;
+
 /// How this installation crawls, whatever the profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -26,6 +28,8 @@ pub struct Settings {
     pub warc_max_bytes: u64,
     /// Addresses with what became of them that a run's report lists one by one; the rest is counted.
     pub max_fates: usize,
+    /// The browser that pages are rendered with.
+    pub browser: BrowserSettings,
 }
 
 impl Default for Settings {
@@ -40,6 +44,7 @@ impl Default for Settings {
             warc: true,
             warc_max_bytes: 256 * 1024 * 1024,
             max_fates: 2000,
+            browser: BrowserSettings::default(),
         }
     }
 }

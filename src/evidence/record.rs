@@ -84,6 +84,22 @@ pub(super) fn resource(url: &str, content_type: &str, body: &[u8], at: Timestamp
     made("resource", at, &headers, &[body], Some(payload))
 }
 
+/// A `conversion` record: what a program made of the answer that the record `of` holds.
+pub(super) fn conversion(
+    (url, of): (&str, &str),
+    content_type: &str,
+    body: &[u8],
+    at: Timestamp,
+) -> Result<Made, EvidenceError> {
+    let payload = hex(&Sha256::digest(body));
+    let headers = format!(
+        "WARC-Target-URI: {}\r\nWARC-Refers-To: <{}>\r\nContent-Type: {content_type}\r\nWARC-Payload-Digest: sha256:{payload}\r\n",
+        one_line(url),
+        one_line(of)
+    );
+    made("conversion", at, &headers, &[body], Some(payload))
+}
+
 fn http_headers(http: &Http<'_>, kind: &str) -> String {
     let mut headers =
         format!("WARC-Target-URI: {}\r\nContent-Type: application/http; msgtype={kind}\r\n", one_line(http.url));
@@ -183,9 +199,14 @@ impl Record {
     /// What was fetched: the body of an answer, the whole block of a resource.
     pub fn payload(&self) -> Option<&[u8]> {
         match self.header("WARC-Type") {
-            Some("resource") => Some(&self.block),
+            Some("resource" | "conversion") => Some(&self.block),
             _ => self.http().map(|(_, body)| body),
         }
+    }
+
+    /// Whether its block is an HTTP message.
+    pub fn is_http(&self) -> bool {
+        self.header("Content-Type").is_some_and(|kind| kind.starts_with("application/http"))
     }
 
     /// The HTTP head and body inside the block.

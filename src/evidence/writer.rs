@@ -143,7 +143,24 @@ impl WarcWriter {
         body: &[u8],
         at: Timestamp,
     ) -> Result<Written, EvidenceError> {
-        let made = record::resource(url, content_type, body, at)?;
+        self.write_made(record::resource(url, content_type, body, at)?, url, at).await
+    }
+
+    /// Appends a `conversion` record: what a program made of the answer that `of` cites, such as a page that a browser rendered.
+    ///
+    /// # Errors
+    /// When it could not be written; nothing of it counts then.
+    pub async fn write_conversion(
+        &self,
+        of: &Capture,
+        content_type: &str,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<Written, EvidenceError> {
+        self.write_made(record::conversion((&of.url, of.id.as_str()), content_type, body, at)?, &of.url, at).await
+    }
+
+    async fn write_made(&self, made: record::Made, url: &str, at: Timestamp) -> Result<Written, EvidenceError> {
         let bytes = Arc::new(made.member);
         let place = self.append(Arc::clone(&bytes)).await?;
         let record = Arc::unwrap_or_clone(bytes);

@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, Response},
 };
 use markwarden::{
-    crawl::{Coverage, Fetched, Fetcher, Hosts, Profile, RunReport, Services, Settings, Sink, SinkError},
+    crawl::{Coverage, Fetched, Fetcher, Hosts, Profile, Renderer, RunReport, Services, Settings, Sink, SinkError},
     evidence::{Options, WarcWriter},
     model::SystemClock,
     store::MemoryStore,
@@ -187,12 +187,15 @@ impl Crawler {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
         let (stop, stopped) = watch::channel(false);
+        let browser = folder.path().join("browser");
+        let renderer = Arc::new(Renderer::new(settings.browser.clone(), settings.user_agent(), browser));
         let services = Services {
             fetcher: Arc::new(Fetcher::new(Arc::new(settings), clock.clone()).unwrap()),
             store: Arc::new(MemoryStore::new(clock.clone())),
             warc: None,
             coverage: None,
             clock,
+            renderer,
             hosts: Arc::new(Hosts::default()),
             frontier: folder.path().join("frontier"),
             worker: "test".into(),

@@ -15,8 +15,8 @@ use crate::{
     app::EVIDENCE,
     cli::notes::Notes,
     crawl::{
-        Alarm, CompiledProfile, Coverage, Known, MENDED, PAGE_BYTES, PageText, Profile, Proposal, Sample,
-        archived_text, extract, propose, value_of,
+        Alarm, Archived, CompiledProfile, Coverage, Known, MENDED, PAGE_BYTES, PageText, Profile, Proposal, Sample,
+        extract, propose, value_of,
     },
     evidence::verify_capture,
     files,
@@ -31,8 +31,8 @@ const PAGES: usize = 200;
 #[command(
     after_help = "When a field is hardly found any more (`crawl status` says so), its values are known from before. They are looked for\n\
     in the newest archived pages of the same listings; the selector that gives them is shown with the share of pages on\n\
-    which it is right. With --accept it is written into the profile, comments stay; a running server takes it over when it\n\
-    is started again.\n\n\
+    which it is right. With --accept it is written into the profile, comments stay; a running server takes it over within\n\
+    seconds, for the next run.\n\n\
     Examples:\n  \
     markwarden crawl mend xinghe\n  \
     markwarden crawl mend xinghe --accept\n\n\
@@ -133,20 +133,55 @@ pub(super) fn gather(profile: &Profile, coverage: &Coverage, stored: Stored<'_>)
             continue;
         };
         let (urls, samples) = samples(profile, coverage, (field, path), stored)?;
-        let proposal = propose(field, profile.listing.currency.as_deref(), &samples);
-        let (mut filled, mut right) = (0, 0);
-        if let Some(changed) = proposal.as_ref().map(|proposal| with_place(profile, proposal)) {
-            let changed = CompiledProfile::new(&changed);
-            for (url, sample) in urls.iter().zip(&samples) {
-                let listing = extract(&PageText { url, text: &sample.text }, Some(&changed));
-                let found = listing.and_then(|listing| value_of(&listing, field));
-                filled += usize::from(found.is_some());
-                right += usize::from(found.as_ref() == Some(&sample.value));
-            }
-        }
+        let pages: Vec<(&Url, &Sample)> = urls.iter().zip(&samples).collect();
+        let (proposal, replayed) = mended(profile, field, &pages);
+        let Replayed { filled, right } = replayed;
         mendings.push(Mending { alarm, proposal, pages: samples.len(), filled, right });
     }
     Ok(mendings)
+}
+
+/// On how many pages a profile has a field, and has it right.
+#[derive(Debug, Clone, Copy, Default)]
+struct Replayed {
+    filled: usize,
+    right: usize,
+}
+
+/// The place to propose for a field, and how the profile that has it reads all pages.
+///
+/// It is learnt from the pages on which the profile does not read what is known: a site may have changed its markup in the
+/// middle of a run. Where others still have it at its old place, both are proposed if they read more together.
+fn mended(profile: &Profile, field: &str, pages: &[(&Url, &Sample)]) -> (Option<Proposal>, Replayed) {
+    let now = CompiledProfile::new(profile);
+    let lost = pages.iter().filter(|page| read(&now, field, page).as_ref() != Some(&page.1.value));
+    let lost: Vec<Sample> = lost.map(|(_, sample)| (*sample).clone()).collect();
+    let Some(found) = propose(field, profile.listing.currency.as_deref(), &lost) else {
+        return (None, Replayed::default());
+    };
+    let replayed = replay(profile, &found, pages);
+    let old = profile.listing.select.place(field).filter(|old| old.attr == found.attr && !old.fen);
+    let both = old.map(|old| Proposal { css: format!("{}, {}", found.css, old.css), ..found.clone() });
+    match both.map(|both| (replay(profile, &both, pages), both)) {
+        Some((more, both)) if more.right > replayed.right => (Some(both), more),
+        _ => (Some(found), replayed),
+    }
+}
+
+fn replay(profile: &Profile, proposal: &Proposal, pages: &[(&Url, &Sample)]) -> Replayed {
+    let changed = CompiledProfile::new(&with_place(profile, proposal));
+    let mut replayed = Replayed::default();
+    for page in pages {
+        let found = read(&changed, &proposal.field, page);
+        replayed.filled += usize::from(found.is_some());
+        replayed.right += usize::from(found.as_ref() == Some(&page.1.value));
+    }
+    replayed
+}
+
+fn read(profile: &CompiledProfile, field: &str, (url, sample): &(&Url, &Sample)) -> Option<String> {
+    let listing = extract(&PageText { url, text: &sample.text }, Some(profile));
+    listing.and_then(|listing| value_of(&listing, field))
 }
 
 /// Archived pages of listings whose value of a field is known from before.
@@ -179,10 +214,9 @@ fn samples(
         // A page that was retired or damaged is none to learn from.
         let Ok(record) = verify_capture(stored.evidence, &capture) else { continue };
         let limit = u64::try_from(PAGE_BYTES).unwrap_or(u64::MAX);
-        let text = record.http().and_then(|(head, body)| archived_text(head, body, limit));
-        if let Some(text) = text {
+        if let Some(page) = Archived::of(&record, limit) {
             urls.push(url);
-            samples.push(Sample { text, value });
+            samples.push(Sample { text: page.text(), value });
         }
     }
     Ok((urls, samples))

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Done, Question};
-use crate::crawl::{Alarm, Coverage, Ended, Estimate, estimate};
+use crate::crawl::{Alarm, CanaryAlarm, Coverage, Ended, Estimate, estimate};
 
 /// Runs that are shown.
 const SHOWN_RUNS: usize = 10;
@@ -44,6 +44,8 @@ pub(super) struct Status {
     unseen: Option<Estimate>,
     /// Fields that are hardly found any more.
     alarms: Vec<Alarm>,
+    /// Canaries that are not read as they must be.
+    canaries: Vec<CanaryAlarm>,
     /// Listings looked at again, a day.
     looked_again: Vec<(Date, u64)>,
 }
@@ -88,6 +90,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     for alarm in &status.alarms {
         context.data(&super::drift_words(alarm))?;
     }
+    for alarm in &status.canaries {
+        context.data(&super::canary_words(alarm))?;
+    }
     for (day, visits) in status.looked_again.iter().rev().take(SHOWN_DAYS) {
         context.data(&format!("{day}: {visits} listings looked at again"))?;
     }
@@ -114,6 +119,6 @@ pub(super) fn gather(profile: String, coverage: Option<&Coverage>) -> Result<Sta
         bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
     }
     let (unseen, looked_again) = (estimate(coverage, &profile)?, coverage.looked_again(&profile)?);
-    let alarms = coverage.alarms(&profile)?;
-    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, looked_again })
+    let (alarms, canaries) = (coverage.alarms(&profile)?, coverage.canary_alarms(&profile)?);
+    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, canaries, looked_again })
 }

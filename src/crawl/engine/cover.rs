@@ -10,6 +10,7 @@ use crate::{
     crawl::{
         Exchange, Item, Known, Validators,
         coverage::{Facts, facts_of},
+        frontier::Purpose,
     },
     model::Listing,
 };
@@ -28,7 +29,10 @@ impl Run<'_> {
     /// listing when it would be looked at otherwise than the last time.
     pub(super) fn validators(&self, url: &Url, known: Option<&Known>) -> Validators {
         let listing = || {
-            kind_of(&self.compiled, url) == Kind::Listing
+            self.canary_at(url).is_none()
+                // The document a browser begins with says nothing about what its scripts will write.
+                && self.renders(url, &Purpose::Page).is_none()
+                && kind_of(&self.compiled, url) == Kind::Listing
                 && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
         };
         known

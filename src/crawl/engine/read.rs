@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use url::Url;
 
+use super::render::Shown;
 use crate::{
     crawl::{
-        CompiledProfile, Exchange, Item, Links, PageText, decode, extract, frontier::Purpose, links, listing_of,
-        sitemap::Sitemap,
+        CompiledProfile, Item, Links, PageText, decode, extract, frontier::Purpose, links, listing_of, sitemap::Sitemap,
     },
     model::Listing,
 };
@@ -69,16 +69,22 @@ pub(super) fn kind_of(profile: &CompiledProfile, url: &Url) -> Kind {
 }
 
 /// Reads a page that was fetched for `purpose`.
-pub(super) async fn read(profile: &Arc<CompiledProfile>, page: &Exchange, purpose: &Purpose, limit: u64) -> Yield {
+pub(super) async fn read(
+    profile: &Arc<CompiledProfile>,
+    url: &Url,
+    shown: &Shown,
+    purpose: &Purpose,
+    limit: u64,
+) -> Yield {
     let job = Job {
         profile: Arc::clone(profile),
-        url: page.url.clone(),
-        body: page.body.clone(),
-        content_type: page.header("content-type").map(str::to_owned),
+        url: url.clone(),
+        body: shown.body.clone(),
+        content_type: shown.content_type.clone(),
         purpose: purpose.clone(),
         limit,
     };
-    if page.body.len() <= IN_PLACE_BYTES {
+    if shown.body.len() <= IN_PLACE_BYTES {
         return job.read();
     }
     // Only a panic ends the task without a result, and the panic hook has reported it.

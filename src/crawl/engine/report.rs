@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::read::{Kind, Yield};
-use crate::crawl::{Alarm, Fill, Profile};
+use crate::crawl::{Alarm, CanaryAlarm, CanaryReading, Fill, Profile};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,18 @@ pub struct RunReport {
     /// Fields that far fewer of them had than was usual: the site may have changed its markup.
     #[serde(default)]
     pub alarms: Vec<Alarm>,
+    /// What was read of the profile's canaries.
+    #[serde(default)]
+    pub canaries: Vec<CanaryReading>,
+    /// Canaries that this run was the first to read otherwise than they must be.
+    #[serde(default)]
+    pub canary_alarms: Vec<CanaryAlarm>,
+    /// Pages that a browser rendered.
+    #[serde(default)]
+    pub rendered: u64,
+    /// Requests that those pages made and were allowed.
+    #[serde(default)]
+    pub page_requests: u64,
     /// What became of single addresses that yielded nothing, up to a bound.
     pub fates: Vec<Fate>,
     /// Fates beyond that bound.
@@ -140,6 +152,33 @@ impl Tally {
 
     pub(super) fn unchanged(&mut self) {
         self.report.unchanged += 1;
+    }
+
+    /// What was read of a canary; the first time counts.
+    pub(super) fn canary(&mut self, reading: CanaryReading) {
+        if !self.report.canaries.iter().any(|known| known.url == reading.url) {
+            self.report.canaries.push(reading);
+        }
+    }
+
+    /// A page that a browser rendered.
+    pub(super) fn rendered(&mut self) {
+        self.report.rendered += 1;
+    }
+
+    /// A request of a page that is being rendered, and was not made.
+    pub(super) fn page_refused(&mut self, kind: &str, url: &Url, detail: &str) {
+        if kind == "robots" {
+            self.report.denied_by_robots += 1;
+        }
+        self.fate(&format!("page_{kind}"), url, detail);
+    }
+
+    /// An answer to a request of a page that is being rendered.
+    pub(super) fn page_request(&mut self, raw: usize, decoded: usize) {
+        self.report.page_requests += 1;
+        self.report.bytes += raw as u64;
+        self.report.decoded_bytes += decoded as u64;
     }
 
     /// An address that was not fetched, or yielded nothing.

@@ -6,8 +6,9 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::{
-    CrawlError, Fetched, Run, Services,
+    Aim, CrawlError, Fetched, Run, Services,
     read::{Kind, Yield, kind_of, read},
+    render::Shown,
 };
 use crate::{
     crawl::{
@@ -58,7 +59,7 @@ impl Run<'_> {
 
     /// What the profile sends with every request, `with` what goes to this one. Secrets go in the clear to nobody but this
     /// machine.
-    fn extra(&self, url: &Url, with: Extra, body: Option<(&'static str, Vec<u8>)>) -> Extra {
+    pub(super) fn extra(&self, url: &Url, with: Extra, body: Option<(&'static str, Vec<u8>)>) -> Extra {
         let parts = &self.parts;
         let safe = url.scheme() == "https" || self.guard.allow_loopback;
         Extra {
@@ -71,7 +72,7 @@ impl Run<'_> {
     }
 
     /// Takes a page from the budgets of the run and of the host; false when one is spent.
-    fn charge(&self, lane: usize) -> bool {
+    pub(super) fn charge(&self, lane: usize) -> bool {
         let pace = &self.profile.pace;
         let bytes = self.tally().bytes();
         let spent = self.charged.fetch_add(1, Ordering::Relaxed) >= pace.max_pages
@@ -112,6 +113,7 @@ impl Run<'_> {
             _ => false,
         };
         self.unanswered(&entry, error.kind(), &error.to_string());
+        self.canary_unfetched(url, &error);
         if !later {
             self.missed(url, entry.depth, error.kind(), &error.to_string());
             self.frontier().done(entry.id);
@@ -152,6 +154,7 @@ impl Run<'_> {
             // Where it leads is visited under its own address.
             self.hand_over(page, Vec::new(), written).await?;
             self.tally().moved_to_known += 1;
+            self.canary_without_page(asked, &format!("it leads to {}", page.url));
             self.note(asked, entry.depth, "moved", &format!("leads to {}, which is visited anyway", page.url));
             self.frontier().done(entry.id);
             return Ok(false);
@@ -169,13 +172,32 @@ impl Run<'_> {
         if !page.status.is_success() {
             self.hand_over(page, Vec::new(), written).await?;
             let status = page.status.as_u16();
+            self.canary_without_page(asked, &format!("its host answered {status}"));
             self.unanswered(entry, &format!("status_{status}"), &format!("answered {status}"));
             self.missed(asked, entry.depth, &format!("status_{status}"), &format!("answered {status}"));
             self.frontier().done(entry.id);
             return Ok(false);
         }
-        let mut yielded = read(&self.compiled, page, &entry.purpose, self.profile.pace.max_body_bytes).await;
+        let (shown, written) = match self.shown(page, &entry.purpose).await {
+            Ok(None) => (Shown::plain(page), written),
+            Ok(Some(shown)) => {
+                let rendered = self.record_shown(&shown, written.as_ref(), page).await?;
+                self.hand_over(page, Vec::new(), written).await?;
+                (shown, rendered)
+            }
+            Err(error) if error.is_final() => return Err(error.into()),
+            Err(error) => {
+                self.hand_over(page, Vec::new(), written).await?;
+                self.canary_without_page(asked, &error.to_string());
+                self.missed(asked, entry.depth, "render", &error.to_string());
+                self.frontier().done(entry.id);
+                return Ok(false);
+            }
+        };
+        let limit = self.profile.pace.max_body_bytes;
+        let mut yielded = read(&self.compiled, &page.url, &shown, &entry.purpose, limit).await;
         self.tally().read(&yielded, &page.url);
+        self.canary_read(asked, yielded.listing.as_ref());
         let question = self.question(entry);
         let asked_on = question.is_some_and(|question| self.answered(entry, &question, &yielded, page.finished));
         // A question's next page is asked for as its query says.
@@ -210,7 +232,7 @@ impl Run<'_> {
         Ok(added)
     }
 
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         page: &Exchange,
         mut listings: Vec<Listing>,
@@ -239,7 +261,7 @@ impl Run<'_> {
     /// Queues what a page names; says whether anything was new.
     fn queue(&self, entry: &Entry, pages: &[Item], sitemaps: &[Url]) -> bool {
         // A visit to look at a listing again discovers nothing.
-        if self.again {
+        if !matches!(self.aim, Aim::Site) {
             return false;
         }
         let depth = entry.depth.saturating_add(1);

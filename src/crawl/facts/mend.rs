@@ -122,7 +122,7 @@ pub fn propose(field: &str, currency: Option<&str>, samples: &[Sample]) -> Optio
 }
 
 /// Selectors of the elements that hold the value, and the attribute where it is one.
-fn places(document: &Html, is_value: &dyn Fn(&str) -> bool) -> Vec<(String, Option<String>)> {
+pub(super) fn places(document: &Html, is_value: &dyn Fn(&str) -> bool) -> Vec<(String, Option<String>)> {
     let mut found = Vec::new();
     for element in document.root_element().descendent_elements().take(ELEMENTS) {
         if matches!(element.value().name(), "html" | "head" | "body" | "script" | "style" | "template") {
@@ -156,7 +156,7 @@ fn selectors(element: ElementRef<'_>, value: Option<&str>) -> Vec<String> {
 }
 
 /// An element's names that may be the same on every page: id, classes, attributes that say what it is.
-fn names(element: ElementRef<'_>, value: Option<&str>) -> Vec<String> {
+pub(super) fn names(element: ElementRef<'_>, value: Option<&str>) -> Vec<String> {
     let tag = element.value().name();
     let mut names = Vec::new();
     for (name, content) in element.value().attrs() {
