@@ -10,7 +10,8 @@ mod settings;
 mod webhook;
 
 pub use book::{
-    Book, BookError, Delivery, Item, MAX_OF_ONE, Message, Outcome, RETRIES, SHOWN, Subscription, Target, When, new_secret,
+    Book, BookError, Delivery, Item, MAX_OF_ONE, Message, Outcome, RETRIES, SHOWN, Subscription, Target, When,
+    new_secret,
 };
 pub use sender::{SendError, Sender};
 pub use settings::{Encryption, Relay, Settings};

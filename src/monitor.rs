@@ -128,8 +128,19 @@ impl Monitor {
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
         let (rulebook, gate, shadow, registry, sellers) = (None, None, None, None, None);
         let (floor, learnt) = (Settings::default().floor(), RwLock::default());
-        let monitor =
-            Self { store, clock, rulebook, gate, floor, shadow, registry, current, learnt, sellers, quota: Mutex::default() };
+        let monitor = Self {
+            store,
+            clock,
+            rulebook,
+            gate,
+            floor,
+            shadow,
+            registry,
+            current,
+            learnt,
+            sellers,
+            quota: Mutex::default(),
+        };
         monitor.refresh().await?;
         Ok(monitor)
     }

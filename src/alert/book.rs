@@ -291,15 +291,8 @@ impl Book {
     /// # Errors
     /// When it is none of theirs, another is under way, or the disk says no.
     pub fn test(&self, owner: &AccountName, id: &str, now: Timestamp) -> Result<(), BookError> {
-        let message = Message {
-            id: message_id()?,
-            at: now,
-            items: Vec::new(),
-            more: 0,
-            test: true,
-            attempts: 0,
-            next_at: now,
-        };
+        let message =
+            Message { id: message_id()?, at: now, items: Vec::new(), more: 0, test: true, attempts: 0, next_at: now };
         self.of_owner(owner, id, |one| {
             if one.under_way.is_some() {
                 return Err(BookError::Busy);
@@ -337,7 +330,8 @@ impl Book {
             if one.waiting.len() < SHOWN { one.waiting.push(item) } else { one.waiting_more += 1 }
         }
         one.waiting_more += more;
-        let due = one.told_at.is_none_or(|told| now.duration_since(told) >= SignedDuration::from_hours(one.when.hours()));
+        let due =
+            one.told_at.is_none_or(|told| now.duration_since(told) >= SignedDuration::from_hours(one.when.hours()));
         if due && one.under_way.is_none() && !one.waiting.is_empty() {
             one.under_way = Some(Message {
                 id: message_id()?,
@@ -350,7 +344,8 @@ impl Book {
             });
             one.told_at = Some(now);
         }
-        let changed = one.waiting != known.waiting || one.waiting_more != known.waiting_more || one.under_way != known.under_way;
+        let changed =
+            one.waiting != known.waiting || one.waiting_more != known.waiting_more || one.under_way != known.under_way;
         if changed {
             return self.change(&mut all, |all| drop(all.insert(id.to_owned(), one)));
         }
@@ -525,7 +520,12 @@ mod tests {
         book.add(subscription(When::Now)).unwrap();
         book.offer("s", 1, (vec![item(1)], 0), at(0)).unwrap();
         let (mut minutes, mut attempts) = (0, 0);
-        while let Some((_, message)) = { while book.due(at(minutes)).is_empty() && minutes < 10_000 { minutes += 1 } book.due(at(minutes)).pop() } {
+        while let Some((_, message)) = {
+            while book.due(at(minutes)).is_empty() && minutes < 10_000 {
+                minutes += 1
+            }
+            book.due(at(minutes)).pop()
+        } {
             attempts += 1;
             if book.ended("s", &message.id, &Outcome::Failed("410".into()), at(minutes)).unwrap() {
                 break;

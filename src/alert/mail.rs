@@ -5,7 +5,10 @@ use std::time::Duration;
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message as Mail, Tokio1Executor,
     message::{Mailbox, header::ContentType},
-    transport::smtp::{authentication::Credentials, client::{Tls, TlsParameters}},
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Tls, TlsParameters},
+    },
 };
 
 use super::{Encryption, Message, Relay, SendError, Subscription};
@@ -23,7 +26,8 @@ fn text(subscription: &Subscription, message: &Message, desk: &str) -> (String, 
     let many = message.items.len() as u64 + message.more;
     let mut body = format!("{name}: {many} 条新命中 / new hits\n\n");
     for item in &message.items {
-        let line = format!("#{} [{}] {} · {}\n", item.hit, severity(item.severity), plain(&item.title), plain(&item.family));
+        let line =
+            format!("#{} [{}] {} · {}\n", item.hit, severity(item.severity), plain(&item.title), plain(&item.family));
         body.push_str(&line);
         if !desk.is_empty() {
             body.push_str(&format!("  {}/hits/{}\n", desk.trim_end_matches('/'), item.hit));
@@ -32,7 +36,9 @@ fn text(subscription: &Subscription, message: &Message, desk: &str) -> (String, 
     if message.more > 0 {
         body.push_str(&format!("… {} 条 / more\n", message.more));
     }
-    body.push_str("\n此邮件只通知本方人员，未对任何卖家采取行动。\nThis mail only informs; nothing was done to any seller.\n");
+    body.push_str(
+        "\n此邮件只通知本方人员，未对任何卖家采取行动。\nThis mail only informs; nothing was done to any seller.\n",
+    );
     (format!("[标卫 Markwarden] {name}: {many}"), body)
 }
 

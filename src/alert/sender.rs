@@ -76,8 +76,12 @@ impl Sender {
         match to {
             Target::Mail { to } => match &self.settings.mail {
                 None => refused("the settings name no mail relay"),
-                Some(_) if to.len() > 254 || to.parse::<lettre::Address>().is_err() => refused("this is no mail address"),
-                Some(relay) if !relay.admits(to) => refused("the settings allow no mail to this domain (alerts.mail.domains)"),
+                Some(_) if to.len() > 254 || to.parse::<lettre::Address>().is_err() => {
+                    refused("this is no mail address")
+                }
+                Some(relay) if !relay.admits(to) => {
+                    refused("the settings allow no mail to this domain (alerts.mail.domains)")
+                }
                 Some(_) => Ok(()),
             },
             Target::Webhook { url, .. } => {

@@ -62,7 +62,9 @@ pub enum Encryption {
 impl Relay {
     /// Whether mail may go to `address`: to people of our own domains.
     pub fn admits(&self, address: &str) -> bool {
-        let domain = |address: &str| address.rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('>').to_ascii_lowercase());
+        let domain = |address: &str| {
+            address.rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('>').to_ascii_lowercase())
+        };
         let Some(wanted) = domain(address) else { return false };
         domain(&self.from).is_some_and(|own| own == wanted)
             || self.domains.iter().any(|known| known.eq_ignore_ascii_case(&wanted))

@@ -102,7 +102,9 @@ enum Command {
 /// When the file has a mistake or the store cannot be opened.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.command {
-        Command::Import { data, dry_run, map, file } => import(context, data, dry_run, read_mapped(&file, map, context)?),
+        Command::Import { data, dry_run, map, file } => {
+            import(context, data, dry_run, read_mapped(&file, map, context)?)
+        }
         Command::List { data, holder } => list(context, data, holder.as_deref()),
         Command::DryRun { data, against, samples, map, file } => {
             dry_run(context, data, against.as_deref(), samples, read_mapped(&file, map, context)?)
@@ -147,7 +149,10 @@ fn read_table(name: &str, bytes: &[u8], map: &BTreeMap<String, String>, context:
     let (_, header) = rows.remove(0);
     let columns = Columns::with_map(&header, map).map_err(|what| anyhow::anyhow!("{name}: {what}"))?;
     if !columns.has_text() {
-        bail!("{name}: no column holds the registered words: name it, as in --map '{}=text'", visible(header.first().map_or("COLUMN", String::as_str)));
+        bail!(
+            "{name}: no column holds the registered words: name it, as in --map '{}=text'",
+            visible(header.first().map_or("COLUMN", String::as_str))
+        );
     }
     let table = marks::import_rows(&columns, &rows);
     let told = left_out.iter().map(|row| (row.row, row.what.clone()));

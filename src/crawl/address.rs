@@ -284,9 +284,13 @@ mod tests {
     #[test]
     fn a_named_host_reaches_private_networks_and_no_metadata_service() {
         let named = Guard { allow_loopback: false, allow_private: true };
-        for (host, expected) in
-            [("10.0.0.1", true), ("192.168.1.1", true), ("[fd00::1]", true), ("127.0.0.1", false), ("169.254.169.254", false)]
-        {
+        for (host, expected) in [
+            ("10.0.0.1", true),
+            ("192.168.1.1", true),
+            ("[fd00::1]", true),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+        ] {
             let url = Url::parse(&format!("http://{host}/")).unwrap();
             assert_eq!(named.check_host(&url).is_ok(), expected, "{host}");
         }

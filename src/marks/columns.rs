@@ -29,9 +29,8 @@ impl Columns {
             if !header.iter().any(|known| known.trim() == name) {
                 return Err(format!("there is no column `{name}`; there are {}", header.join(", ")));
             }
-            fact_named(fact).ok_or_else(|| {
-                format!("`{fact}` is no fact of a mark; known are {}", COLUMNS.join(", "))
-            })?;
+            fact_named(fact)
+                .ok_or_else(|| format!("`{fact}` is no fact of a mark; known are {}", COLUMNS.join(", ")))?;
         }
         let told = |fact: &&'static str| !map.values().any(|mapped| mapped == fact);
         Ok(Self::of(header.iter().map(|name| match map.get(name.trim()) {
@@ -116,7 +115,13 @@ mod tests {
         let map = BTreeMap::from([("备注".to_owned(), "holder".to_owned())]);
         let told = Columns::with_map(&names, &map).unwrap();
         assert_eq!(told.facts()[3..], [Some("holder"), None, None]);
-        assert!(Columns::with_map(&names, &BTreeMap::from([("x".into(), "text".into())])).unwrap_err().contains("no column"));
-        assert!(Columns::with_map(&names, &BTreeMap::from([("备注".into(), "x".into())])).unwrap_err().contains("no fact"));
+        assert!(
+            Columns::with_map(&names, &BTreeMap::from([("x".into(), "text".into())]))
+                .unwrap_err()
+                .contains("no column")
+        );
+        assert!(
+            Columns::with_map(&names, &BTreeMap::from([("备注".into(), "x".into())])).unwrap_err().contains("no fact")
+        );
     }
 }

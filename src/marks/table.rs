@@ -40,7 +40,10 @@ pub fn import_rows(columns: &Columns, rows: &[TableRow]) -> Table {
         let read = if table.marks.len() >= MAX_MARKS {
             Err((format!("more than {MAX_MARKS} marks"), "split the file"))
         } else if cells.iter().skip(columns.facts().len()).any(|cell| !cell.trim().is_empty()) {
-            Err((format!("the row has {} cells, the header {}", cells.len(), columns.facts().len()), "is a separator missing or too much?"))
+            Err((
+                format!("the row has {} cells, the header {}", cells.len(), columns.facts().len()),
+                "is a separator missing or too much?",
+            ))
         } else {
             mark(&|fact| columns.cell(cells, fact), cells.iter().map(String::as_str))
         };

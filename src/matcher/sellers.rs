@@ -4,7 +4,7 @@ use jiff::civil::Date;
 
 use super::{nice::Classes, score::plain_step};
 use crate::{
-    model::{Listing, ListedSeller, Mark, SellerList, SellerLists, Step},
+    model::{ListedSeller, Listing, Mark, SellerList, SellerLists, Step},
     text::fold,
 };
 
@@ -52,7 +52,8 @@ pub(super) fn look(lists: &SellerLists, mark: &Mark, listing: &Listing, classes:
         }
     }
     let licensed = mark.authorised_sellers.iter();
-    let licensed = licensed.into_iter().find(|known| names.into_iter().flatten().any(|name| name.trim() == known.trim()));
+    let licensed =
+        licensed.into_iter().find(|known| names.into_iter().flatten().any(|name| name.trim() == known.trim()));
     if let Some(licensed) = licensed {
         seen.allowed.get_or_insert_with(|| {
             let mut step = plain_step("context.authorised", ALLOWED, "", "");
@@ -88,7 +89,9 @@ fn outside(
     if !listed.platforms.is_empty() && !listed.platforms.iter().any(|known| known == platform) {
         return Some(("不及于该平台", "it does not reach this platform"));
     }
-    if !listed.territory.is_empty() && !listed.territory.iter().any(|office| office.eq_ignore_ascii_case(&mark.jurisdiction)) {
+    if !listed.territory.is_empty()
+        && !listed.territory.iter().any(|office| office.eq_ignore_ascii_case(&mark.jurisdiction))
+    {
         return Some(("不及于该注册地", "it does not reach this territory"));
     }
     let of = if classes.of.is_empty() { &mark.nice_classes } else { &classes.of };
@@ -115,11 +118,8 @@ fn named(listed: &ListedSeller, (code, factor): (&str, f64), (zh, en): (&str, &s
 
 /// The entry that allows, with the letter it rests on.
 fn allowed(listed: &ListedSeller, lists: &SellerLists) -> Step {
-    let mut step = named(
-        listed,
-        ("seller.allowed", ALLOWED),
-        ("在授权卖家名单上", "is on the list of authorised sellers"),
-    );
+    let mut step =
+        named(listed, ("seller.allowed", ALLOWED), ("在授权卖家名单上", "is on the list of authorised sellers"));
     if let Some(letter) = listed.letter.as_ref().and_then(|id| lists.document(id)) {
         let hash = letter.sha256.get(..12).unwrap_or_default();
         let days = |open: &str| {
@@ -172,7 +172,8 @@ mod tests {
     }
 
     fn looked(lists: &SellerLists, on: &str) -> Seen {
-        let mark = import_csv("m", "id,holder,text,jurisdiction,nice_classes\na,云雀公司,云雀,CN,25\n").unwrap().remove(0);
+        let mark =
+            import_csv("m", "id,holder,text,jurisdiction,nice_classes\na,云雀公司,云雀,CN,25\n").unwrap().remove(0);
         let seller = Seller { name: Some(" 莆仙优品 ".into()), ..Seller::default() };
         let listing = Listing {
             title: "云雀 跑鞋".into(),

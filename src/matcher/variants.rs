@@ -30,12 +30,7 @@ const HAN: std::ops::RangeInclusive<u32> = 0x4E00..=0x9FA5;
 
 /// For each way of writing, what the mark would look like in it; ways that its spelling has no room for have none.
 pub fn variants(mark: &Mark) -> BTreeMap<Channel, Vec<String>> {
-    let watched = Mark {
-        unwatched: Vec::new(),
-        status: MarkStatus::Registered,
-        aliases: Vec::new(),
-        ..mark.clone()
-    };
+    let watched = Mark { unwatched: Vec::new(), status: MarkStatus::Registered, aliases: Vec::new(), ..mark.clone() };
     let register = Register::new(vec![watched]);
     let spelling: Vec<char> = mark.text.chars().collect();
     let mut ways = BTreeMap::new();
@@ -92,9 +87,8 @@ fn candidates(spelling: &[char], channel: Channel) -> Vec<String> {
         Channel::Pinyin => pinyin(spelling),
         Channel::Homophone => replaced(spelling, homophones),
         Channel::LookAlike => replaced(spelling, |c| {
-            let mut alike: Vec<_> = han()
-                .filter_map(|other| Some((likeness(fold_char(c), other as u32)?, weight(other), other)))
-                .collect();
+            let mut alike: Vec<_> =
+                han().filter_map(|other| Some((likeness(fold_char(c), other as u32)?, weight(other), other))).collect();
             alike.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
             alike.into_iter().map(|(.., other)| other).take(6).collect()
         }),
@@ -117,8 +111,7 @@ fn candidates(spelling: &[char], channel: Channel) -> Vec<String> {
 
 /// Each place of `spelling` with each of what `others` gives for it, all first choices before all second ones.
 fn replaced(spelling: &[char], others: impl Fn(char) -> Vec<char>) -> Vec<String> {
-    let choices: Vec<Vec<char>> =
-        spelling.iter().map(|c| others(c.to_lowercase().next().unwrap_or(*c))).collect();
+    let choices: Vec<Vec<char>> = spelling.iter().map(|c| others(c.to_lowercase().next().unwrap_or(*c))).collect();
     let most = choices.iter().map(Vec::len).max().unwrap_or(0);
     let mut all = Vec::new();
     for round in 0..most {
@@ -187,9 +180,8 @@ fn homophones(c: char) -> Vec<char> {
     let Some(first) = sound::sounds(fold_char(c)).first().copied().filter(|sound| *sound != 0) else {
         return Vec::new();
     };
-    let mut same: Vec<char> = han()
-        .filter(|other| *other != c && sound::sounds(*other as u32).first() == Some(&first))
-        .collect();
+    let mut same: Vec<char> =
+        han().filter(|other| *other != c && sound::sounds(*other as u32).first() == Some(&first)).collect();
     same.sort_by(|a, b| weight(*a).total_cmp(&weight(*b)));
     same.truncate(8);
     same

@@ -142,7 +142,9 @@ impl Role {
     pub fn permissions(self) -> &'static [Permission] {
         match self {
             Self::Auditor => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadAudit, P::ReadRecords],
-            Self::Operator => &[P::ReadHits, P::ReadMarks, P::ListSellers, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts],
+            Self::Operator => {
+                &[P::ReadHits, P::ReadMarks, P::ListSellers, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts]
+            }
             Self::Reviewer => {
                 &[P::ReadHits, P::Decide, P::DecideMany, P::ReadMarks, P::ReadRules, P::ReadRecords, P::UseAlerts]
             }

@@ -64,11 +64,7 @@ impl Sellers {
             Ok(_) => serde_json::from_slice(&fs::read(&path)?).unwrap_or_default(),
         };
         let kept = if kept.format == FORMAT { kept } else { Kept::default() };
-        Ok(Self {
-            path: Some(path),
-            seq: Mutex::new(kept.seq),
-            lists: RwLock::new(Arc::new(kept.lists.indexed())),
-        })
+        Ok(Self { path: Some(path), seq: Mutex::new(kept.seq), lists: RwLock::new(Arc::new(kept.lists.indexed())) })
     }
 
     /// What is known.

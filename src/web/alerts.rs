@@ -85,7 +85,8 @@ impl Desk {
             let mut found = (Vec::new(), 0);
             if newest > one.seen {
                 // Who was removed, or may no longer be told, is told nothing.
-                let Some(owner) = self.inner.accounts.find(&one.owner)?.filter(|owner| owner.may(Permission::UseAlerts))
+                let Some(owner) =
+                    self.inner.accounts.find(&one.owner)?.filter(|owner| owner.may(Permission::UseAlerts))
                 else {
                     continue;
                 };

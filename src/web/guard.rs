@@ -84,7 +84,9 @@ pub(super) async fn with_token(visit: &Visit, most: usize, request: Request) -> 
     let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
     let sent = header.map(str::to_owned).or_else(|| match &upload {
         Some(upload) => Some(upload.text("csrf").to_owned()),
-        None => url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned()),
+        None => {
+            url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned())
+        }
     });
     // A form with files is handed on as it was read; nobody reads it twice.
     if let Some(upload) = upload {

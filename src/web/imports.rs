@@ -145,11 +145,8 @@ fn content(name: &str, bytes: &[u8]) -> Result<Content, String> {
         return Err("it is empty: its first row names the columns".into());
     }
     let (_, header) = rows.remove(0);
-    let unread = left_out.into_iter().map(|row| WrongRow {
-        row: row.row,
-        what: row.what,
-        help: "the row could not be read",
-    });
+    let unread =
+        left_out.into_iter().map(|row| WrongRow { row: row.row, what: row.what, help: "the row could not be read" });
     bounded(Content::Table { header, rows, unread: unread.collect() })
 }
 
@@ -159,7 +156,9 @@ fn bounded(content: Content) -> Result<Content, String> {
         Content::Marks(marks) => marks.len(),
     };
     if rows > MAX_ROWS {
-        return Err(format!("{rows} rows; the desk takes {MAX_ROWS} at once: split the file, or use `markwarden marks import`"));
+        return Err(format!(
+            "{rows} rows; the desk takes {MAX_ROWS} at once: split the file, or use `markwarden marks import`"
+        ));
     }
     Ok(content)
 }

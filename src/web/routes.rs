@@ -14,7 +14,9 @@ use super::{
     Desk, MAX_BODY_BYTES, WebError, acts as many, alerts, api, assets, audit, bulk, checks,
     documents::{self, MAX_FORM_BYTES},
     door, guard, hit, imports, mark_pages,
-    marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, seller_lists, sources, subjects, visit::Visit,
+    marks::MAX_MARKS_BYTES,
+    me, people, quality, queue, rule_pages, saved, seller_lists, sources, subjects,
+    visit::Visit,
 };
 use crate::model::Permission;
 

@@ -116,7 +116,9 @@ impl<'a> Visitor<'a> {
             body.extend(part.as_bytes());
         }
         if let Some((name, file_name, bytes)) = file {
-            let head = format!("--W\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+            let head = format!(
+                "--W\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+            );
             body.extend(head.as_bytes());
             body.extend(bytes);
             body.extend(b"\r\n");

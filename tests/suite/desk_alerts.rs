@@ -137,7 +137,10 @@ async fn new_hits_are_told_signed_once_each_and_again_only_when_they_did_not_arr
     root.post(&format!("/alerts/{id}/test"), &[]).await;
     assert!(root.page_in("/alerts", "en").await.contains("it answered 302"), "nobody is sent elsewhere");
     root.post(&format!("/alerts/{id}/stop"), &[]).await;
-    shop.bring(hits().into_iter().take(1).map(|hit| markwarden::model::NewHit { dedupe: "f".repeat(32), ..hit }).collect()).await;
+    shop.bring(
+        hits().into_iter().take(1).map(|hit| markwarden::model::NewHit { dedupe: "f".repeat(32), ..hit }).collect(),
+    )
+    .await;
     shop.desk.send_alerts().await.unwrap();
     assert_eq!(hook.posts().len(), 4);
     let lin = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;
@@ -293,5 +296,8 @@ async fn mail_goes_to_the_relay_and_only_to_domains_of_our_own() {
     let begin = lines.iter().position(String::is_empty).unwrap();
     let body = STANDARD.decode(lines[begin + 1..].iter().take_while(|line| *line != ".").cloned().collect::<String>());
     let body = String::from_utf8(body.unwrap()).unwrap();
-    assert!(body.contains("https://desk.example/hits/7") && body.contains("云雀跑鞋") && body.contains("2 条 / more"), "{body}");
+    assert!(
+        body.contains("https://desk.example/hits/7") && body.contains("云雀跑鞋") && body.contains("2 条 / more"),
+        "{body}"
+    );
 }

@@ -70,7 +70,8 @@ async fn the_ways_of_writing_that_a_mark_is_watched_for_are_chosen_and_shown_wit
     let shop = Shop::open_with_rules().await;
     let root = Visitor::signed_in(&shop, "root", Role::Admin).await;
     let file = "id,holder,text,nice_classes\nm-yunque-25,云雀体育用品有限公司,云雀,25\n";
-    let writes = markwarden::marks::import_csv("m", file).unwrap().into_iter().map(markwarden::store::Write::Mark).collect();
+    let writes =
+        markwarden::marks::import_csv("m", file).unwrap().into_iter().map(markwarden::store::Write::Mark).collect();
     shop.store.apply(markwarden::store::Batch { actor: "root".into(), writes }).await.unwrap();
     let page = root.page_in("/marks/m-yunque-25", "en").await;
     assert!(page.contains("雲雀") && page.contains("yun雀") && page.contains("waiting"), "{page}");
@@ -113,7 +114,10 @@ async fn a_file_is_looked_at_first_and_every_mistake_names_its_row() {
     assert!(root.page("/marks").await.contains("markwarden marks import"), "nothing was registered");
     let place = import(&root, "a.csv", "text,nice_classes,备注\n云雀,99,=1+1\n栖木,25,\n,1,\n".as_bytes()).await;
     let shown = root.page(&place).await;
-    assert!(shown.contains("<strong>2</strong>") && shown.contains("<strong>4</strong>") && shown.contains("99"), "{shown}");
+    assert!(
+        shown.contains("<strong>2</strong>") && shown.contains("<strong>4</strong>") && shown.contains("99"),
+        "{shown}"
+    );
     let wrong = root.page(&format!("{place}/mistakes.csv")).await;
     assert!(wrong.contains("\"云雀\",\"99\",\"'=1+1\",\"2\"") && !wrong.contains("栖木"), "{wrong}");
     let saved = root.post(&format!("{place}/draft"), &[]).await;
@@ -156,7 +160,10 @@ async fn columns_with_other_names_are_chosen_and_the_same_file_changes_nothing()
     let locked = format!("text,number,holder,class\nNovabeat,2,{HOLDER},9\n");
     let place = import(&hu, "again.csv", locked.as_bytes()).await;
     assert!(hu.page(&place).await.contains("no draft"), "what waits for a second person is not written over");
-    assert_eq!(hu.post(&format!("{place}/columns"), &[("column0", "colour")]).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        hu.post(&format!("{place}/columns"), &[("column0", "colour")]).await.status(),
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
 }
 
 /// Sends a file as a browser does.
@@ -178,7 +185,12 @@ async fn ten_thousand_marks_of_a_workbook_are_imported_in_ten_seconds() {
     let cell = |text: &str| format!("<c t=\"inlineStr\"><is><t>{text}</t></is></c>");
     let mut sheet = format!("<row>{}</row>", ["商标名称", "注册号", "权利人", "类别"].map(cell).concat());
     for number in 0..10_000 {
-        let cells = [format!("标{number}记"), number.to_string(), format!("权利人{}", number % 50), (1 + number % 45).to_string()];
+        let cells = [
+            format!("标{number}记"),
+            number.to_string(),
+            format!("权利人{}", number % 50),
+            (1 + number % 45).to_string(),
+        ];
         write!(sheet, "<row>{}</row>", cells.map(|text| cell(&text)).concat()).unwrap();
     }
     let workbook = crate::desk_shop::workbook(&sheet);

@@ -60,10 +60,14 @@ async fn a_seller_with_a_letter_is_set_aside_by_it_on_its_days_and_no_longer_whe
     assert_eq!(hu.page("/documents").await.matches("<h2><a").count(), 1, "the same again is the one that is there");
     let letter = newest(&hu).await;
     let id = letter.rsplit('/').next().unwrap();
-    let entry = [("list", "allow"), ("seller", "声之家旗舰店"), ("letter", id), ("classes", "9"), ("platforms", "星河商城")];
+    let entry =
+        [("list", "allow"), ("seller", "声之家旗舰店"), ("letter", id), ("classes", "9"), ("platforms", "星河商城")];
     assert_eq!(hu.post("/seller-lists", &entry).await.status(), StatusCode::SEE_OTHER);
     hu.post("/seller-lists", &entry).await;
-    assert!(hu.page("/seller-lists").await.contains("<span class=\"count\">1</span>"), "the same again is no second entry");
+    assert!(
+        hu.page("/seller-lists").await.contains("<span class=\"count\">1</span>"),
+        "the same again is no second entry"
+    );
 
     let allowed = check(&shop, "2026-11-20");
     assert_eq!((allowed.findings.len(), allowed.suppressed.len()), (0, 1));
@@ -114,7 +118,10 @@ async fn a_denied_seller_weighs_more_and_lists_for_all_are_for_who_sees_all() {
         assert_eq!(hu.post("/seller-lists", &wrong).await.status(), StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
     }
     let (long, many) = ("长".repeat(201), (0..51).map(|n| format!("{n};")).collect::<String>());
-    assert_eq!(hu.post("/seller-lists", &[("list", "allow"), ("seller", &long)]).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        hu.post("/seller-lists", &[("list", "allow"), ("seller", &long)]).await.status(),
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     let many = [("list", "allow"), ("seller", "x"), ("goods", many.as_str())];
     assert_eq!(hu.post("/seller-lists", &many).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
 }
@@ -123,7 +130,9 @@ async fn a_denied_seller_weighs_more_and_lists_for_all_are_for_who_sees_all() {
 async fn documents_are_files_of_their_holder_and_of_known_kinds_alone() {
     let shop = shop().await;
     let hu = holder(&shop, "hu", HOLDER).await;
-    for (name, bytes) in [("a.pdf", &b"<html>"[..]), ("a.svg", b"<svg onload=alert(1)>"), ("a.png", b"PNG"), ("a.pdf", b"")] {
+    for (name, bytes) in
+        [("a.pdf", &b"<html>"[..]), ("a.svg", b"<svg onload=alert(1)>"), ("a.png", b"PNG"), ("a.pdf", b"")]
+    {
         let answer = hu.upload("/documents", &[("kind", "letter")], Some(("file", name, bytes))).await;
         assert!(answer.text().await.unwrap().contains("class=\"problem\""), "{name}");
     }
@@ -131,7 +140,8 @@ async fn documents_are_files_of_their_holder_and_of_known_kinds_alone() {
     let answer = hu.upload("/documents", &[("kind", "letter")], Some(("file", "a.pdf", &large))).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
     let hostile = "../<b>\u{202e}.pdf";
-    let answer = hu.upload("/documents", &[("kind", "certificate"), ("mark", "n1")], Some(("file", hostile, PDF))).await;
+    let answer =
+        hu.upload("/documents", &[("kind", "certificate"), ("mark", "n1")], Some(("file", hostile, PDF))).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert!(!hu.page("/documents").await.contains("<b>"));
     let path = newest(&hu).await;
@@ -144,7 +154,8 @@ async fn documents_are_files_of_their_holder_and_of_known_kinds_alone() {
     let she = holder(&shop, "she", "云雀体育用品有限公司").await;
     assert_eq!(she.get(&path).await.status(), StatusCode::NOT_FOUND);
     assert_eq!(she.post(&format!("{path}/withdraw"), &[]).await.status(), StatusCode::NOT_FOUND);
-    let foreign = she.upload("/documents", &[("kind", "certificate"), ("mark", "n1")], Some(("file", "a.pdf", PDF))).await;
+    let foreign =
+        she.upload("/documents", &[("kind", "certificate"), ("mark", "n1")], Some(("file", "a.pdf", PDF))).await;
     assert_eq!(foreign.status(), StatusCode::UNPROCESSABLE_ENTITY, "of a mark that is not theirs");
     assert_eq!(hu.post(&format!("{path}/refuse"), &[]).await.status(), StatusCode::FORBIDDEN);
 }
