@@ -12,16 +12,17 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
 use crate::{
+    alert::{Book, Sender},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Renderer, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
     live,
     model::{Clock, Diagnostic, SystemClock},
-    monitor::{Gate, Halting, Monitor},
+    monitor::{Gate, Halting, Monitor, Sellers},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
-    web::{Accounts, Desk, Parts},
+    web::{Accounts, Alerts, Desk, Parts},
 };
 
 /// Folder of WARC files inside the data folder.
@@ -32,6 +33,10 @@ pub const SHADOW: &str = "shadow.json";
 pub const STANDING: &str = "rules.json";
 /// What the journal says of stopped hosts, in the data folder; the journal says it again.
 pub const HALTED: &str = "halted.json";
+/// Who is told of new hits, in the data folder; not part of a backup, because it holds the keys of webhooks.
+pub const ALERTS: &str = "alerts.json";
+/// Lists of sellers and documents, in the data folder; the journal says them again.
+pub const SELLERS: &str = "sellers.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
@@ -51,6 +56,8 @@ pub struct App {
     store: Arc<dyn Store>,
     /// The hosts this process asks.
     hosts: Arc<Hosts>,
+    /// Who is on which list of sellers.
+    sellers: Arc<Sellers>,
     /// The same, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
@@ -81,7 +88,8 @@ impl App {
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
         let hosts = Arc::default();
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: Some(kept), _scratch: None })
+        let sellers = Arc::new(Sellers::open(config.data.join(SELLERS)).context("reading the lists of sellers")?);
+        Ok(Self { runtime: runtime()?, config, clock, store, hosts, sellers, kept: Some(kept), _scratch: None })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -93,8 +101,8 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let hosts = Arc::default();
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: None, _scratch: Some(scratch) })
+        let (hosts, sellers) = (Arc::default(), Arc::default());
+        Ok(Self { runtime: runtime()?, config, clock, store, hosts, sellers, kept: None, _scratch: Some(scratch) })
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -150,6 +158,7 @@ impl App {
             self.wait(monitor)?.with_rulebook(folder, campaigns, held).with_gate(gate, self.config.monitor.floor());
         let shadow = self.config.data.join(SHADOW);
         let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
+        let monitor = self.wait(monitor.with_sellers(Arc::clone(&self.sellers)))?;
         if !self.config.matcher.registry {
             return Ok(Arc::new(monitor));
         }
@@ -245,8 +254,20 @@ impl App {
             evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
             journal: kept.clone().map(|kept| kept as _),
             listings: kept.map(|kept| kept as _),
+            content: self.kept.as_ref().map(|kept| kept.content().clone()),
+            sellers: Arc::clone(&self.sellers),
+            alerts: Some(self.alerts()?),
             monitor,
         })?)
+    }
+}
+
+impl App {
+    fn alerts(&self) -> Result<Alerts> {
+        let settings = self.config.alerts.clone();
+        let book = Book::open(self.config.data.join(ALERTS)).context("reading who is told of new hits")?;
+        let fetcher = Arc::new(Fetcher::new(Arc::new(self.config.crawl.clone()), self.clock())?);
+        Ok(Alerts { book: Arc::new(book), sender: Sender::new(settings, fetcher, self.clock()) })
     }
 }
 

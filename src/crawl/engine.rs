@@ -327,7 +327,7 @@ impl<'a> Run<'a> {
             number,
             reads_with: short_hash(format!("{:?}{:?}", profile.listing, profile.render).as_bytes()),
             aim,
-            guard: Guard { allow_loopback: profile.allow_loopback },
+            guard: Guard { allow_loopback: profile.allow_loopback, allow_private: false },
             parts,
             begun: Instant::now(),
             lanes,

@@ -52,6 +52,8 @@ pub enum Permission {
     ChangeMarks,
     /// Be the second person who verifies a mark.
     VerifyMarks,
+    /// Put sellers on lists, and take them off: who may, who is known for not, who is watched.
+    ListSellers,
     /// See rules, campaigns and what became of their hits.
     ReadRules,
     /// Try rules on texts and listings.
@@ -74,12 +76,13 @@ use Permission as P;
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         P::ReadHits,
         P::Decide,
         P::ReadMarks,
         P::ChangeMarks,
         P::VerifyMarks,
+        P::ListSellers,
         P::ReadRules,
         P::TryRules,
         P::ReadSources,
@@ -98,6 +101,7 @@ impl Permission {
             P::ReadMarks => "read-marks",
             P::ChangeMarks => "change-marks",
             P::VerifyMarks => "verify-marks",
+            P::ListSellers => "list-sellers",
             P::ReadRules => "read-rules",
             P::TryRules => "try-rules",
             P::ReadSources => "read-sources",
@@ -138,7 +142,7 @@ impl Role {
     pub fn permissions(self) -> &'static [Permission] {
         match self {
             Self::Auditor => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadAudit, P::ReadRecords],
-            Self::Operator => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts],
+            Self::Operator => &[P::ReadHits, P::ReadMarks, P::ListSellers, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts],
             Self::Reviewer => {
                 &[P::ReadHits, P::Decide, P::DecideMany, P::ReadMarks, P::ReadRules, P::ReadRecords, P::UseAlerts]
             }
@@ -153,7 +157,7 @@ impl Role {
                 P::UseAlerts,
             ],
             Self::Author => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::TryRules, P::UseAlerts],
-            Self::Holder => &[P::ReadHits, P::ReadMarks, P::ChangeMarks, P::UseAlerts],
+            Self::Holder => &[P::ReadHits, P::ReadMarks, P::ChangeMarks, P::ListSellers, P::UseAlerts],
             Self::Admin => &Permission::ALL,
         }
     }

@@ -11,8 +11,10 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, acts as many, api, assets, audit, bulk, checks, door, guard, hit, mark_pages,
-    marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, sources, subjects, visit::Visit,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, alerts, api, assets, audit, bulk, checks,
+    documents::{self, MAX_FORM_BYTES},
+    door, guard, hit, imports, mark_pages,
+    marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, seller_lists, sources, subjects, visit::Visit,
 };
 use crate::model::Permission;
 
@@ -107,11 +109,27 @@ const PAGES: &[Route] = &[
     acts("/account/tokens/revoke", SignedIn, || post(me::revoke_token)),
     reads("/marks", May(P::ReadMarks), || get(mark_pages::list)),
     reads("/marks/new", May(P::ChangeMarks), || get(mark_pages::new)),
-    of(Method::POST, "/marks/new", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(mark_pages::add)),
+    acts("/marks/new", May(P::ChangeMarks), || post(mark_pages::add)),
+    of(Method::POST, "/imports", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(imports::begin)),
+    reads("/imports/{name}", May(P::ChangeMarks), || get(imports::page)),
+    acts("/imports/{name}/columns", May(P::ChangeMarks), || post(imports::columns)),
+    acts("/imports/{name}/draft", May(P::ChangeMarks), || post(imports::save)),
+    reads("/imports/{name}/mistakes.csv", May(P::ChangeMarks), || get(imports::mistakes)),
     reads("/marks/template.csv", May(P::ReadMarks), || get(mark_pages::template)),
     reads("/marks/{id}", May(P::ReadMarks), || get(mark_pages::page)),
     acts("/marks/{id}/trial", May(P::ChangeMarks), || post(mark_pages::try_out)),
+    acts("/marks/{id}/channels", May(P::ChangeMarks), || post(mark_pages::channels)),
     acts("/marks/{id}/{act}", May(P::ReadMarks), || post(mark_pages::step)),
+    reads("/seller-lists", May(P::ReadMarks), || get(seller_lists::page)),
+    acts("/seller-lists", May(P::ListSellers), || post(seller_lists::add)),
+    acts("/seller-lists/{id}/remove", May(P::ListSellers), || post(seller_lists::remove)),
+    reads("/alerts", May(P::UseAlerts), || get(alerts::page)),
+    acts("/alerts", May(P::UseAlerts), || post(alerts::add)),
+    acts("/alerts/{id}/{act}", May(P::UseAlerts), || post(alerts::act)),
+    reads("/documents", May(P::ReadMarks), || get(documents::page)),
+    of(Method::POST, "/documents", May(P::ChangeMarks), MAX_FORM_BYTES, || post(documents::add)),
+    reads("/documents/{id}", May(P::ReadMarks), || get(documents::download)),
+    acts("/documents/{id}/{act}", May(P::ReadMarks), || post(documents::step)),
     reads("/rules", May(P::ReadRules), || get(rule_pages::list)),
     reads("/rules/{id}", May(P::ReadRules), || get(rule_pages::page)),
     acts("/rules/{id}", May(P::TryRules), || post(rule_pages::tried)),
