@@ -257,25 +257,31 @@ async fn a_browser_is_started_anew_after_its_pages_and_when_it_broke() {
     assert_eq!((report.rendered, desk.titles().len()), (2, 2), "{report:?}");
 
     // Killed while it shows a page, it is started again and the page shown once more.
+    let script = "fetch('/api/slow.json').then(answer => answer.json()).then(goods => {
+        document.querySelector('#app').innerHTML = `<h1>${goods.title}</h1><b class=\"price\">￥1</b>` })";
+    let shop = Shop::open(move |path, before| match path {
+        "/p/3" => Reply::html(format!("<div id=\"app\"></div><script>{script}</script>")),
+        // The first time, the page is still waiting for it when the browser is killed.
+        "/api/slow.json" if before == 0 => Reply::Never,
+        "/api/slow.json" => Reply::json(&serde_json::json!({"title": "slow"})),
+        _ => Reply::status(404),
+    })
+    .await;
+    let slow = Profile { id: "slow".into(), ..profile(&shop, "/p/3", "wait = \".price\"\ntime = \"30s\"\n") };
     let folder = crawler.folder.path().join("browser");
-    let killing = tokio::spawn(async move {
+    let killing = async {
         let begun = Instant::now();
-        loop {
-            if let Some(pid) = processes_of(&folder).first() {
-                // It has begun to show the page by then, or is about to.
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no browser is seen");
+        while shop.times("/api/slow.json") == 0 {
+            assert!(begun.elapsed() < PATIENCE, "the page asks for nothing");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    });
-    let slow = Profile { id: "slow".into(), ..profile(&shop, "/p/3", "wait = \".price\"\ntime = \"30s\"\n") };
+        let pid = *processes_of(&folder).first().expect("the browser that shows the page");
+        assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    };
     let desk = Desk::default();
-    let report = crawler.run(&slow, &desk).await;
-    killing.await.unwrap();
-    assert_eq!(desk.titles().len(), 1, "{:?}", report.fates);
+    let (report, ()) = futures_util::future::join(crawler.run(&slow, &desk), killing).await;
+    assert_eq!((desk.titles(), shop.times("/p/3")), (vec!["slow".to_owned()], 1), "{:?}", report.fates);
+    assert_eq!(shop.times("/api/slow.json"), 2);
 }
 
 /// Processes that have this folder on their command line, the oldest first.
