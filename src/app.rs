@@ -3,6 +3,7 @@
 mod records;
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,11 +15,11 @@ use tokio::sync::watch;
 use crate::{
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
-    crawl::{Coverage, Fetcher, Hosts, Services},
+    crawl::{Coverage, Fetcher, Hosts, Meters, Paused, Profile, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
-    live,
+    live::{self, OnAir, Room},
     model::{Clock, Diagnostic, SystemClock},
-    monitor::{Gate, Halting, Monitor},
+    monitor::{Gate, Halting, Monitor, Operating, Risk, Works},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
     web::{Accounts, Desk, Parts},
@@ -32,6 +33,8 @@ pub const SHADOW: &str = "shadow.json";
 pub const STANDING: &str = "rules.json";
 /// What the journal says of stopped hosts, in the data folder; the journal says it again.
 pub const HALTED: &str = "halted.json";
+/// What the journal says of paused profiles and seen alarms, in the data folder; the journal says it again.
+pub const OPERATIONS: &str = "operations.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
@@ -49,7 +52,11 @@ pub struct App {
     store: Arc<dyn Store>,
     /// The hosts this process asks.
     hosts: Arc<Hosts>,
-    /// The same, where it lies on this machine's disk.
+    /// The profiles that rest, what is counted, and the rooms on the air.
+    paused: Arc<Paused>,
+    meters: Arc<Meters>,
+    air: Arc<OnAir>,
+    /// The store, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
     _scratch: Option<Scratch>,
@@ -78,8 +85,7 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
-        let hosts = Arc::default();
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: Some(kept), _scratch: None })
+        Ok(Self::of(runtime()?, config, clock, store, Some(kept), None))
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -91,8 +97,29 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let hosts = Arc::default();
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, kept: None, _scratch: Some(scratch) })
+        Ok(Self::of(runtime()?, config, clock, store, None, Some(scratch)))
+    }
+
+    fn of(
+        runtime: tokio::runtime::Runtime,
+        config: Config,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+        kept: Option<Arc<SledStore>>,
+        scratch: Option<Scratch>,
+    ) -> Self {
+        Self {
+            runtime,
+            config,
+            clock,
+            store,
+            hosts: Arc::default(),
+            paused: Arc::default(),
+            meters: Arc::default(),
+            air: Arc::default(),
+            kept,
+            _scratch: scratch,
+        }
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -146,6 +173,7 @@ impl App {
         let campaigns = Campaigns::read_folder(&folder).map_err(|mistakes| told(CAMPAIGNS, &mistakes))?;
         let monitor =
             self.wait(monitor)?.with_rulebook(folder, campaigns, held).with_gate(gate, self.config.monitor.floor());
+        let monitor = monitor.with_meters(Arc::clone(&self.meters));
         let shadow = self.config.data.join(SHADOW);
         let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
         if !self.config.matcher.registry {
@@ -164,6 +192,43 @@ impl App {
         Ok(halting)
     }
 
+    /// Which profiles a person paused, in force for crawls of this process from now on; and which alarms somebody has seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn operating(&self) -> Result<Operating> {
+        let operating = Operating::open(self.config.data.join(OPERATIONS), Arc::clone(&self.paused));
+        self.wait(operating.follow(&*self.store)).context("reading which profiles rest")?;
+        Ok(operating)
+    }
+
+    /// What runs behind the desk: `profiles` with what `services` keep of them, and the live `rooms`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn works(
+        &self,
+        profiles: BTreeMap<String, Arc<Profile>>,
+        rooms: Vec<Room>,
+        services: &Services,
+        risk: Arc<tokio::sync::Mutex<Risk>>,
+    ) -> Result<Arc<Works>> {
+        Ok(Arc::new(Works {
+            profiles,
+            rooms,
+            coverage: services.coverage.clone(),
+            meters: Arc::clone(&self.meters),
+            air: Arc::clone(&self.air),
+            operating: Arc::new(self.operating()?),
+            halting: Arc::new(self.halting()?),
+            risk,
+            data: self.config.data.clone(),
+            least_free: self.config.monitor.least_free_mib << 20,
+            clock: self.clock(),
+            gathered: tokio::sync::Mutex::default(),
+        }))
+    }
+
     /// What crawls share. `stop` becomes true when they are to end; WARC files are written where `evidence` says so.
     ///
     /// # Errors
@@ -178,6 +243,8 @@ impl App {
             coverage: Some(Arc::new(Coverage::open(&self.config.data.join(COVERAGE))?)),
             clock: self.clock(),
             hosts: Arc::clone(&self.hosts),
+            paused: Arc::clone(&self.paused),
+            meters: Arc::clone(&self.meters),
             frontier: self.config.data.join("frontier"),
             worker: "crawler".into(),
             stop,
@@ -216,15 +283,16 @@ impl App {
             hosts: Arc::clone(&self.hosts),
             warc,
             clock: self.clock(),
+            air: Arc::clone(&self.air),
             stop,
         })
     }
 
-    /// The desk over this store; `monitor` is the one that crawls feed, where there is one.
+    /// The desk over this store; `monitor` is the one that crawls feed and `works` what runs behind it, where there is one.
     ///
     /// # Errors
     /// When the accounts cannot be read or the settings name no known time zone.
-    pub fn desk(&self, monitor: Option<Arc<Monitor>>) -> Result<Desk> {
+    pub fn desk(&self, monitor: Option<Arc<Monitor>>, works: Option<Arc<Works>>) -> Result<Desk> {
         let accounts = Accounts::open(&self.config.data.join(ACCOUNTS))?;
         let kept = self.kept.as_ref().map(|store| Arc::new(records::Journal::new(Arc::clone(store))));
         Ok(Desk::new(Parts {
@@ -237,6 +305,7 @@ impl App {
             journal: kept.clone().map(|kept| kept as _),
             listings: kept.map(|kept| kept as _),
             monitor,
+            works,
         })?)
     }
 }

@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod acts;
+mod alarms;
 mod api;
 mod assets;
 mod audit;
@@ -24,6 +25,7 @@ mod lists;
 mod mark_pages;
 mod marks;
 mod me;
+mod metrics;
 mod noted;
 mod people;
 mod problem;
@@ -34,6 +36,7 @@ mod queue;
 mod routes;
 mod rule_pages;
 mod saved;
+mod source;
 mod sources;
 mod spans;
 mod subjects;
@@ -57,7 +60,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
     model::{Account, Clock},
-    monitor::Monitor,
+    monitor::{Monitor, Works},
     review,
     store::Store,
 };
@@ -128,6 +131,7 @@ struct Inner {
     review: review::Settings,
     evidence: Option<Arc<dyn EvidenceReader>>,
     monitor: Option<Arc<Monitor>>,
+    works: Option<Arc<Works>>,
     zone: jiff::tz::TimeZone,
     sessions: Sessions,
     links: Links,
@@ -167,6 +171,8 @@ pub struct Parts {
     pub listings: Option<Arc<dyn ListingReader>>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
+    /// What runs behind it, where this server crawls.
+    pub works: Option<Arc<Works>>,
 }
 
 impl Desk {
@@ -177,7 +183,7 @@ impl Desk {
     pub fn new(parts: Parts) -> Result<Self, WebError> {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
-        let Parts { store, accounts, clock, settings, review, evidence, journal, listings, monitor } = parts;
+        let Parts { store, accounts, clock, settings, review, evidence, journal, listings, monitor, works } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -188,6 +194,7 @@ impl Desk {
                 review,
                 evidence,
                 monitor,
+                works,
                 zone,
                 sessions: Sessions::default(),
                 links: Links::default(),

@@ -52,6 +52,7 @@ const PLACES: &[(&str, &str, Permission)] = &[
     ("/marks", "marks", Permission::ReadMarks),
     ("/rules", "rules", Permission::ReadRules),
     ("/sources", "sources", Permission::ReadSources),
+    ("/alarms", "alarms", Permission::ReadSources),
     ("/audit", "audit", Permission::ReadAudit),
     ("/accounts", "accounts", Permission::ManageAccounts),
 ];

@@ -11,8 +11,9 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, acts as many, api, assets, audit, bulk, checks, door, guard, hit, mark_pages,
-    marks::MAX_MARKS_BYTES, me, people, quality, queue, rule_pages, saved, sources, subjects, visit::Visit,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, alarms, api, assets, audit, bulk, checks, door, guard, hit,
+    mark_pages, marks::MAX_MARKS_BYTES, me, metrics, people, quality, queue, rule_pages, saved, source, sources,
+    subjects, visit::Visit,
 };
 use crate::model::Permission;
 
@@ -116,6 +117,13 @@ const PAGES: &[Route] = &[
     reads("/rules/{id}", May(P::ReadRules), || get(rule_pages::page)),
     acts("/rules/{id}", May(P::TryRules), || post(rule_pages::tried)),
     reads("/sources", May(P::ReadSources), || get(sources::page)),
+    reads("/sources/{name}", May(P::ReadSources), || get(source::page)),
+    reads("/sources/{name}/addresses", May(P::ReadSources), || get(source::addresses)),
+    acts("/sources/{name}/pause", May(P::RunSources), || post(source::pause)),
+    acts("/sources/{name}/continue", May(P::RunSources), || post(source::go_on)),
+    reads("/alarms", May(P::ReadSources), || get(alarms::page)),
+    acts("/alarms/acknowledge", May(P::RunSources), || post(alarms::acknowledged)),
+    reads("/metrics", May(P::ReadMetrics), || get(metrics::page)),
     reads("/audit", May(P::ReadAudit), || get(audit::page)),
     acts("/audit/verify", May(P::ReadAudit), || post(audit::verify)),
     reads("/audit/export", May(P::ReadAudit), || get(audit::export)),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use markwarden::{
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
-    monitor::Monitor,
+    monitor::{Monitor, Works},
     review,
     rules::RuleSet,
     store::{Batch, MemoryStore, Store, StoredListing, Write},
@@ -83,11 +83,6 @@ impl Shop {
         writes.push(Write::Capture(capture("urn:uuid:1", 200)));
         writes.push(Write::Capture(capture("urn:uuid:2", 503)));
         store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
-        for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
-            accounts.add(&account(name, role), PASSWORD).unwrap();
-        }
         let monitor = match rules {
             Some(rules) => {
                 let settings = markwarden::matcher::Settings::default();
@@ -96,6 +91,20 @@ impl Shop {
             }
             None => None,
         };
+        Self::start((store, clock), review, (monitor, None)).await
+    }
+
+    /// A desk over a store that something filled, with what runs behind it.
+    pub async fn start(
+        (store, clock): (Arc<MemoryStore>, Arc<ManualClock>),
+        review: review::Settings,
+        (monitor, works): (Option<Arc<Monitor>>, Option<Arc<Works>>),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
+        for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
+            accounts.add(&account(name, role), PASSWORD).unwrap();
+        }
         let desk = Desk::new(Parts {
             store: store.clone(),
             accounts: accounts.clone(),
@@ -106,6 +115,7 @@ impl Shop {
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
             monitor,
+            works,
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -194,6 +194,8 @@ impl Crawler {
             coverage: None,
             clock,
             hosts: Arc::new(Hosts::default()),
+            paused: Arc::default(),
+            meters: Arc::default(),
             frontier: folder.path().join("frontier"),
             worker: "test".into(),
             stop: stopped,
