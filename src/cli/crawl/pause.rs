@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use jiff::SignedDuration;
 
 use super::{Context, Done, visible};
@@ -16,6 +16,9 @@ use crate::{
         pause_note,
     },
 };
+
+/// Longest pause with an end: ten years.
+const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 366 * 24);
 
 /// Arguments of `crawl pause`.
 #[derive(Debug, clap::Args)]
@@ -89,7 +92,7 @@ fn when(text: &str, now: Timestamp) -> Result<Timestamp> {
             // Days have a day's hours here: no zone is said.
             let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<i64>().ok());
             let long = match days {
-                Some(days) => SignedDuration::from_hours(days.saturating_mul(24).min(1_000_000)),
+                Some(days) => SignedDuration::from_hours(days.saturating_mul(24).min(i64::from(i32::MAX))),
                 None => text.parse::<SignedDuration>().with_context(|| {
                     format!("`{}` is no time: write 12h, 3d or 2026-12-01T08:00:00+08:00", visible(text))
                 })?,
@@ -97,9 +100,8 @@ fn when(text: &str, now: Timestamp) -> Result<Timestamp> {
             now.checked_add(long).context("that is too far away")?
         }
     };
-    if at <= now {
-        bail!("{at} is over already");
-    }
+    ensure!(at > now, "{at} is over already");
+    ensure!(at.duration_since(now) <= LONGEST, "{at} is too far away: leave --until out for a pause without an end");
     Ok(at)
 }
 
