@@ -13,16 +13,17 @@ use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
 use crate::{
+    alert::{Book, Sender},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Meters, Paused, Profile, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
     live::{self, OnAir, Room},
     model::{Clock, Diagnostic, SystemClock},
-    monitor::{Gate, Halting, Monitor, Operating, Risk, Works},
+    monitor::{Gate, Halting, Monitor, Operating, Risk, Sellers, Works},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
-    web::{Accounts, Desk, Parts},
+    web::{Accounts, Alerts, Desk, Parts},
 };
 
 /// Folder of WARC files inside the data folder.
@@ -35,6 +36,10 @@ pub const STANDING: &str = "rules.json";
 pub const HALTED: &str = "halted.json";
 /// What the journal says of paused profiles and seen alarms, in the data folder; the journal says it again.
 pub const OPERATIONS: &str = "operations.json";
+/// Who is told of new hits, in the data folder; not part of a backup, because it holds the keys of webhooks.
+pub const ALERTS: &str = "alerts.json";
+/// Lists of sellers and documents, in the data folder; the journal says them again.
+pub const SELLERS: &str = "sellers.json";
 /// The registry's folder in the data folder.
 pub const REGISTRY: &str = "registry";
 /// File of accounts inside the data folder; not part of a backup, because it holds password hashes.
@@ -56,6 +61,8 @@ pub struct App {
     paused: Arc<Paused>,
     meters: Arc<Meters>,
     air: Arc<OnAir>,
+    /// Who is on which list of sellers.
+    sellers: Arc<Sellers>,
     /// The store, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
@@ -85,7 +92,8 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
-        Ok(Self::of(runtime()?, config, clock, store, Some(kept), None))
+        let sellers = Arc::new(Sellers::open(config.data.join(SELLERS)).context("reading the lists of sellers")?);
+        Ok(Self { sellers, kept: Some(kept), ..Self::of(runtime()?, config, clock, store) })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -97,17 +105,10 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        Ok(Self::of(runtime()?, config, clock, store, None, Some(scratch)))
+        Ok(Self { _scratch: Some(scratch), ..Self::of(runtime()?, config, clock, store) })
     }
 
-    fn of(
-        runtime: tokio::runtime::Runtime,
-        config: Config,
-        clock: Arc<dyn Clock>,
-        store: Arc<dyn Store>,
-        kept: Option<Arc<SledStore>>,
-        scratch: Option<Scratch>,
-    ) -> Self {
+    fn of(runtime: tokio::runtime::Runtime, config: Config, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Self {
         Self {
             runtime,
             config,
@@ -117,8 +118,9 @@ impl App {
             paused: Arc::default(),
             meters: Arc::default(),
             air: Arc::default(),
-            kept,
-            _scratch: scratch,
+            sellers: Arc::default(),
+            kept: None,
+            _scratch: None,
         }
     }
 
@@ -176,6 +178,7 @@ impl App {
         let monitor = monitor.with_meters(Arc::clone(&self.meters));
         let shadow = self.config.data.join(SHADOW);
         let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
+        let monitor = self.wait(monitor.with_sellers(Arc::clone(&self.sellers)))?;
         if !self.config.matcher.registry {
             return Ok(Arc::new(monitor));
         }
@@ -304,9 +307,21 @@ impl App {
             evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
             journal: kept.clone().map(|kept| kept as _),
             listings: kept.map(|kept| kept as _),
+            content: self.kept.as_ref().map(|kept| kept.content().clone()),
+            sellers: Arc::clone(&self.sellers),
+            alerts: Some(self.alerts()?),
             monitor,
             works,
         })?)
+    }
+}
+
+impl App {
+    fn alerts(&self) -> Result<Alerts> {
+        let settings = self.config.alerts.clone();
+        let book = Book::open(self.config.data.join(ALERTS)).context("reading who is told of new hits")?;
+        let fetcher = Arc::new(Fetcher::new(Arc::new(self.config.crawl.clone()), self.clock())?);
+        Ok(Alerts { book: Arc::new(book), sender: Sender::new(settings, fetcher, self.clock()) })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::{crawl, evidence, intake, live, matcher, model::Diagnostic, monitor, review, store, web};
+use crate::{alert, crawl, evidence, intake, live, matcher, model::Diagnostic, monitor, review, store, web};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "config.toml";
@@ -39,6 +39,8 @@ pub struct Config {
     pub live: live::Settings,
     /// How hits are lent to reviewers.
     pub review: review::Settings,
+    /// How people are told of new hits.
+    pub alerts: alert::Settings,
     /// The desk.
     pub desk: web::Settings,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             import: intake::Settings::default(),
             live: live::Settings::default(),
             review: review::Settings::default(),
+            alerts: alert::Settings::default(),
             desk: web::Settings::default(),
         }
     }

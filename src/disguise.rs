@@ -4,7 +4,6 @@
 //! both ask a text's lattice of readings and answer with an [`Alignment`], which is the explanation. Marks and the words of
 //! rules are watched for in the same way; what a found one is worth belongs to those who ask, but for [`chance`].
 
-pub(crate) mod ahead;
 mod align;
 mod gates;
 pub(crate) mod keys;
@@ -15,10 +14,54 @@ pub use align::{Alignment, Change};
 pub(crate) use latin::Latin;
 pub(crate) use watch::{Watch, is_han};
 
+use std::ops::Range;
+
+use crate::text::lexicon::Cuts;
+
 /// So many bits double or halve the odds.
 const SCALE: f32 = 3.0;
 /// The chance that a word which nothing else explains is meant.
 const MOST: f64 = 0.9;
+
+/// What everyday words make of a text, against a watched word that stands in it in disguise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Everyday<'a> {
+    cuts: &'a Cuts,
+    /// Bits of a watched word standing at a given place, without those of its disguise.
+    bits: f32,
+    /// Bits by which everyday words may cost less than a watched word that is found nevertheless: of two characters, of more.
+    patience: [f32; 2],
+}
+
+/// The least chance that is still looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Least {
+    /// Of words of two characters.
+    pub two: f64,
+    /// Of longer ones.
+    pub more: f64,
+}
+
+impl<'a> Everyday<'a> {
+    /// The text that is cut so; what is meant with a lesser chance than `least` is not found.
+    pub(crate) fn new(cuts: &'a Cuts, bits: f32, least: Least) -> Self {
+        let patience = |least: f64| SCALE * (MOST / least - 1.0).log2() as f32;
+        Self { cuts, bits, patience: [patience(least.two), patience(least.more)] }
+    }
+
+    /// The chance that `units` are a watched word, in a disguise of so many bits.
+    pub(crate) fn chance(&self, units: Range<usize>, disguise: f32) -> f64 {
+        chance(self.cuts.of(units), self.bits + disguise)
+    }
+
+    /// Whether everyday words explain `units` so much better than a watched word of so many characters does that it is not
+    /// found.
+    #[inline]
+    fn explain(&self, units: Range<usize>, characters: usize, disguise: f32) -> bool {
+        let [two, more] = self.patience;
+        self.cuts.of(units) + if characters > 2 { more } else { two } < self.bits + disguise
+    }
+}
 
 /// The chance that a stretch of text that everyday words explain at `explained` bits is a word in disguise, which takes `bits`.
 pub(crate) fn chance(explained: f32, bits: f32) -> f64 {

@@ -18,7 +18,9 @@ use crate::model::Listing;
 pub use columns::{Columns, FIELDS};
 pub use feeds::{Feed, Feeds, FeedsError, MAX_FEEDS};
 pub use folder::{DONE, FAILED, Folder, Waiting};
-pub use rows::{IntakeError, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_ROWS, Options, Row, RowError, json_lines, read};
+pub use rows::{
+    Cells, IntakeError, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_ROWS, Options, Row, RowError, cells, json_lines, read,
+};
 pub use settings::Settings;
 
 /// The field in which a listing says where it came from.

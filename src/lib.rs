@@ -4,6 +4,7 @@
 //! The rooms, from the ground up; each may use those above it in this list, never those below.
 //! `ARCHITECTURE.md` draws the house; `tests/suite/floors.rs` keeps it so.
 
+pub mod alert;
 pub mod app;
 pub mod archive;
 pub mod campaign;

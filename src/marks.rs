@@ -6,6 +6,7 @@
 //!
 //! [`registry`] is the other tier: all registered words of a jurisdiction, tens of millions, exact on folded text, in a file.
 
+mod columns;
 mod import;
 mod import_xml;
 mod index;
@@ -13,8 +14,12 @@ mod phrases;
 mod register;
 pub mod registry;
 mod rolling;
+mod table;
 
+pub use columns::{Columns, fact_named};
 pub use import::{COLUMNS, MAX_CELL_BYTES, MAX_FILE_BYTES, MAX_MARKS, import_csv};
 pub use import_xml::import_xml;
 pub use index::MAX_UNITS;
+pub(crate) use register::DISGUISED_BITS;
 pub use register::{Occurrence, Register, Spelling};
+pub use table::{Table, TableRow, WrongRow, import_rows, name_by_office};

@@ -16,7 +16,9 @@ mod registered;
 mod room;
 mod said;
 mod score;
+mod sellers;
 mod surprise;
+mod variants;
 mod verify;
 
 use std::{
@@ -26,17 +28,19 @@ use std::{
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     campaign::Campaigns,
     marks::{Occurrence, Register, registry::View},
-    model::{Finding, FindingKind, Findings, Listing},
+    model::{Finding, FindingKind, Findings, Listing, SellerLists},
     rules::{Article, Given, RuleSet, Status},
     text::{Assembled, FoldedSurface, assembled},
 };
 
 pub use preview::{Preview, Previewer, Sample};
 pub use room::{Heard, RoomMatcher};
+pub use variants::variants;
 
 /// Findings weaker than this are set aside with their reason.
 pub const QUEUE_FROM: f64 = 0.35;
@@ -64,6 +68,7 @@ pub struct Matcher {
     rules: Option<Arc<RuleSet>>,
     campaigns: Arc<Campaigns>,
     registry: Option<Arc<View>>,
+    sellers: Arc<SellerLists>,
     settings: Settings,
     /// What the infringement of a mark has rested on and will.
     infringement: Vec<Arc<Article>>,
@@ -91,7 +96,7 @@ impl Matcher {
     pub fn new(register: Arc<Register>, rules: Option<Arc<RuleSet>>, settings: Settings) -> Self {
         let set = rules.as_ref().map_or("none", |rules| rules.hash());
         let version = format!("marks:{} rules:{}", register.hash(), set.get(..16).unwrap_or(set));
-        let (campaigns, registry) = (Arc::default(), None);
+        let (campaigns, registry, sellers) = (Arc::default(), None, Arc::default());
         let statutes = rules.as_deref().unwrap_or(&BARE).statutes();
         let infringement = statutes.cited(INFRINGEMENT);
         Self {
@@ -99,6 +104,7 @@ impl Matcher {
             rules,
             campaigns,
             registry,
+            sellers,
             settings,
             infringement,
             version: version.clone(),
@@ -109,9 +115,29 @@ impl Matcher {
     /// Asks a registry too: all registered words of a jurisdiction, most of which nobody watches for.
     #[must_use]
     pub fn with_registry(mut self, registry: Arc<View>) -> Self {
-        let (base, changes) = (registry.base().generation(), registry.delta().len());
-        self.version = format!("{} registry:{base}+{changes}", self.made_with);
         self.registry = Some(registry);
+        self.named()
+    }
+
+    /// Asks these lists of sellers too: who may, and who is known for not.
+    #[must_use]
+    pub fn with_sellers(mut self, sellers: Arc<SellerLists>) -> Self {
+        self.sellers = sellers;
+        self.named()
+    }
+
+    /// Says in its version what it is made of.
+    fn named(mut self) -> Self {
+        self.version.clone_from(&self.made_with);
+        if let Some(registry) = &self.registry {
+            let (base, changes) = (registry.base().generation(), registry.delta().len());
+            self.version.push_str(&format!(" registry:{base}+{changes}"));
+        }
+        if !self.sellers.is_empty() {
+            let hash = Sha256::digest(serde_json::to_vec(&*self.sellers).unwrap_or_default());
+            let hash: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            self.version.push_str(&format!(" sellers:{hash}"));
+        }
         self
     }
 
@@ -140,7 +166,9 @@ impl Matcher {
     }
 
     fn rebuilt(&self, register: Arc<Register>, rules: Option<Arc<RuleSet>>) -> Self {
-        let other = Self::new(register, rules, self.settings).with_campaigns(Arc::clone(&self.campaigns));
+        let other = Self::new(register, rules, self.settings)
+            .with_campaigns(Arc::clone(&self.campaigns))
+            .with_sellers(Arc::clone(&self.sellers));
         match &self.registry {
             Some(registry) => other.with_registry(Arc::clone(registry)),
             None => other,
@@ -150,6 +178,11 @@ impl Matcher {
     /// The rules in use.
     pub fn rules(&self) -> Option<&Arc<RuleSet>> {
         self.rules.as_ref()
+    }
+
+    /// The lists of sellers in use.
+    pub fn sellers(&self) -> &Arc<SellerLists> {
+        &self.sellers
     }
 
     /// Findings weaker than this are set aside.
@@ -232,11 +265,19 @@ impl Matcher {
                 continue;
             }
             let surroundings = &context::Surroundings::of(&surface.folded);
-            let cuts = &surprise::cuts(&surface.folded);
+            let cuts = surface.cuts();
             let taken = |units: &Range<usize>| occurrences.iter().any(|occurrence| occurrence.units == *units);
             let registered = registered::words(registered, (&surface.folded, cuts), (&classes.of, on), taken);
-            let scene =
-                score::Scene { surface, surroundings, cuts, listing, classes: &classes, citation, watched: true };
+            let scene = score::Scene {
+                surface,
+                surroundings,
+                cuts,
+                listing,
+                classes: &classes,
+                citation,
+                watched: true,
+                sellers: (&self.sellers, on),
+            };
             let mut found: Vec<Finding> = occurrences
                 .into_iter()
                 .filter(|occurrence| occurrence.mark.in_force(on) && surprise::stands(occurrence, cuts))

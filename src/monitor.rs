@@ -19,6 +19,7 @@ mod retention;
 mod risk;
 mod room;
 mod rulebook;
+mod sellers;
 mod settings;
 mod shadow;
 mod standing;
@@ -51,6 +52,7 @@ pub use quota::LIMITED;
 pub use risk::{OfPlatform, Risk};
 pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
+pub use sellers::{Sellers, file, list, set_state, unlist};
 pub use settings::Settings;
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
 pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, note};
@@ -88,6 +90,8 @@ pub struct Monitor {
     registry: Option<(PathBuf, Mutex<Option<Reader>>)>,
     current: RwLock<Current>,
     learnt: RwLock<Arc<Learnt>>,
+    /// Who is on which list of sellers.
+    sellers: Option<Arc<Sellers>>,
     /// New hits of today, by rule.
     quota: Mutex<Quota>,
     meters: Option<Arc<Meters>>,
@@ -135,7 +139,7 @@ impl Monitor {
     ) -> Result<Self, StoreError> {
         let matcher = Arc::new(Matcher::new(Arc::new(Register::default()), rules, settings));
         let current = RwLock::new(Current { generation: 0, marks: Vec::new(), matcher });
-        let (rulebook, gate, shadow, registry) = (None, None, None, None);
+        let (rulebook, gate, shadow, registry, sellers) = (None, None, None, None, None);
         let (floor, learnt) = (Settings::default().floor(), RwLock::default());
         let monitor = Self {
             store,
@@ -147,6 +151,7 @@ impl Monitor {
             registry,
             current,
             learnt,
+            sellers,
             quota: Mutex::default(),
             meters: None,
         };
@@ -261,6 +266,28 @@ impl Monitor {
         self.rulebook.as_ref().map(Rulebook::state)
     }
 
+    /// Obeys the lists of sellers too, as they stand and as they change.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn with_sellers(mut self, sellers: Arc<Sellers>) -> Result<Self, StoreError> {
+        self.sellers = Some(sellers);
+        self.refresh_sellers(true).await?;
+        Ok(self)
+    }
+
+    async fn refresh_sellers(&self, anyway: bool) -> Result<(), StoreError> {
+        let Some(sellers) = &self.sellers else { return Ok(()) };
+        sellers.follow(&*self.store).await?;
+        let lists = sellers.lists();
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // The desk may have followed them before.
+        if anyway || !Arc::ptr_eq(&lists, current.matcher.sellers()) {
+            current.matcher = Arc::new(Matcher::clone(&current.matcher).with_sellers(lists));
+        }
+        Ok(())
+    }
+
     /// Asks the registry in `folder` too, from when there is one.
     ///
     /// # Errors
@@ -293,11 +320,12 @@ impl Monitor {
         Ok(())
     }
 
-    /// Takes over marks that changed since the last time; the matcher is built aside and swapped.
+    /// Takes over marks and lists of sellers that changed since the last time; the matcher is built aside and swapped.
     ///
     /// # Errors
     /// When the marks cannot be read; the matcher in use stays.
     pub async fn refresh(&self) -> Result<(), StoreError> {
+        self.refresh_sellers(false).await?;
         let generation = self.current.read().unwrap_or_else(PoisonError::into_inner).generation;
         let delta = self.store.marks_since(generation).await?;
         if delta.generation == generation {

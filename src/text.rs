@@ -4,6 +4,7 @@
 //! punctuation, invisible characters and emoji are no units; they are the gaps between units, so that
 //! a hidden word is whole again and how it was hidden is known. What a match is worth is decided below.
 
+pub(crate) mod ahead;
 mod alike;
 mod assembled;
 mod folded;

@@ -8,12 +8,14 @@ mod access;
 mod accounts;
 mod acts;
 mod alarms;
+mod alerts;
 mod api;
 mod assets;
 mod audit;
 mod bulk;
 mod card;
 mod checks;
+mod documents;
 mod door;
 mod evidence;
 mod follow;
@@ -21,6 +23,7 @@ mod frame;
 mod gathered;
 mod guard;
 mod hit;
+mod imports;
 mod lists;
 mod mark_pages;
 mod marks;
@@ -36,6 +39,7 @@ mod queue;
 mod routes;
 mod rule_pages;
 mod saved;
+mod seller_lists;
 mod source;
 mod sources;
 mod spans;
@@ -44,6 +48,7 @@ mod tenant;
 mod throttle;
 mod tokens;
 mod totp;
+mod upload;
 mod visit;
 mod words;
 
@@ -60,12 +65,13 @@ use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
     model::{Account, Clock},
-    monitor::{Monitor, Works},
+    monitor::{Monitor, Sellers, Works},
     review,
-    store::Store,
+    store::{ContentStore, Store},
 };
 
 pub use accounts::{Accounts, AccountsError, MAX_PASSWORD_BYTES, MIN_PASSWORD_CHARS, PasswordCost, generate_password};
+pub use alerts::Alerts;
 pub use api::document as api_document;
 pub use evidence::{EvidenceReader, JournalReader, JournalVerdict, Verification};
 pub use marks::ListingReader;
@@ -142,10 +148,16 @@ struct Inner {
     docs: Arc<utoipa_swagger_ui::Config<'static>>,
     journal: Option<Arc<dyn JournalReader>>,
     listings: Option<Arc<dyn ListingReader>>,
+    content: Option<ContentStore>,
+    sellers: Arc<Sellers>,
+    alerts: Option<Alerts>,
+    /// Held while messages are sent.
+    alert_round: tokio::sync::Mutex<()>,
     standing: marks::Standing,
     board: review::Board,
     orders: follow::Orders,
     frozen: bulk::Frozen,
+    files: imports::Files,
     issued: checks::Issued,
     throttle: Throttle,
     checks: Semaphore,
@@ -169,6 +181,12 @@ pub struct Parts {
     pub journal: Option<Arc<dyn JournalReader>>,
     /// Shows the listings that are known, for trials of marks.
     pub listings: Option<Arc<dyn ListingReader>>,
+    /// Where the bytes of documents lie, if they are kept on this machine's disk.
+    pub content: Option<ContentStore>,
+    /// The lists of sellers, and the documents behind them.
+    pub sellers: Arc<Sellers>,
+    /// Who is told of new hits, and how.
+    pub alerts: Option<Alerts>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
     /// What runs behind it, where this server crawls.
@@ -183,7 +201,8 @@ impl Desk {
     pub fn new(parts: Parts) -> Result<Self, WebError> {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
-        let Parts { store, accounts, clock, settings, review, evidence, journal, listings, monitor, works } = parts;
+        let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
+        let Parts { content, sellers, alerts, monitor, works, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -205,10 +224,15 @@ impl Desk {
                 docs: Arc::new(api::docs_settings()),
                 journal,
                 listings,
+                content,
+                sellers,
+                alerts,
+                alert_round: tokio::sync::Mutex::default(),
                 standing: marks::Standing::default(),
                 board: review::Board::default(),
                 orders: follow::Orders::default(),
                 frozen: bulk::Frozen::default(),
+                files: imports::Files::default(),
                 issued: checks::Issued::default(),
                 throttle: Throttle::default(),
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
@@ -249,10 +273,12 @@ pub async fn serve_routes(
     routes: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
-    let keeping = tokio::spawn(desk.keep_up());
+    let keeping = tokio::spawn(desk.clone().keep_up());
+    let alerting = tokio::spawn(desk.keep_alerting());
     let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
     keeping.abort();
+    alerting.abort();
     // Whoever waits for the server to end may open the store next.
-    drop(keeping.await);
+    drop((keeping.await, alerting.await));
     served
 }

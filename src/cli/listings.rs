@@ -71,7 +71,7 @@ struct ImportArgs {
     data: Option<PathBuf>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (column, fact) = text.rsplit_once('=').ok_or("write COLUMN=FACT")?;
     Ok((column.trim().to_owned(), fact.trim().to_owned()))
 }

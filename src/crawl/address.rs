@@ -29,16 +29,20 @@ pub struct PrivateAddress {
 }
 
 /// Says which addresses may be connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Guard {
     /// Whether addresses of this machine are allowed too.
     pub allow_loopback: bool,
+    /// Whether those of private networks are (RFC 1918, RFC 4193): only for a host that the settings name.
+    pub allow_private: bool,
 }
 
 impl Guard {
     /// Whether `address` may be connected to.
     pub fn admits(self, address: IpAddr) -> bool {
-        is_public(address) || (self.allow_loopback && address.to_canonical().is_loopback())
+        is_public(address)
+            || (self.allow_loopback && address.to_canonical().is_loopback())
+            || (self.allow_private && is_private(address))
     }
 
     /// Refuses a URL whose host is written as an address that may not be connected to.
@@ -93,6 +97,14 @@ const SPECIAL_V6: [(Ipv6Addr, u32); 6] = [
     (Ipv6Addr::new(0x3ffe, 0, 0, 0, 0, 0, 0, 0), 16),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20),
 ];
+
+/// Whether an address is one that networks give out inside.
+fn is_private(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    }
+}
 
 /// Whether an address is reachable by everyone.
 fn is_public(address: IpAddr) -> bool {
@@ -176,8 +188,8 @@ impl Resolve for GuardedResolver {
 mod tests {
     use super::*;
 
-    const OUTSIDE: Guard = Guard { allow_loopback: false };
-    const DEMO: Guard = Guard { allow_loopback: true };
+    const OUTSIDE: Guard = Guard { allow_loopback: false, allow_private: false };
+    const DEMO: Guard = Guard { allow_loopback: true, allow_private: false };
 
     #[test]
     fn no_spelling_of_a_private_address_is_admitted() {
@@ -266,6 +278,21 @@ mod tests {
         ] {
             let url = Url::parse(&format!("http://{host}/")).unwrap();
             assert_eq!(DEMO.check_host(&url).is_ok(), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_named_host_reaches_private_networks_and_no_metadata_service() {
+        let named = Guard { allow_loopback: false, allow_private: true };
+        for (host, expected) in [
+            ("10.0.0.1", true),
+            ("192.168.1.1", true),
+            ("[fd00::1]", true),
+            ("127.0.0.1", false),
+            ("169.254.169.254", false),
+        ] {
+            let url = Url::parse(&format!("http://{host}/")).unwrap();
+            assert_eq!(named.check_host(&url).is_ok(), expected, "{host}");
         }
     }
 

@@ -311,7 +311,7 @@ impl<'a> Run<'a> {
             reads_with: short_hash(format!("{:?}", profile.listing).as_bytes()),
             again,
             listings: listings.unwrap_or_default(),
-            guard: Guard { allow_loopback: profile.allow_loopback },
+            guard: Guard { allow_loopback: profile.allow_loopback, allow_private: false },
             parts,
             begun: Instant::now(),
             lanes,

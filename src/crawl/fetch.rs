@@ -77,7 +77,7 @@ pub struct Fetcher {
 /// What tells clients apart: connections are shared among requests of one kind alone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Kind {
-    allow_loopback: bool,
+    guard: Guard,
     speaks: Speaks,
     via: Option<Arc<Via>>,
 }
@@ -247,7 +247,7 @@ impl Fetcher {
     }
 
     fn client(&self, guard: Guard, speaks: Speaks, via: Option<Arc<Via>>) -> Result<Client, FetchError> {
-        let kind = Kind { allow_loopback: guard.allow_loopback, speaks, via };
+        let kind = Kind { guard, speaks, via };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&kind) {
             return Ok(client.clone());

@@ -72,6 +72,8 @@ impl How {
     }
 }
 
+/// The least bits of a character that stands alone for another.
+pub(super) const LEAST_BITS: f32 = 3.0;
 /// Bits more for a homophone that is itself written in parts or as a digit.
 const TWICE_BITS: f32 = 3.0;
 /// Beyond this nobody would recognise the word.
@@ -180,7 +182,7 @@ fn compare(reading: &Reading, pattern: &Pattern<'_>, at: usize, or_alike: bool) 
     if let Some(sound) = sound_alike(reading.sounds, sounds) {
         return match reading.via {
             Via::Pinyin => plain(How::Pinyin(sound)),
-            Via::Plain if alike() == Some(Likeness::Near) => Some((How::Homophone(sound), How::Near.bits() - 1.0)),
+            Via::Plain if alike() == Some(Likeness::Near) => Some((How::Homophone(sound), LEAST_BITS)),
             Via::Plain => plain(How::Homophone(sound)),
             Via::Split | Via::Digit => Some((How::Homophone(sound), How::Homophone(sound).bits() + TWICE_BITS)),
         };

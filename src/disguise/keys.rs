@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::ahead::{put, touch};
+use crate::text::ahead::{put, touch};
 
 /// Spellings that one key may lead to; a key that is more common says nothing.
 const MAX_ANSWERS: usize = 64;

@@ -8,13 +8,14 @@
 use std::ops::Range;
 
 use super::{
-    ahead::touch,
-    align::{Alignment, align},
+    Everyday,
+    align::{Alignment, LEAST_BITS, align},
     gates::{Gate, scattered},
     keys::{Asked, Keys},
 };
 use crate::text::{
     Lattice, Reading, Via,
+    ahead::touch,
     mix::spread,
     near,
     sound::{Sounds, sounds},
@@ -57,7 +58,8 @@ pub(crate) struct Watch {
     rows: Vec<Row>,
     characters: Vec<Character>,
     keys: Keys,
-    gates: [Gate; SHAPES],
+    of_two: [Gate; OF_TWO],
+    of_three: Gate<OF_THREE>,
     /// By place of a spelling: the ASCII characters that stand there as they are. No other may stand for anything.
     ascii: [u128; 4],
 }
@@ -78,18 +80,23 @@ enum Shape {
     AllButFirst,
 }
 
-const SHAPES: usize = 11;
+/// Shapes of two parts, each with a gate of its own; those of three sounds are asked together.
+const OF_TWO: usize = 7;
+/// The shapes of three sounds, in their order behind one gate.
+const THREE_SOUNDS: usize = 0;
+const ALL_BUT_THIRD: usize = 1;
+const ALL_BUT_SECOND: usize = 2;
+const ALL_BUT_FIRST: usize = 3;
+const OF_THREE: usize = 4;
 
-/// What a gate is asked for: sounds as they are, characters by what tells them apart.
-fn gated(shape: Shape, [a, b, c]: [u32; 3]) -> [u32; 3] {
+/// What the gate of a shape of two parts is asked for: sounds as they are, characters by what tells them apart.
+#[inline]
+fn gated(shape: Shape, [a, b, _]: [u32; 3]) -> [u32; 3] {
     match shape {
         Shape::SoundThenCharacter => [a, scattered(b), scattered(b) >> 7],
         Shape::CharacterThenSound => [b, scattered(a), scattered(a) >> 7],
         Shape::TwoSounds => [a, b, 0],
-        Shape::TwoCharacters | Shape::FirstTwo | Shape::LastTwo | Shape::OuterTwo => {
-            [scattered(a), scattered(b), scattered(a) >> 7 ^ scattered(b) >> 10]
-        }
-        Shape::ThreeSounds | Shape::AllButThird | Shape::AllButSecond | Shape::AllButFirst => [a, b, c],
+        _ => [scattered(a), scattered(b), scattered(a) >> 7 ^ scattered(b) >> 10],
     }
 }
 
@@ -117,6 +124,8 @@ struct Heard {
     /// Its two usual sounds; 0 for one that it lacks. A spelling is known by all of its own.
     sounds: [u32; 2],
     pinyin: bool,
+    /// Whether it is the only reading there and takes no other token.
+    only: bool,
 }
 
 impl Heard {
@@ -126,7 +135,7 @@ impl Heard {
             [0, ..] => [own_sound(reading.code), 0],
             [one, other, ..] => [one.into(), other.into()],
         };
-        Self { code: reading.code, sounds, pinyin: reading.via == Via::Pinyin }
+        Self { code: reading.code, sounds, pinyin: reading.via == Via::Pinyin, only: false }
     }
 
     #[inline]
@@ -139,7 +148,7 @@ impl Watch {
     /// Watches for spellings: folded text, number and classes. Those without a Han character, of one character or too
     /// long are left out.
     pub(crate) fn new<'a>(spellings: impl Iterator<Item = (&'a str, u32, u64)>) -> Self {
-        let (mut watch, mut pairs) = (Self::default(), Vec::new());
+        let mut watch = Self::default();
         for (text, number, classes) in spellings {
             let characters: Vec<Character> =
                 text.chars().map(|c| c as u32).map(|code| Character { code, sounds: sounds(code) }).collect();
@@ -147,20 +156,25 @@ impl Watch {
             if !(2..=MAX_CHARACTERS).contains(&length) || !characters.iter().any(|one| is_han(one.code)) {
                 continue;
             }
-            let pattern = Pattern { characters: &characters, number, classes };
             for (ascii, code) in watch.ascii.iter_mut().zip(characters.iter().map(|one| one.code)) {
                 *ascii |= if code < 128 { 1 << code } else { 0 };
             }
-            let own = watch.rows.len() as u32;
-            pattern.keys(&mut |shape, parts| {
-                pairs.push((key(shape, parts), own));
-                let [first, second, last] = gated(shape, parts);
-                watch.gates[shape as usize].open(first, second, last);
-            });
             watch.rows.push(Row { first: watch.characters.len() as u32, length: length as u32, number, classes });
             watch.characters.extend(characters);
         }
-        watch.keys = Keys::new(&pairs);
+        let (mut of_two, mut of_three) =
+            ([(); OF_TWO].map(|()| Gate::new(watch.rows.len())), Gate::new(watch.rows.len()));
+        let mut pairs = Vec::new();
+        for (own, row) in (0..).zip(&watch.rows) {
+            watch.pattern(*row).keys(&mut |shape, parts| {
+                pairs.push((key(shape, parts), own));
+                match (shape as usize).checked_sub(OF_TWO) {
+                    Some(number) => of_three.open(number, parts),
+                    None => of_two[shape as usize % OF_TWO].open(0, gated(shape, parts)),
+                }
+            });
+        }
+        (watch.of_two, watch.of_three, watch.keys) = (of_two, of_three, Keys::new(&pairs));
         watch
     }
 
@@ -170,12 +184,14 @@ impl Watch {
         Pattern { characters, number: row.number, classes: row.classes }
     }
 
-    /// Every spelling that can be read somewhere in `lattice` other than as it stands, with the tokens and the alignment.
+    /// Every spelling that can be read somewhere in `lattice` other than as it stands, with the tokens and the alignment,
+    /// unless everyday words explain the text too well.
     ///
     /// Spellings of two characters with one replaced are found only when their classes meet `classes`.
     pub(crate) fn scan(
         &self,
         lattice: &Lattice,
+        everyday: &Everyday<'_>,
         classes: u64,
         mut found: impl FnMut(&Pattern<'_>, Range<usize>, Alignment),
     ) {
@@ -183,40 +199,53 @@ impl Watch {
             return;
         }
         let count = lattice.tokens().len();
-        let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(count * 2) };
-        // What can be read in one way alone, which is nearly everything, is asked shape by shape: a gate stays near so.
-        let only: Vec<Option<Heard>> = (0..count).map(|token| only(lattice, token)).collect();
-        let mut rows: Vec<(u32, usize, [Heard; 4])> = Vec::with_capacity(count);
+        let (heard, in_a_row) = only(lattice);
+        let in_a_row = |start: usize| in_a_row.get(start).map_or(0, |row| usize::from(*row));
+        let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(count) };
+        // Where all can be read in one way alone, which is nearly everywhere, one shape is asked for after the other: what
+        // is asked stays near so.
+        let mut rows: Vec<(u32, u32)> = Vec::with_capacity(count);
         for start in 0..count {
-            match only.get(start..start + 4) {
-                Some(&[Some(a), Some(b), Some(c), Some(d)]) => {
-                    let fitting = (0..).zip([a, b, c, d]).take_while(|(place, heard)| ask.fits(*place, heard.code));
-                    rows.push((start as u32, fitting.count(), [a, b, c, d]));
+            ask.start = start as u32;
+            match heard.get(start..start + 4) {
+                Some(four) if in_a_row(start) >= 4 => {
+                    let fitting = four.iter().enumerate().take_while(|(place, heard)| ask.fits(*place, heard.code));
+                    rows.push((ask.start, fitting.count() as u32));
                 }
-                _ => {
-                    ask.start = start as u32;
-                    walk(lattice, start, 0, &mut [Heard::default(); 4], &mut { MAX_WAYS }, &mut ask);
-                }
+                _ => walk(lattice, start, 0, &mut [Heard::default(); 4], &mut { MAX_WAYS }, &mut ask),
             }
         }
-        let mut each = |fitting: usize, act: fn(&mut Ask<'_>, &[Heard; 4])| {
-            for (start, _, heard) in rows.iter().filter(|(_, fits, _)| *fits >= fitting) {
-                ask.start = *start;
-                act(&mut ask, heard);
+        let four = |start: u32| heard.get(start as usize..).and_then(|rest| rest.first_chunk::<4>());
+        for &(start, fitting) in rows.iter().filter(|(_, fitting)| *fitting > 1) {
+            // Spellings of two and three characters alone are asked for by two of them; of two for certain goods alone.
+            let explained = |count: usize| {
+                everyday.explain(lattice.units(start as usize..start as usize + count), count, LEAST_BITS)
+            };
+            if explained(3) && (classes == 0 || explained(2)) {
+                continue;
             }
-        };
-        each(2, |ask, [a, b, ..]| ask.two(a, b));
-        each(3, |ask, [a, b, c, _]| ask.characters(a, b, c));
-        each(3, |ask, [a, b, c, _]| ask.sounds(Shape::ThreeSounds, [a, b, c]));
-        each(4, |ask, [a, b, _, d]| ask.sounds(Shape::AllButThird, [a, b, d]));
-        each(4, |ask, [a, _, c, d]| ask.sounds(Shape::AllButSecond, [a, c, d]));
-        each(4, |ask, [_, b, c, d]| ask.sounds(Shape::AllButFirst, [b, c, d]));
+            let Some([a, b, c, _]) = four(start) else { continue };
+            ask.start = start;
+            ask.two(a, b);
+            if fitting > 2 {
+                ask.characters(a, b, c);
+            }
+        }
+        for &(start, fitting) in rows.iter().filter(|(_, fitting)| *fitting > 2) {
+            let Some([a, b, c, d]) = four(start) else { continue };
+            ask.start = start;
+            ask.sounds(a, b, c, (fitting > 3).then_some(d));
+        }
         let mut answers: Vec<(u32, u32)> = Vec::new();
         self.keys.each_answer(&ask.asked, |start, row| answers.push((start, row)));
         answers.sort_unstable();
         answers.dedup();
         let rows = |(start, row): (u32, u32)| self.rows.get(row as usize).map(|row| (start as usize, *row));
-        let asked: Vec<(usize, Row)> = answers.into_iter().filter_map(rows).collect();
+        let asked = answers.into_iter().filter_map(rows).filter(|(start, row)| {
+            let own = *start..start + row.length as usize;
+            own.len() > in_a_row(*start) || !everyday.explain(lattice.units(own.clone()), own.len(), LEAST_BITS)
+        });
+        let asked: Vec<(usize, Row)> = asked.collect();
         touch(asked.iter().map(|(_, row)| self.characters.get(row.first as usize).map_or(0, |one| one.code)));
         for (start, row) in asked {
             let pattern = self.pattern(row);
@@ -225,20 +254,31 @@ impl Watch {
             if pattern.characters.len() == 2 && pattern.classes & classes == 0 && plain() {
                 continue;
             }
-            if let Some((end, alignment)) = align(lattice, start, &pattern, classes) {
+            if let Some((end, alignment)) = align(lattice, start, &pattern, classes)
+                && !everyday.explain(lattice.units(start..end), pattern.characters.len(), alignment.bits)
+            {
                 found(&pattern, start..end, alignment);
             }
         }
     }
 }
 
-/// What is heard at `token`, where there is only one reading and it takes no other token.
-#[inline]
-fn only(lattice: &Lattice, token: usize) -> Option<Heard> {
-    match lattice.readings(token) {
-        [reading] if reading.end as usize == token + 1 => Some(Heard::new(reading)),
-        _ => None,
+/// What is heard at each token that can be read in one way alone and takes no other, and how many such stand in a row
+/// from there.
+fn only(lattice: &Lattice) -> (Vec<Heard>, Vec<u8>) {
+    let count = lattice.tokens().len();
+    let heard = (0..count).map(|token| match lattice.readings(token) {
+        [reading] if reading.end as usize == token + 1 => Heard { only: true, ..Heard::new(reading) },
+        _ => Heard::default(),
+    });
+    let heard: Vec<Heard> = heard.collect();
+    let mut in_a_row = vec![0_u8; count];
+    let mut behind = 0_u8;
+    for (place, heard) in in_a_row.iter_mut().zip(&heard).rev() {
+        behind = if heard.only { behind.saturating_add(1) } else { 0 };
+        *place = behind;
     }
+    (heard, in_a_row)
 }
 
 /// Tries every way of up to four readings from `token`, and asks for the keys of each.
@@ -257,13 +297,9 @@ fn walk(lattice: &Lattice, token: usize, depth: usize, way: &mut [Heard; 4], way
             (1, [a, b, ..]) => ask.two(a, b),
             (2, [a, b, c, _]) => {
                 ask.characters(a, b, c);
-                ask.sounds(Shape::ThreeSounds, [a, b, c]);
+                ask.sounds(a, b, c, None);
             }
-            (3, [a, b, c, d]) => {
-                ask.sounds(Shape::AllButThird, [a, b, d]);
-                ask.sounds(Shape::AllButSecond, [a, c, d]);
-                ask.sounds(Shape::AllButFirst, [b, c, d]);
-            }
+            (3, [a, b, c, d]) => ask.sounds(a, b, c, Some(d)),
             _ => {}
         }
         if depth < 3 {
@@ -292,7 +328,7 @@ impl Ask<'_> {
     #[inline]
     fn key(&mut self, shape: Shape, parts: [u32; 3]) {
         let [first, second, last] = gated(shape, parts);
-        if self.watch.gates[shape as usize].at(first, second).has(last) {
+        if self.watch.of_two[shape as usize % OF_TWO].at(first, second).has::<0>(last) {
             self.open(shape, parts);
         }
     }
@@ -328,13 +364,34 @@ impl Ask<'_> {
         }
     }
 
+    /// Three sounds in a row, and three of four when there is a fourth.
     #[inline]
-    fn sounds(&mut self, shape: Shape, [a, b, c]: [&Heard; 3]) {
+    fn sounds(&mut self, a: &Heard, b: &Heard, c: &Heard, d: Option<&Heard>) {
+        let watch = self.watch;
+        let gate = &watch.of_three;
+        let fourth = || d.into_iter().flat_map(|heard| heard.each());
         for first in a.each() {
             for second in b.each() {
-                let ajar = self.watch.gates[shape as usize].at(first, second);
-                for third in c.each().filter(|third| ajar.has(*third)) {
-                    self.open(shape, [first, second, third]);
+                let ajar = gate.at(first, second);
+                for third in c.each().filter(|third| ajar.has::<THREE_SOUNDS>(*third)) {
+                    self.open(Shape::ThreeSounds, [first, second, third]);
+                }
+                for last in fourth().filter(|last| ajar.has::<ALL_BUT_THIRD>(*last)) {
+                    self.open(Shape::AllButThird, [first, second, last]);
+                }
+            }
+            for third in c.each() {
+                let ajar = gate.at(first, third);
+                for last in fourth().filter(|last| ajar.has::<ALL_BUT_SECOND>(*last)) {
+                    self.open(Shape::AllButSecond, [first, third, last]);
+                }
+            }
+        }
+        for second in b.each() {
+            for third in c.each() {
+                let ajar = gate.at(second, third);
+                for last in fourth().filter(|last| ajar.has::<ALL_BUT_FIRST>(*last)) {
+                    self.open(Shape::AllButFirst, [second, third, last]);
                 }
             }
         }

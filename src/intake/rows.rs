@@ -50,6 +50,9 @@ pub enum IntakeError {
     /// Of no kind that is known.
     #[error("its name ends neither in .csv, .tsv, .xlsx nor .jsonl")]
     Kind,
+    /// Of no kind that is a table.
+    #[error("its name ends neither in .csv, .tsv nor .xlsx")]
+    NoTable,
     /// Its header does not do.
     #[error("its header: {0}")]
     Header(String),
@@ -59,7 +62,7 @@ pub enum IntakeError {
 }
 
 /// A table's rows: each with its number and its cells.
-pub(super) type Cells = Vec<(u64, Vec<String>)>;
+pub type Cells = Vec<(u64, Vec<String>)>;
 
 /// Reads the file called `name`; also tells the headers of columns that were not read.
 ///
@@ -70,11 +73,29 @@ pub fn read(name: &str, bytes: &[u8], options: &Options) -> Result<(Vec<Row>, Ve
         return Err(IntakeError::TooLarge);
     }
     let ending = name.rsplit_once('.').map_or_else(String::new, |(_, ending)| ending.to_ascii_lowercase());
+    if matches!(ending.as_str(), "jsonl" | "ndjson") {
+        return Ok((json_lines(bytes, options), Vec::new()));
+    }
+    match cells(name, bytes) {
+        Err(IntakeError::NoTable) => Err(IntakeError::Kind),
+        cells => table(cells?, options),
+    }
+}
+
+/// The cells of the table called `name`, row by row, and the rows that were left out: CSV in any charset, or the first sheet
+/// of a workbook.
+///
+/// # Errors
+/// When nothing of it can be read, or it is no table.
+pub fn cells(name: &str, bytes: &[u8]) -> Result<(Cells, Vec<RowError>), IntakeError> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(IntakeError::TooLarge);
+    }
+    let ending = name.rsplit_once('.').map_or_else(String::new, |(_, ending)| ending.to_ascii_lowercase());
     match ending.as_str() {
-        "jsonl" | "ndjson" => Ok((json_lines(bytes, options), Vec::new())),
-        "csv" | "tsv" | "txt" => table(csv_cells(&decode(bytes, None).text), options),
-        "xlsx" => table(sheet::cells(bytes).map_err(IntakeError::Workbook)?, options),
-        _ => Err(IntakeError::Kind),
+        "csv" | "tsv" | "txt" => Ok(csv_cells(&decode(bytes, None).text)),
+        "xlsx" => sheet::cells(bytes).map_err(IntakeError::Workbook),
+        _ => Err(IntakeError::NoTable),
     }
 }
 

@@ -26,7 +26,7 @@ impl<'a> RoomGate<'a> {
 
     /// Which addresses may be connected to.
     pub(super) fn guard(&self) -> Guard {
-        Guard { allow_loopback: self.room.allow_loopback }
+        Guard { allow_loopback: self.room.allow_loopback, allow_private: false }
     }
 
     /// Limits of one request.

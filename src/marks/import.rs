@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::MAX_UNITS;
+use super::{MAX_UNITS, columns::named};
 use crate::{
     model::{Amount, Diagnostic, Mark, MarkId, MarkStatus, Money},
     text::fold,
@@ -91,7 +91,11 @@ pub fn import_csv(file: &str, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> 
             ));
             continue;
         }
-        match mark(&columns, &record) {
+        let cell = |name: &str| {
+            let index = columns.iter().position(|column| *column == name);
+            index.and_then(|index| record.get(index)).unwrap_or("").trim()
+        };
+        match mark(&cell, record.iter()) {
             Ok(mark) => {
                 if let Some(first) = seen.insert(mark.id.clone(), marks.len() + 2) {
                     let message = format!("the id `{}` was used before, in row {first}", mark.id);
@@ -127,9 +131,8 @@ pub(super) fn columns(header: &csv::StringRecord, required: &[&str]) -> Result<V
     let columns: Vec<&'static str> = header
         .iter()
         .map(|name| {
-            let name = name.trim().to_ascii_lowercase();
-            COLUMNS.iter().copied().find(|known| *known == name).ok_or_else(|| {
-                (format!("the column `{name}` is not known"), "columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,well_known,aliases,goods,authorised_sellers,usual_price")
+            named(name).ok_or_else(|| {
+                (format!("the column `{}` is not known", name.trim()), "columns: id,holder,text,jurisdiction,number,nice_classes,status,registered_on,expires_on,well_known,aliases,goods,authorised_sellers,usual_price")
             })
         })
         .collect::<Result<_, _>>()?;
@@ -142,12 +145,12 @@ pub(super) fn columns(header: &csv::StringRecord, required: &[&str]) -> Result<V
     Ok(columns)
 }
 
-fn mark(columns: &[&str], record: &csv::StringRecord) -> Result<Mark, Mistake> {
-    let cell = |name: &str| {
-        let index = columns.iter().position(|column| *column == name);
-        index.and_then(|index| record.get(index)).unwrap_or("").trim()
-    };
-    if record.iter().any(|cell| cell.len() > MAX_CELL_BYTES) {
+/// The mark whose facts `cell` gives by their names, from a row of these `cells`.
+pub(super) fn mark<'c>(
+    cell: &dyn Fn(&str) -> &'c str,
+    mut cells: impl Iterator<Item = &'c str>,
+) -> Result<Mark, Mistake> {
+    if cells.any(|cell| cell.len() > MAX_CELL_BYTES) {
         return Err((format!("a cell has more than {MAX_CELL_BYTES} bytes"), "is a quote missing?"));
     }
     let text = cell("text");
@@ -177,6 +180,7 @@ fn mark(columns: &[&str], record: &csv::StringRecord) -> Result<Mark, Mistake> {
         goods: list(cell("goods")),
         authorised_sellers: list(cell("authorised_sellers")),
         usual_price: price(cell("usual_price"))?,
+        unwatched: Vec::new(),
     })
 }
 
@@ -231,7 +235,10 @@ pub(super) fn date(column: &str, cell: &str) -> Result<Option<Date>, Mistake> {
     if cell.is_empty() {
         return Ok(None);
     }
-    cell.replace(['/', '.'], "-")
+    // A workbook's days come with the hour at which they begin.
+    cell.trim_end_matches(" 00:00:00")
+        .replace(['/', '.', '年', '月'], "-")
+        .trim_end_matches('日')
         .parse()
         .map(Some)
         .map_err(|_| (format!("`{cell}` in {column} is no date"), "write 2026-11-23"))

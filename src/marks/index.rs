@@ -7,11 +7,11 @@ use std::{collections::HashMap, ops::Range};
 
 use super::rolling;
 use crate::{
-    disguise::{
+    disguise::keys::{Asked, Keys},
+    text::{
         ahead::put,
-        keys::{Asked, Keys},
+        mix::{Mixed, spread},
     },
-    text::mix::{Mixed, spread},
 };
 
 /// Longest spelling, in units.
@@ -114,19 +114,22 @@ impl Index {
             return;
         }
         // In steps over the whole text, for what is read lies far from the processor.
-        let (mut begins, mut filled) = (vec![(0_u32, 0_u64); text.len() * 2], 0);
-        for at in 0..text.len() {
-            let rest = text.get(at..).unwrap_or(&[]);
-            let (single, pair) = (start(rest.get(..1).unwrap_or(&[])), start(rest));
-            put(&mut begins, &mut filled, (at as u32, single), self.may_begin(single));
-            put(&mut begins, &mut filled, (at as u32, pair), self.may_begin(pair) & (rest.len() > 1));
+        let (mut begins, mut filled) = (vec![(0_u32, false); text.len() * 2], 0);
+        let start_at = |at: u32, single: bool| {
+            let rest = text.get(at as usize..).unwrap_or(&[]);
+            start(if single { rest.get(..1).unwrap_or(&[]) } else { rest })
+        };
+        for at in 0..text.len() as u32 {
+            put(&mut begins, &mut filled, (at, true), self.may_begin(start_at(at, true)));
+            let last = at as usize + 1 == text.len();
+            put(&mut begins, &mut filled, (at, false), self.may_begin(start_at(at, false)) & !last);
         }
         let mut sums = Vec::with_capacity(text.len() + 1);
         rolling::sums(text.iter().map(|&c| c as u32), &mut sums);
         let mut asked: Vec<Asked> = Vec::with_capacity(filled);
-        for &(at, start) in begins.get(..filled).unwrap_or(&[]) {
-            let (at, single) = (at as usize, start as u32 == 0);
-            let mut lengths = self.lengths.get(self.lengths_at(start)).copied().unwrap_or(0);
+        for &(at, single) in begins.get(..filled).unwrap_or(&[]) {
+            let mut lengths = self.lengths.get(self.lengths_at(start_at(at, single))).copied().unwrap_or(0);
+            let at = at as usize;
             lengths &= if single { 0b10 } else { !0b10 };
             while lengths != 0 {
                 let length = lengths.trailing_zeros() as usize;

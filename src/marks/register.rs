@@ -9,7 +9,7 @@ use super::{
     phrases::Phrases,
 };
 use crate::{
-    disguise::{Alignment, Change, Latin, Watch, is_han},
+    disguise::{Alignment, Change, Everyday, Latin, Least, Watch, is_han},
     model::{Channel, Mark, Money},
     text::{Folded, FoldedSurface, Gap, Span, looks},
 };
@@ -17,6 +17,12 @@ use crate::{
 /// Shortest spelling that is looked for backwards, in characters: shorter ones are other words too often.
 const MIN_REVERSED_HAN: usize = 3;
 const MIN_REVERSED_LATIN: usize = 5;
+
+/// Bits of one of a hundred thousand marks standing at a given place in disguise: 17 for which, 12 for where.
+pub(crate) const DISGUISED_BITS: f32 = 29.0;
+/// What is less likely meant than this is no candidate: everyday words that sound like a mark stand everywhere. Of two
+/// characters only marks of the goods' class are looked for, which raises what remains.
+const LEAST: Least = Least { two: 0.005, more: 0.1 };
 
 /// Watched marks and where their words begin: built aside, swapped whole.
 #[derive(Debug, Default)]
@@ -172,8 +178,10 @@ impl Register {
                 None => disguised.push((number, tokens, alignment)),
             }
         };
-        self.watch
-            .scan(lattice, class_bits(classes), |pattern, tokens, alignment| keep(pattern.number, tokens, alignment));
+        let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST);
+        self.watch.scan(lattice, &everyday, class_bits(classes), |pattern, tokens, alignment| {
+            keep(pattern.number, tokens, alignment);
+        });
         self.latin.scan(lattice, &mut keep);
         for (number, tokens, alignment) in disguised {
             let (units, span) = (lattice.units(tokens.clone()), lattice.span(tokens));

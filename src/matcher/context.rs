@@ -226,7 +226,7 @@ mod tests {
 
     fn around(text: &str, units: Range<usize>) -> Vec<String> {
         let folded = Folded::new(text);
-        let steps = Surroundings::of(&folded).around(&folded, &super::super::surprise::cuts(&folded), &units);
+        let steps = Surroundings::of(&folded).around(&folded, &Cuts::of_text(&folded), &units);
         steps.into_iter().map(|step| step.code).collect()
     }
 

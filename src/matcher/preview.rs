@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Matcher, Settings, surprise::is_everyday_word};
 use crate::{
     marks::Register,
-    model::{Channel, Finding, Listing, Mark},
+    model::{Channel, Finding, Listing, Mark, SellerLists},
     text::fold,
 };
 
@@ -80,6 +80,13 @@ impl Previewer {
         let previews = marks.iter().map(|mark| (mark.id.as_str().to_owned(), preview(mark))).collect();
         let matcher = Matcher::new(Arc::new(Register::new(marks)), None, Settings::default());
         Self { matcher, previews, order, samples, listings: 0 }
+    }
+
+    /// Asks these lists of sellers too.
+    #[must_use]
+    pub fn with_sellers(mut self, sellers: Arc<SellerLists>) -> Self {
+        self.matcher = self.matcher.with_sellers(sellers);
+        self
     }
 
     /// Looks at one listing under the law of `on`.

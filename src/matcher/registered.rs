@@ -98,6 +98,7 @@ fn marks<'a>(
             goods: Vec::new(),
             authorised_sellers: Vec::new(),
             usual_price: None,
+            unwatched: Vec::new(),
         });
     }
     marks

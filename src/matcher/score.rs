@@ -1,9 +1,11 @@
 //! From a verified spelling to a finding: a chance of infringement, each factor a step of the explanation.
 
-use super::{calibration, context, nice::Classes, surprise, verify::Fit};
+use jiff::civil::Date;
+
+use super::{calibration, context, nice::Classes, sellers, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
-    model::{Channel, Finding, FindingKind, Listing, MarkStatus, Severity, Step, SurfaceKind},
+    model::{Channel, Finding, FindingKind, Listing, Mark, MarkStatus, SellerLists, Severity, Step, SurfaceKind},
     text::{FoldedSurface, lexicon::Cuts, undone},
 };
 
@@ -24,11 +26,13 @@ pub(super) struct Scene<'a> {
     pub(super) citation: &'a str,
     /// Whether the mark is watched for its holder; else it only stands in the registry.
     pub(super) watched: bool,
+    /// Who is on which list, and the day that counts.
+    pub(super) sellers: (&'a SellerLists, Date),
 }
 
 /// Makes the finding of one verified occurrence.
 pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>) -> Finding {
-    let Scene { surface, surroundings, cuts, listing, classes, citation, watched } = *scene;
+    let Scene { surface, surroundings, cuts, listing, classes, citation, watched, sellers: (lists, on) } = *scene;
     let mark = occurrence.mark;
     let original = surface.surface.text;
     let span = occurrence.span.clone();
@@ -66,8 +70,11 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
     steps.push(place(surface.surface.kind));
     let slang = steps.iter().any(|step| step.code == "context.counterfeit-slang");
     let disguised = channels.iter().any(|channel| channel.is_disguise());
-    let authorised = authorised(occurrence, listing);
-    steps.extend(authorised.clone());
+    let on_lists = sellers::look(lists, mark, listing, classes, on);
+    steps.extend(on_lists.steps);
+    steps.extend(on_lists.allowed.clone());
+    let unwatched = unwatched_channel(mark, &channels);
+    steps.extend(unwatched.clone());
     let mut score = run_up(&mut steps);
     if watched
         && !channels.iter().any(|channel| channel.is_guess())
@@ -98,7 +105,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
         },
         citation: citation.to_owned(),
         explanation: steps,
-        suppressed: authorised.map(|step| step.en),
+        suppressed: on_lists.allowed.or(unwatched).map(|step| step.en),
     }
 }
 
@@ -132,8 +139,8 @@ pub(super) fn weakest_step(finding: &Finding) -> String {
 }
 
 /// Channels that the registered spelling does not use itself.
-fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
-    if text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
+pub(super) fn disguises(occurrence: &Occurrence<'_>, surface: &FoldedSurface<'_>, text: &str) -> Vec<Channel> {
+    if text == occurrence.spelling.text || text.to_lowercase() == occurrence.spelling.text.to_lowercase() {
         return Vec::new();
     }
     let mut folding = surface.folded.channels(occurrence.units.clone());
@@ -208,6 +215,15 @@ fn distinctiveness(occurrence: &Occurrence<'_>, fit: &Fit) -> Step {
     step.zh = format!("{length} 个字的词");
     step.en = format!("a word of {length} characters");
     step
+}
+
+/// The holder does not want to know of words that are written so.
+fn unwatched_channel(mark: &Mark, channels: &[Channel]) -> Option<Step> {
+    let channel = channels.iter().find(|channel| mark.unwatched.contains(channel))?;
+    let mut step = plain_step("mark.unwatched", 0.02, "", "");
+    step.zh = format!("该商标不监测这种写法（{channel}）");
+    step.en = format!("this mark is not watched for this way of writing ({channel})");
+    Some(step)
 }
 
 /// A word of the registry stands in listings by accident, short ones all the time.
@@ -310,18 +326,4 @@ fn offer(
         steps.push(plain_step("offer.other-brand", 0.75, "商品自称是另一个品牌", "the offer names another brand"));
     }
     steps
-}
-
-fn authorised(occurrence: &Occurrence<'_>, listing: &Listing) -> Option<Step> {
-    let seller = listing.seller.as_ref()?;
-    let names = [seller.id.as_deref(), seller.name.as_deref(), seller.license.as_deref()];
-    let licensed = occurrence
-        .mark
-        .authorised_sellers
-        .iter()
-        .find(|known| names.into_iter().flatten().any(|name| name.trim() == known.trim()))?;
-    let mut step = plain_step("context.authorised", 0.02, "", "");
-    step.zh = format!("“{licensed}”在授权卖家名单上");
-    step.en = format!("“{licensed}” is on the list of authorised sellers");
-    Some(step)
 }

@@ -11,16 +11,14 @@ use super::{
 };
 use crate::{
     disguise::{Alignment, chance},
-    marks::Occurrence,
+    marks::{DISGUISED_BITS, Occurrence},
     model::Step,
     text::{
-        Folded, Gap,
+        Folded,
         lexicon::{self, Cuts},
     },
 };
 
-/// Bits of one of a hundred thousand marks standing at a given place in disguise: 17 for which, 12 for where.
-const DISGUISED_BITS: f32 = 29.0;
 /// Bits of a mark that the lexicon does not know, standing as it is.
 const PLAIN_BITS: f32 = 20.0;
 /// So many bits double or halve the odds.
@@ -30,12 +28,6 @@ const PATIENCE: f32 = 6.0;
 /// A word that stands 2^5 times in the lexicon's corpus is everyday language, a name that stands there 2^10 times.
 const EVERYDAY: u8 = 5;
 const EVERYDAY_NAME: u8 = 10;
-
-/// A text cut into everyday words, none of which crosses what a reader sees between two units.
-pub(super) fn cuts(folded: &Folded) -> Cuts {
-    let codes: Vec<u32> = folded.codes().collect();
-    Cuts::new(&codes, |unit| folded.gap_before(unit).has(Gap::SEEN))
-}
 
 /// The step of a mark in disguise.
 pub(super) fn of_disguise(occurrence: &Occurrence<'_>, alignment: &Alignment, folded: &Folded, cuts: &Cuts) -> Step {

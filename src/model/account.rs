@@ -52,6 +52,8 @@ pub enum Permission {
     ChangeMarks,
     /// Be the second person who verifies a mark.
     VerifyMarks,
+    /// Put sellers on lists, and take them off: who may, who is known for not, who is watched.
+    ListSellers,
     /// See rules, campaigns and what became of their hits.
     ReadRules,
     /// Try rules on texts and listings.
@@ -78,12 +80,13 @@ use Permission as P;
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         P::ReadHits,
         P::Decide,
         P::ReadMarks,
         P::ChangeMarks,
         P::VerifyMarks,
+        P::ListSellers,
         P::ReadRules,
         P::TryRules,
         P::ReadSources,
@@ -104,6 +107,7 @@ impl Permission {
             P::ReadMarks => "read-marks",
             P::ChangeMarks => "change-marks",
             P::VerifyMarks => "verify-marks",
+            P::ListSellers => "list-sellers",
             P::ReadRules => "read-rules",
             P::TryRules => "try-rules",
             P::ReadSources => "read-sources",
@@ -151,6 +155,7 @@ impl Role {
             Self::Operator => &[
                 P::ReadHits,
                 P::ReadMarks,
+                P::ListSellers,
                 P::ReadRules,
                 P::ReadSources,
                 P::RunSources,
@@ -172,7 +177,7 @@ impl Role {
                 P::UseAlerts,
             ],
             Self::Author => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::TryRules, P::UseAlerts],
-            Self::Holder => &[P::ReadHits, P::ReadMarks, P::ChangeMarks, P::UseAlerts],
+            Self::Holder => &[P::ReadHits, P::ReadMarks, P::ChangeMarks, P::ListSellers, P::UseAlerts],
             Self::Admin => &Permission::ALL,
         }
     }

@@ -70,6 +70,31 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Width,
+        Self::Traditional,
+        Self::Invisible,
+        Self::Separator,
+        Self::Emoji,
+        Self::Confusable,
+        Self::Leet,
+        Self::Edit,
+        Self::Pinyin,
+        Self::Homophone,
+        Self::LookAlike,
+        Self::Split,
+        Self::Digit,
+        Self::Reversed,
+        Self::Vertical,
+        Self::Reordered,
+    ];
+
+    /// The way of writing that `name` names.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|channel| channel.to_string() == name)
+    }
+
     /// Whether using it inside a word is a sign of hiding, not of typography.
     pub fn is_disguise(self) -> bool {
         !matches!(self, Self::Width | Self::Traditional)

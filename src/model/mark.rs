@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{MarkId, Money};
+use super::{Channel, MarkId, Money};
 
 /// A registered trademark, as the register of the watch knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Mark {
     /// What its goods usually cost, so that rules can tell a price that is too good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual_price: Option<Money>,
+    /// Ways of writing that are not looked for; what is written so is set aside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwatched: Vec<Channel>,
 }
 
 /// Whether a mark is in force.

@@ -7,16 +7,18 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use jiff::{SpanRound, ToSpan, Unit, civil::Date};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{
     files,
-    model::{AccountName, Mark, MarkId, MarkStatus, Timestamp},
+    model::{AccountName, Channel, Mark, MarkId, MarkStatus, Timestamp},
     store::{Change, Store, StoreError, Write},
 };
 
 /// Notes of marks in the journal.
 pub const MARK_NOTES: &str = "mark.";
+/// The note that says which ways of writing are not watched.
+const CHANNELS: &str = "channels";
 /// Changes read at once.
 const CHANGES: usize = 1000;
 /// Longest file that is read.
@@ -268,6 +270,15 @@ impl Portfolio {
             return true;
         }
         let id = details.get("mark").and_then(Value::as_str).and_then(|id| MarkId::new(id).ok());
+        if note == CHANNELS {
+            let unwatched = details.get("unwatched").cloned().and_then(|value| serde_json::from_value(value).ok());
+            let (Some(unwatched), Some(entry)) = (unwatched, id.and_then(|id| self.entries.get_mut(&id))) else {
+                return false;
+            };
+            entry.mark.unwatched = unwatched;
+            entry.steps.push((note.to_owned(), who.to_owned(), at));
+            return true;
+        }
         let (Some(act), Some(entry)) = (Act::from_code(note), id.and_then(|id| self.entries.get_mut(&id))) else {
             return false;
         };
@@ -313,6 +324,17 @@ impl Portfolio {
             _ => {}
         }
         Ok(writes)
+    }
+
+    /// What is written so that `mark` is watched for every way of writing but those `unwatched`; `live` says that it is
+    /// watched now.
+    pub fn watch(mark: &Mark, unwatched: &[Channel], live: bool) -> Vec<Write> {
+        let details = json!({"mark": mark.id, "unwatched": unwatched});
+        let mut writes = vec![super::note(&format!("{MARK_NOTES}{CHANNELS}"), details)];
+        if live {
+            writes.push(Write::Mark(Mark { unwatched: unwatched.to_vec(), ..mark.clone() }));
+        }
+        writes
     }
 
     /// The reminders that are due by `day`: the mark, the days that are left, and the threshold that was passed.

@@ -153,6 +153,11 @@ impl Board {
         Ok(())
     }
 
+    /// The newest hit that is known; 0 where there is none.
+    pub fn newest(&self) -> HitId {
+        HitId(self.read().entries.len().saturating_sub(1) as u64)
+    }
+
     /// What is known of one hit.
     pub fn entry(&self, id: HitId) -> Option<Entry> {
         self.read().entry(id).cloned()

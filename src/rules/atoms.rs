@@ -1,11 +1,11 @@
 //! The words that call a rule, in one index over folded text.
 //!
 //! Main type: [`Atoms`], which finds all of them in one pass. Atoms lie sorted behind a table over their first three
-//! characters; filters over one to four characters say where a text could begin one, and then those that agree with the
+//! characters; filters over two, then over one to four characters say where a text could begin one, and then those that agree with the
 //! text are narrowed down character by character. Built in a tenth of an automaton's time, which is what a change of the
 //! rules under a running server asks for. Words that call nobody are looked up by `words` where a rule asks.
 
-use crate::text::Folded;
+use crate::text::{Folded, ahead::put};
 
 use super::words::Stock;
 
@@ -23,6 +23,8 @@ pub(super) struct Atoms {
     starts: Vec<u32>,
     /// Up to which atom each hash of three characters reaches; shorter atoms have zeros behind them.
     slots: Vec<u32>,
+    /// The first two characters of all that have two.
+    begun: Filter,
     singles: Filter,
     pairs: Filter,
     triples: Filter,
@@ -37,6 +39,7 @@ impl Atoms {
         let mut atoms = Self {
             starts: vec![0],
             slots: vec![0; (1 << bits) + 1],
+            begun: Filter::new(16 * words.len()),
             singles: Filter::new(8 * of_length(1)),
             pairs: Filter::new(16 * of_length(2)),
             triples: Filter::new(16 * of_length(3)),
@@ -71,6 +74,9 @@ impl Atoms {
     fn add(&mut self, codes: &[u32]) {
         self.codes.extend(codes);
         self.starts.push(self.codes.len() as u32);
+        if let [first, second, ..] = *codes {
+            self.begun.add(triple(first, second, 0));
+        }
         match codes {
             [_, _, _, fourth, ..] => self.fours.add(four(key(codes), *fourth)),
             [_, _, _] => self.triples.add(key(codes)),
@@ -93,20 +99,24 @@ impl Atoms {
         let mut codes: Vec<u32> = Vec::with_capacity(text.len() + 3);
         codes.extend(text.codes());
         codes.extend([0, 0, 0]);
-        // Reads first and decides after, so that waits for memory overlap.
-        let mut places: Vec<u32> = vec![0; text.len()];
-        let mut count = 0;
-        for (start, window) in codes.windows(4).enumerate() {
-            let &[first, second, third, fourth] = window else { continue };
-            if let Some(place) = places.get_mut(count) {
-                *place = start as u32;
-            }
+        // Two characters say no at most places; what is left is asked for more.
+        let (mut begun, mut filled) = (vec![0_u32; text.len()], 0);
+        for (start, window) in (0..).zip(codes.windows(4)) {
+            let &[first, second, ..] = window else { continue };
+            let any = self.begun.has(triple(first, second, 0)) | self.singles.has(triple(first, 0, 0));
+            put(&mut begun, &mut filled, start, any);
+        }
+        begun.truncate(filled);
+        let (mut places, mut count) = (vec![0_u32; filled], 0);
+        for start in begun {
+            let window = codes.get(start as usize..).and_then(|rest| rest.first_chunk());
+            let Some(&[first, second, third, fourth]) = window else { continue };
             let three = triple(first, second, third);
             let any = self.fours.has(four(three, fourth))
                 | self.triples.has(three)
                 | self.pairs.has(triple(first, second, 0))
                 | self.singles.has(triple(first, 0, 0));
-            count += usize::from(any);
+            put(&mut places, &mut count, start, any);
         }
         for start in places.into_iter().take(count.min(MAX_PLACES)) {
             let Some(here) = codes.get(start as usize..) else { continue };

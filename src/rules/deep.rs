@@ -13,9 +13,9 @@ use super::{
     rule::{Look, Rule},
 };
 use crate::{
-    disguise::{Alignment, Watch, chance, is_han},
+    disguise::{Alignment, Everyday, Least, Watch, is_han},
     model::Channel,
-    text::{FoldedSurface, Gap, lexicon::Cuts},
+    text::FoldedSurface,
 };
 
 /// Fewest characters of a word that is looked for so.
@@ -23,7 +23,7 @@ pub(super) const MIN_CHARACTERS: usize = 3;
 /// Bits of a rule's word standing at a given place: 12 for where, 10 for which of a thousand.
 const WORD_BITS: f32 = 22.0;
 /// What is less likely meant than this is not seen.
-const LEAST_CHANCE: f64 = 0.5;
+const LEAST: Least = Least { two: 0.5, more: 0.5 };
 
 /// The channels that only an alignment undoes.
 pub(super) const CHANNELS: [Channel; 5] =
@@ -116,17 +116,10 @@ impl Deep {
             return seen;
         }
         let lattice = surface.lattice();
-        let mut cuts = None;
-        self.watch.scan(lattice, 0, |pattern, tokens, alignment| {
+        let everyday = Everyday::new(surface.cuts(), WORD_BITS, LEAST);
+        self.watch.scan(lattice, &everyday, 0, |pattern, tokens, alignment| {
             let units = lattice.units(tokens);
-            let cuts = cuts.get_or_insert_with(|| {
-                let codes: Vec<u32> = surface.folded.codes().collect();
-                Cuts::new(&codes, |unit| surface.folded.gap_before(unit).has(Gap::SEEN))
-            });
-            let chance = chance(cuts.of(units.clone()), WORD_BITS + alignment.bits);
-            if chance < LEAST_CHANCE {
-                return;
-            }
+            let chance = everyday.chance(units.clone(), alignment.bits);
             match seen.iter_mut().find(|one| one.number == pattern.number && one.units == units) {
                 Some(known) if known.chance < chance => (known.alignment, known.chance) = (alignment, chance),
                 Some(_) => {}

@@ -3,6 +3,8 @@
 use std::{ops::Range, sync::LazyLock};
 
 use super::{
+    Folded, Gap,
+    ahead::put,
     mix::{LENGTHS_BITS, mix, spread},
     slots::{chain, touch},
 };
@@ -48,7 +50,7 @@ pub fn surprise(characters: &[u32], parted: impl Fn(usize) -> bool) -> f32 {
 }
 
 /// The best cuts of a text into words, of all its beginnings and all its ends.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Cuts {
     /// By place: the bits of the text before it.
     before: Vec<f32>,
@@ -61,32 +63,45 @@ impl Cuts {
     pub fn new(characters: &[u32], parted: impl Fn(usize) -> bool) -> Self {
         let mut before = vec![f32::INFINITY; characters.len() + 1];
         let mut behind = before.clone();
-        // Words by where they begin, in order: gathered first, looked up together, for the table is large.
-        let mut words: Vec<Piece> = Vec::with_capacity(characters.len() * 2);
+        // Characters alone, and words by where they begin, in order: these are gathered first and looked up together, for the
+        // tables are large.
         let lengths: Vec<u8> = characters.windows(2).map(lengths_of).chain([0]).collect();
-        for (start, lengths) in lengths.into_iter().take(characters.len()).enumerate() {
-            pieces(characters, &parted, (start, lengths), &mut words);
+        let mut asked: Vec<Piece> = Vec::with_capacity(characters.len() * 5 / 4);
+        let alone = (0..characters.len()).zip(lengths);
+        let alone: Vec<f32> =
+            alone.map(|(start, lengths)| pieces(characters, &parted, (start, lengths), &mut asked)).collect();
+        touch(WORDS, asked.iter().map(|piece| spread(piece.hash)));
+        let (mut words, mut filled) = (vec![Piece::default(); asked.len()], 0);
+        for piece in asked {
+            let bits = if piece.hash == 0 { None } else { known(piece.hash) }.map_or(piece.bits, bits);
+            put(&mut words, &mut filled, Piece { bits, ..piece }, bits.is_finite());
         }
-        touch(WORDS, words.iter().map(|piece| spread(piece.hash)));
-        words.retain_mut(|piece| {
-            if piece.hash != 0
-                && let Some(word) = known(piece.hash)
-            {
-                piece.bits = bits(word);
-            }
-            piece.bits.is_finite()
-        });
+        let words = words.get(..filled).unwrap_or(&[]);
         set(&mut before, 0, 0.0);
-        for &Piece { start, length, bits, .. } in &words {
-            let so_far = bits_at(&before, start as usize);
-            set(&mut before, (start + length) as usize, so_far + bits);
+        let mut next = words.iter().peekable();
+        for (start, alone) in alone.iter().enumerate() {
+            let so_far = bits_at(&before, start);
+            set(&mut before, start + 1, so_far + alone);
+            while let Some(word) = next.next_if(|word| word.start as usize == start) {
+                set(&mut before, start + word.length as usize, so_far + word.bits);
+            }
         }
         set(&mut behind, characters.len(), 0.0);
-        for Piece { start, length, bits, .. } in words.into_iter().rev() {
-            let rest = bits_at(&behind, (start + length) as usize);
-            set(&mut behind, start as usize, rest + bits);
+        let mut next = words.iter().rev().peekable();
+        for (start, alone) in alone.iter().enumerate().rev() {
+            let mut best = bits_at(&behind, start + 1) + alone;
+            while let Some(word) = next.next_if(|word| word.start as usize == start) {
+                best = best.min(bits_at(&behind, start + word.length as usize) + word.bits);
+            }
+            set(&mut behind, start, best);
         }
         Self { before, behind }
+    }
+
+    /// Cuts a folded text; no word crosses what a reader sees between two units.
+    pub fn of_text(folded: &Folded) -> Self {
+        let codes: Vec<u32> = folded.codes().collect();
+        Self::new(&codes, |unit| folded.gap_before(unit).has(Gap::SEEN))
     }
 
     /// The bits of the whole text.
@@ -117,11 +132,11 @@ fn set(best: &mut [f32], place: usize, bits: f32) {
 }
 
 /// What may be a word.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Piece {
     start: u32,
     length: u32,
-    /// What it costs; infinite when only the table can tell.
+    /// What it costs when the table does not have it: infinite when only the table can tell.
     bits: f32,
     /// What the table has it under; 0 when it need not be asked.
     hash: u64,
@@ -134,45 +149,68 @@ fn lengths_of(two: &[u32]) -> u8 {
     LENGTHS.get((hash >> (64 - LENGTHS_BITS)) as usize).copied().unwrap_or(0)
 }
 
-/// Everything that begins at `start` and may be a word, of `lengths` when it is longer than a character.
-fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, (start, lengths): (usize, u8), pieces: &mut Vec<Piece>) {
-    let mut piece = |length: usize, bits: f32, hash: u64| {
-        pieces.push(Piece { start: start as u32, length: length as u32, bits, hash });
-    };
+/// Gathers everything longer than a character that begins at `start` and may be a word by `lengths`; gives the bits of the
+/// character alone.
+#[inline]
+fn pieces(
+    characters: &[u32],
+    parted: &impl Fn(usize) -> bool,
+    (start, lengths): (usize, u8),
+    pieces: &mut Vec<Piece>,
+) -> f32 {
     let rest = characters.get(start..).unwrap_or(&[]);
-    let run = rest.iter().take(LONGEST_RUN).take_while(|&&code| is_letter(code)).count();
-    let whole = start == 0 || !characters.get(start - 1).is_some_and(|&code| is_letter(code)) || parted(start);
-    if run > 0 {
-        let run = (1..run).find(|&at| parted(start + at)).unwrap_or(run);
-        let letters = rest.get(..run).unwrap_or(rest);
-        let digits = letters.iter().all(|code| (0x30..0x3A).contains(code));
-        let (begin, more) = if digits { (NUMBER_BITS, DIGIT_BITS) } else { (RUN_BITS, LETTER_BITS) };
-        let hash = if whole { letters.iter().copied().fold(0, mix) } else { 0 };
-        piece(run, begin + more * run as f32, hash);
+    let first = rest.first().copied().unwrap_or(0);
+    let begun = mix(0, first);
+    // No word begins or ends in the middle of a run of letters.
+    if is_letter(first) && !run(characters, parted, start, pieces) {
+        return f32::INFINITY;
     }
-    let mut hash = 0;
-    for (at, &code) in rest.iter().take(MAX_CHARACTERS).enumerate() {
-        if at > 0 && parted(start + at) {
-            break;
+    if lengths > 1 {
+        longer(
+            rest,
+            |at| parted(start + at),
+            (begun, lengths),
+            |length, hash| {
+                pieces.push(Piece { start: start as u32, length, bits: f32::INFINITY, hash });
+            },
+        );
+    }
+    match single(first) {
+        _ if is_letter(first) && rest.get(1).is_some_and(|&next| is_letter(next)) && !parted(start + 1) => {
+            f32::INFINITY
+        }
+        Some(bits) => bits,
+        None if is_letter(first) => f32::INFINITY,
+        None if first > 0xFFFF => known(begun).map_or(UNKNOWN_BITS, bits),
+        None => UNKNOWN_BITS,
+    }
+}
+
+/// Gathers the run of letters that begins at `start`; whether a word may begin there.
+fn run(characters: &[u32], parted: &impl Fn(usize) -> bool, start: usize, pieces: &mut Vec<Piece>) -> bool {
+    let rest = characters.get(start..).unwrap_or(&[]);
+    let whole = start == 0 || !characters.get(start - 1).is_some_and(|&code| is_letter(code)) || parted(start);
+    let run = rest.iter().take(LONGEST_RUN).take_while(|&&code| is_letter(code)).count();
+    let run = (1..run).find(|&at| parted(start + at)).unwrap_or(run);
+    let letters = rest.get(..run).unwrap_or(rest);
+    let digits = letters.iter().all(|code| (0x30..0x3A).contains(code));
+    let (begin, more) = if digits { (NUMBER_BITS, DIGIT_BITS) } else { (RUN_BITS, LETTER_BITS) };
+    let hash = if whole { letters.iter().copied().fold(0, mix) } else { 0 };
+    pieces.push(Piece { start: start as u32, length: run as u32, bits: begin + more * run as f32, hash });
+    whole
+}
+
+/// Every beginning of `rest` of two characters and more that may be a word by `lengths`; `begun` is the first one's hash.
+fn longer(rest: &[u32], parted: impl Fn(usize) -> bool, (begun, lengths): (u64, u8), mut piece: impl FnMut(u32, u64)) {
+    let mut hash = begun;
+    for (at, &code) in rest.iter().enumerate().take(MAX_CHARACTERS).skip(1) {
+        if lengths >> at == 0 || parted(at) {
+            return;
         }
         hash = mix(hash, code);
-        if at > 0 && lengths >> at == 0 {
-            break;
-        }
-        if at > 0 && lengths >> at & 1 == 0 {
-            continue;
-        }
-        let length = at + 1;
-        // No word begins or ends in the middle of a run of letters.
-        let goes_on = rest.get(length).is_some_and(|&next| is_letter(next)) && !parted(start + length);
-        if is_letter(rest.first().copied().unwrap_or(0)) && !whole || is_letter(code) && goes_on {
-            continue;
-        }
-        match (at, single(code)) {
-            (0, Some(known)) => piece(1, known, 0),
-            (0, None) if run == 0 => piece(1, UNKNOWN_BITS, if code > 0xFFFF { hash } else { 0 }),
-            (0, None) => {}
-            _ => piece(length, f32::INFINITY, hash),
+        let goes_on = is_letter(code) && rest.get(at + 1).is_some_and(|&next| is_letter(next)) && !parted(at + 1);
+        if lengths >> at & 1 == 1 && !goes_on {
+            piece(at as u32 + 1, hash);
         }
     }
 }
@@ -180,9 +218,10 @@ fn pieces(characters: &[u32], parted: &impl Fn(usize) -> bool, (start, lengths):
 /// The bits of a character alone up to U+FFFF, if it is a word: every place of a text asks.
 #[inline]
 fn single(code: u32) -> Option<f32> {
-    static SINGLE: LazyLock<Vec<f32>> =
-        LazyLock::new(|| (0..0x1_0000).map(|code| known(mix(0, code)).map_or(f32::INFINITY, bits)).collect());
-    SINGLE.get(code as usize).copied().filter(|bits| bits.is_finite())
+    static CLASSES: LazyLock<Vec<u8>> =
+        LazyLock::new(|| (0..0x1_0000).map(|code| known(mix(0, code)).map_or(u8::MAX, |word| word.class)).collect());
+    let class = CLASSES.get(code as usize).copied().filter(|class| *class != u8::MAX)?;
+    Some(bits(Word { class, name: false }))
 }
 
 fn known(hash: u64) -> Option<Word> {

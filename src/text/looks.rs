@@ -167,8 +167,8 @@ static SPLIT: LazyLock<Splits> = LazyLock::new(|| {
     Splits { whole, begun }
 });
 
-/// Bits of a hash of two parts: 16 KiB.
-const BEGUN_BITS: u32 = 17;
+/// Bits of a hash of two parts: 128 KiB.
+const BEGUN_BITS: u32 = 20;
 
 #[inline]
 fn begun_at(one: u32, other: u32) -> usize {
@@ -187,6 +187,12 @@ pub fn joined(parts: &[u32]) -> impl Iterator<Item = u32> {
     let key = parts.iter().fold(0, |hash, part| mix(hash, *part));
     let known = SPLIT.whole.get(&key).into_iter().flatten();
     known.filter(move |(own, _)| **own == *parts).map(|(_, whole)| *whole)
+}
+
+/// The ways in which a folded character is written as its parts: 妈 as 女马.
+pub fn parts_of(code: u32) -> Vec<String> {
+    let whole = rows(SPLITS).filter(|row| row.first().and_then(|text| text.chars().next()) == char::from_u32(code));
+    whole.flat_map(|row| row.get(1).copied().unwrap_or_default().split(' ')).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

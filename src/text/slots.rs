@@ -1,5 +1,7 @@
 //! Open hash tables that `build.rs` has laid out: looked into where they lie.
 
+use super::ahead;
+
 /// Every slot that may hold what hashes to `hash`, until the first free one.
 #[inline]
 pub(super) fn chain(table: &'static [u8], hash: u64) -> impl Iterator<Item = u64> {
@@ -21,6 +23,5 @@ pub(super) fn all(table: &'static [u8]) -> impl Iterator<Item = u64> {
 pub(super) fn touch(table: &'static [u8], hashes: impl Iterator<Item = u64>) {
     let slots = table.as_chunks::<8>().0;
     let mask = slots.len().wrapping_sub(1);
-    let first = hashes.map(|hash| slots.get(hash as usize & mask).map_or(0, |slot| slot[0]));
-    std::hint::black_box(first.fold(0, |all, byte| all ^ byte));
+    ahead::touch(hashes.map(|hash| slots.get(hash as usize & mask).map_or(0, |slot| slot[0].into())));
 }

@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
+use super::mix::{Mixed, mix};
+
 static READINGS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/readings.bin"));
 static TABLE: &str = include_str!("../../tables/syllables.tsv");
 /// Longest syllable and longest spelling of one, in letters.
@@ -32,23 +34,33 @@ pub fn sound_alike(one: Sounds, other: Sounds) -> Option<Sound> {
 }
 
 struct Syllables {
-    by_letters: HashMap<&'static [u8], Sound>,
+    /// By its letters, mixed; the letters themselves beside it.
+    by_letters: HashMap<u64, (&'static [u8], Sound), Mixed>,
     names: Vec<&'static str>,
 }
 
 static SYLLABLES: LazyLock<Syllables> = LazyLock::new(|| {
-    let (mut by_letters, mut names) = (HashMap::new(), Vec::new());
+    let (mut by_letters, mut names) = (HashMap::default(), Vec::new());
     for (row, sound) in TABLE.lines().skip(1).zip(1..) {
         let mut columns = row.split('\t');
         let name = columns.next().unwrap_or_default();
         names.push(name);
         let others = columns.nth(1).unwrap_or_default().split(' ');
         for spelling in std::iter::once(name).chain(others).filter(|spelling| !spelling.is_empty()) {
-            by_letters.entry(spelling.as_bytes()).or_insert(sound);
+            by_letters.entry(mixed(spelling.as_bytes())).or_insert((spelling.as_bytes(), sound));
         }
     }
     Syllables { by_letters, names }
 });
+
+fn mixed(letters: &[u8]) -> u64 {
+    letters.iter().fold(0, |hash, letter| mix(hash, (*letter).into()))
+}
+
+fn syllable(letters: &[u8]) -> Option<Sound> {
+    let (own, sound) = SYLLABLES.by_letters.get(&mixed(letters))?;
+    (*own == letters).then_some(*sound)
+}
 
 /// How a syllable is typed.
 pub fn syllable_name(sound: Sound) -> &'static str {
@@ -62,7 +74,7 @@ pub fn syllables(letters: &[u8]) -> Vec<(usize, usize, Sound)> {
     let pieces: Vec<(usize, usize, Sound)> = (0..letters.len())
         .flat_map(|start| {
             let ends = start + 1..=(start + MAX_LETTERS).min(letters.len());
-            ends.filter_map(move |end| Some((start, end, *SYLLABLES.by_letters.get(letters.get(start..end)?)?)))
+            ends.filter_map(move |end| Some((start, end, syllable(letters.get(start..end)?)?)))
         })
         .collect();
     let (mut reached, mut reaching) = (vec![false; letters.len() + 1], vec![false; letters.len() + 1]);

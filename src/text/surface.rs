@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{Folded, Lattice};
+use super::{Folded, Lattice, lexicon::Cuts};
 use crate::model::{Listing, Surface};
 
 /// A surface and its fold.
@@ -14,6 +14,8 @@ pub struct FoldedSurface<'a> {
     pub folded: Folded,
     /// Every way to read it; made when it is first asked for.
     lattice: OnceLock<Lattice>,
+    /// The same for its cuts into everyday words.
+    cuts: OnceLock<Cuts>,
 }
 
 /// Folds every surface of `listing`, in the order of [`Listing::surfaces`].
@@ -25,11 +27,16 @@ impl<'a> FoldedSurface<'a> {
     /// Folds one surface.
     pub fn new(surface: Surface<'a>) -> Self {
         let folded = Folded::new(surface.text);
-        Self { surface, folded, lattice: OnceLock::new() }
+        Self { surface, folded, lattice: OnceLock::new(), cuts: OnceLock::new() }
     }
 
     /// Every way to read it.
     pub fn lattice(&self) -> &Lattice {
         self.lattice.get_or_init(|| Lattice::new(self.surface.text, &self.folded))
+    }
+
+    /// It cut into everyday words.
+    pub fn cuts(&self) -> &Cuts {
+        self.cuts.get_or_init(|| Cuts::of_text(&self.folded))
     }
 }

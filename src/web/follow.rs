@@ -23,6 +23,8 @@ const OFFERED: usize = 400;
 const MANY: usize = 20_000;
 const ORDER_FRESH_FOR: Duration = Duration::from_secs(3);
 const MAX_ORDERS: usize = 32;
+/// How often alerts are looked at.
+const ALERT_EVERY: Duration = Duration::from_secs(5);
 
 /// Orders of large queues, made a moment ago.
 #[derive(Debug, Default)]
@@ -174,6 +176,16 @@ impl Desk {
         match self.inner.review.skip_hours {
             0 => Some(Timestamp::MAX),
             hours => self.inner.clock.now().checked_add(SignedDuration::from_hours(i64::from(hours))).ok(),
+        }
+    }
+
+    /// Sends alerts for as long as it is let.
+    pub(super) async fn keep_alerting(self) {
+        loop {
+            tokio::time::sleep(ALERT_EVERY).await;
+            if let Err(error) = self.send_alerts().await {
+                tracing::warn!(%error, "cannot send alerts; they are sent later");
+            }
         }
     }
 

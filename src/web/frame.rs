@@ -50,6 +50,8 @@ const KEYS: &[(&str, &[KeyWords])] = &[
 const PLACES: &[(&str, &str, Permission)] = &[
     ("/quality", "quality", Permission::ReadRecords),
     ("/marks", "marks", Permission::ReadMarks),
+    ("/seller-lists", "seller-lists", Permission::ReadMarks),
+    ("/alerts", "alerts", Permission::UseAlerts),
     ("/rules", "rules", Permission::ReadRules),
     ("/sources", "sources", Permission::ReadSources),
     ("/alarms", "alarms", Permission::ReadSources),
@@ -157,6 +159,11 @@ impl Frame {
 
     pub(super) fn signed_in(&self) -> bool {
         self.visit.session.is_some()
+    }
+
+    /// Whether who is signed in may be told of hits.
+    pub(super) fn alerts(&self) -> bool {
+        self.visit.may(Permission::UseAlerts)
     }
 
     pub(super) fn who(&self) -> &str {

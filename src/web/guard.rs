@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Desk, WebError, problem, tokens, visit::Visit};
+use super::{Desk, WebError, problem, tokens, upload::Upload, visit::Visit};
 
 /// Longest time for one request.
 const LONGEST_REQUEST: Duration = Duration::from_secs(30);
@@ -77,13 +77,21 @@ pub(super) async fn with_token(visit: &Visit, most: usize, request: Request) -> 
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let bytes = to_bytes(body, most).await.map_err(|_| WebError::TooLong)?;
+    let upload = Upload::read(&parts.headers, &bytes).await?;
     let Some(session) = &visit.session else { return Ok(Request::from_parts(parts, Body::from(bytes))) };
     let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
-    let sent = header.map(str::to_owned).or_else(|| {
-        url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned())
+    let sent = header.map(str::to_owned).or_else(|| match &upload {
+        Some(upload) => Some(upload.text("csrf").to_owned()),
+        None => {
+            url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "csrf").map(|(_, value)| value.into_owned())
+        }
     });
+    // A form with files is handed on as it was read; nobody reads it twice.
+    if let Some(upload) = upload {
+        parts.extensions.insert(upload);
+    }
     // Who signs in anew may carry an old session; nothing is done in its name.
     let signs_in = parts.uri.path().starts_with("/sign-in");
     // A token is sent by whoever has it, never by a browser on its own.

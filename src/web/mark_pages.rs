@@ -18,8 +18,10 @@ use super::{
     words::Words,
 };
 use crate::{
-    model::{Channel, Permission},
+    matcher::variants,
+    model::{Channel, Mark, Permission},
     monitor::{Act, Entry, Stage},
+    review::Share,
 };
 
 /// Rows of a page, and mistakes that are shown.
@@ -56,10 +58,7 @@ struct MarkRow {
 struct NewPage {
     f: Frame,
     holders: Vec<String>,
-    csv: String,
     problems: Vec<String>,
-    preview: Vec<MarkRow>,
-    count: usize,
 }
 
 #[derive(Template)]
@@ -73,7 +72,19 @@ struct MarkPage {
     acts: Vec<(&'static str, String)>,
     can_try: bool,
     hits: String,
+    ways: Vec<WayView>,
+    may_watch: bool,
     trial: Option<TrialView>,
+}
+
+struct WayView {
+    /// Empty for the way it is registered, which is always watched.
+    code: String,
+    words: String,
+    meaning: String,
+    watched: bool,
+    examples: Vec<String>,
+    figures: String,
 }
 
 struct TrialView {
@@ -89,7 +100,6 @@ struct TrialView {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
-    csv: String,
     text: String,
     holder: String,
     jurisdiction: String,
@@ -100,8 +110,6 @@ pub(super) struct Sent {
     aliases: String,
     goods: String,
     authorised_sellers: String,
-    /// `preview` or `draft`.
-    go: String,
 }
 
 fn path_of(entry: &Entry) -> String {
@@ -178,49 +186,29 @@ pub(super) async fn list(
 }
 
 /// The page that registers marks.
-pub(super) async fn new(State(desk): State<Desk>, visit: Visit) -> Result<Html<String>, WebError> {
-    show_new(&desk, &visit, String::new(), Vec::new(), Vec::new())
+pub(super) async fn new(visit: Visit) -> Result<Response, WebError> {
+    show_new(&visit, Vec::new())
 }
 
-fn show_new(
-    desk: &Desk,
-    visit: &Visit,
-    csv: String,
-    problems: Vec<String>,
-    entries: Vec<Entry>,
-) -> Result<Html<String>, WebError> {
+/// The same, with what was wrong.
+pub(super) fn show_new(visit: &Visit, problems: Vec<String>) -> Result<Response, WebError> {
     let holders = visit.account()?.sees().holders.unwrap_or_default().into_iter().collect();
-    let page = NewPage {
-        holders,
-        csv,
-        problems,
-        count: entries.len(),
-        preview: entries.iter().take(20).map(|entry| row(desk, entry, visit.words)).collect(),
-        f: Frame::new(visit, "marks"),
-    };
-    Ok(Html(page.render()?))
+    Ok(Html(NewPage { holders, problems, f: Frame::new(visit, "marks") }.render()?).into_response())
 }
 
-/// Registers marks as drafts, or shows what a file holds.
+/// Registers one mark as a draft.
 pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form<Sent>) -> Result<Response, WebError> {
     let account = visit.account()?;
-    let by_file = !sent.csv.trim().is_empty();
-    let text = if by_file { sent.csv.clone() } else { form_row(&sent) };
-    let marks = match marks::read(account, &text) {
-        Ok(marks) => marks,
-        Err(mistakes) => {
-            let problems = mistakes.iter().take(MISTAKES).map(|mistake| {
-                format!("{}: {} — {}", mistake.line_column().0, visible(&mistake.message), mistake.help)
-            });
-            return Ok(show_new(&desk, &visit, sent.csv, problems.collect(), Vec::new())?.into_response());
+    match marks::read(account, &form_row(&sent)) {
+        Ok(marks) => {
+            let added = marks::draft(&desk, account, &marks).await?;
+            Ok(Redirect::to(&format!("/marks?stage=draft&added={added}")).into_response())
         }
-    };
-    if sent.go == "preview" {
-        let entries = marks.into_iter().map(Entry::imported).collect();
-        return Ok(show_new(&desk, &visit, sent.csv, Vec::new(), entries)?.into_response());
+        Err(mistakes) => {
+            let problems = mistakes.iter().take(MISTAKES);
+            show_new(&visit, problems.map(|wrong| format!("{} — {}", visible(&wrong.message), wrong.help)).collect())
+        }
     }
-    let added = marks::draft(&desk, account, &marks).await?;
-    Ok(Redirect::to(&format!("/marks?stage=draft&added={added}")).into_response())
 }
 
 /// The form as a file of one mark, so that both are checked by the same rules.
@@ -250,7 +238,23 @@ pub(super) async fn page(
     Path(id): Path<String>,
 ) -> Result<Html<String>, WebError> {
     let entry = marks::one(&desk, visit.account()?, &id).await?;
-    show(&desk, &visit, &entry, None)
+    show(&desk, &visit, &entry, None).await
+}
+
+/// Chooses the ways of writing that a mark is watched for: `watch` for each.
+pub(super) async fn channels(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<String>,
+    Form(sent): Form<Vec<(String, String)>>,
+) -> Result<Redirect, WebError> {
+    let entry = marks::one(&desk, visit.account()?, &id).await?;
+    let watched: Option<Vec<Channel>> =
+        sent.iter().filter(|(name, _)| name == "watch").map(|(_, name)| Channel::from_name(name)).collect();
+    let watched = watched.ok_or(WebError::Field("watch"))?;
+    let unwatched: Vec<Channel> = Channel::ALL.into_iter().filter(|channel| !watched.contains(channel)).collect();
+    marks::watch(&desk, &visit, &id, &unwatched).await?;
+    Ok(Redirect::to(&format!("{}#ways", path_of(&entry))))
 }
 
 /// One mark, tried on what was seen in the last 30 days.
@@ -261,7 +265,7 @@ pub(super) async fn try_out(
 ) -> Result<Html<String>, WebError> {
     let entry = marks::one(&desk, visit.account()?, &id).await?;
     let trial = marks::try_out(&desk, visit.account()?, vec![entry.mark.clone()]).await?;
-    show(&desk, &visit, &entry, Some(trial))
+    show(&desk, &visit, &entry, Some(trial)).await
 }
 
 /// Takes a step with a mark.
@@ -276,9 +280,10 @@ pub(super) async fn step(
     Ok(Redirect::to(&path_of(&entry)))
 }
 
-fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Result<Html<String>, WebError> {
+async fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Result<Html<String>, WebError> {
     let (words, day) = (visit.words, today(desk));
     let mark = &entry.mark;
+    let ways = ways(desk, visit, mark).await?;
     let list = |parts: &[String]| parts.iter().map(|part| visible(part)).collect::<Vec<_>>().join("；");
     let facts = [
         ("mark-id", visible(mark.id.as_str())),
@@ -324,10 +329,53 @@ fn show(desk: &Desk, visit: &Visit, entry: &Entry, trial: Option<Trial>) -> Resu
             .collect(),
         can_try: visit.may(Permission::ChangeMarks) && desk.inner.listings.is_some(),
         hits: format!("/queue?family={family}"),
+        ways,
+        may_watch: visit.may(Permission::ChangeMarks),
         trial: trial.map(|trial| trial_view(trial, words)),
         f: Frame::new(visit, "marks"),
     };
     Ok(Html(page.render()?))
+}
+
+/// Every way of writing: whether it is watched, what it would look like, and what became of its hits.
+async fn ways(desk: &Desk, visit: &Visit, mark: &Mark) -> Result<Vec<WayView>, WebError> {
+    let words = visit.words;
+    let told = marks::by_channel(desk, visit.account()?, &mark.id).await?;
+    let copy = mark.clone();
+    let examples = tokio::task::spawn_blocking(move || variants(&copy)).await;
+    let mut examples = examples.map_err(|error| WebError::Check(error.to_string()))?;
+    let figures = |way: Option<Channel>| {
+        let Some(told) = told.get(&way) else { return String::new() };
+        let share = Share::new(told.confirmed, told.confirmed + told.dismissed);
+        let percent = |part: f64| format!("{:.0}", 100.0 * part);
+        words.with(
+            if share.of == 0 { "way-waiting" } else { "way-figures" },
+            &[
+                ("waiting", &told.waiting.to_string()),
+                ("confirmed", &told.confirmed.to_string()),
+                ("dismissed", &told.dismissed.to_string()),
+                ("low", &percent(share.low)),
+                ("high", &percent(share.high)),
+            ],
+        )
+    };
+    let plain = WayView {
+        code: String::new(),
+        words: words.say("channel-plain"),
+        meaning: words.say("way-always"),
+        watched: true,
+        examples: vec![visible(&mark.text)],
+        figures: figures(None),
+    };
+    let others = Channel::ALL.into_iter().map(|channel| WayView {
+        code: channel.to_string(),
+        words: channel_words(channel, words),
+        meaning: words.say(&format!("channel-{channel}-meaning")),
+        watched: !mark.unwatched.contains(&channel),
+        examples: examples.remove(&channel).unwrap_or_default().iter().map(|one| visible(one)).collect(),
+        figures: figures(Some(channel)),
+    });
+    Ok(std::iter::once(plain).chain(others).collect())
 }
 
 fn trial_view(mut trial: Trial, words: Words) -> TrialView {

@@ -1,7 +1,7 @@
 //! Marks of holders: register them, have them verified by a second person, see what one would find before it is watched.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -10,10 +10,11 @@ use tokio::sync::Mutex;
 
 use super::{Desk, WebError, api::today, tenant, visit::Visit};
 use crate::{
-    marks::{import_csv, import_xml},
+    marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
-    model::{Account, Diagnostic, Mark, MarkId, Permission},
+    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission},
     monitor::{Act, Entry, Portfolio, a_month_before},
+    review::Subject,
     store::{Batch, StoredListing, Write},
 };
 
@@ -23,6 +24,8 @@ pub(super) const MAX_MARKS_BYTES: usize = 8 << 20;
 const BATCH: usize = 500;
 /// How long a trial may look at listings: the page must come before requests are given up.
 const TRIAL: Duration = Duration::from_secs(20);
+/// Newest hits of a mark that are counted by way of writing.
+const LOOKED_AT: usize = 2000;
 /// Listings that are shown of a trial.
 const SAMPLES: usize = 12;
 /// Seconds that a reviewer is taken to need for one hit.
@@ -83,35 +86,95 @@ async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
 pub(super) fn read(account: &Account, text: &str) -> Result<Vec<Mark>, Vec<Diagnostic>> {
     let xml = text.trim_start_matches(['\u{feff}', ' ', '\n', '\r', '\t']).starts_with('<');
     let mut marks = if xml { import_xml("marks.xml", text)? } else { import_csv("marks.csv", text)? };
-    let sees = account.sees();
-    let single =
-        sees.holders.as_ref().filter(|holders| holders.len() == 1).and_then(|holders| holders.first().cloned());
     let mut foreign = Vec::new();
     for mark in &mut marks {
-        if mark.id.as_str() == mark.text && !mark.number.is_empty() {
-            let named = format!("{}-{}", mark.jurisdiction, mark.number);
-            mark.id = MarkId::new(named.trim_start_matches('-')).unwrap_or_else(|_| mark.id.clone());
+        if mark.id.as_str() == mark.text {
+            name_by_office(mark);
         }
-        // Whoever has one holder need not name it.
-        if let Some(holder) = single.as_ref().filter(|_| mark.holder == mark.text) {
-            mark.holder.clone_from(holder);
-        }
-        if !sees.has_holder(&mark.holder) {
-            let message =
-                format!("`{:.80}` belongs to `{:.80}`, which is none of your holders", mark.text, mark.holder);
+        if let Err(message) = own(account, mark) {
             let at = text.find(mark.text.as_str()).unwrap_or(0);
             let end = text.get(at..).and_then(|rest| rest.find(['\r', '\n'])).map_or(text.len(), |length| at + length);
-            foreign.push(Diagnostic::error(
-                "marks.csv",
-                text,
-                at..end,
-                "marks.holder",
-                message,
-                "name one of your own holders",
-            ));
+            foreign.push(Diagnostic::error("marks.csv", text, at..end, "marks.holder", message, NAME_YOUR_OWN));
         }
     }
     if foreign.is_empty() { Ok(marks) } else { Err(foreign) }
+}
+
+const NAME_YOUR_OWN: &str = "name one of your own holders";
+
+/// Whoever has one holder need not name it; what belongs to others is refused, in words.
+fn own(account: &Account, mark: &mut Mark) -> Result<(), String> {
+    let sees = account.sees();
+    if mark.holder == mark.text
+        && let Some(holders) = sees.holders.as_ref().filter(|holders| holders.len() == 1)
+        && let Some(holder) = holders.first()
+    {
+        mark.holder.clone_from(holder);
+    }
+    if sees.has_holder(&mark.holder) {
+        return Ok(());
+    }
+    Err(format!("`{:.80}` belongs to `{:.80}`, which is none of your holders", mark.text, mark.holder))
+}
+
+/// A table of marks held against what is known.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// Not known yet.
+    pub new: Vec<Mark>,
+    /// Known otherwise, with the columns that differ.
+    pub changed: Vec<(Mark, Vec<&'static str>)>,
+    /// How many stand here as they are sent.
+    pub same: usize,
+    /// What cannot be taken, by row.
+    pub wrong: Vec<WrongRow>,
+}
+
+/// Holds the marks of a table against what stands here: new, changed, the same, and none of `account`'s business.
+pub(super) async fn sort(desk: &Desk, account: &Account, table: Table) -> Result<Sorted, WebError> {
+    let portfolio = follow(desk).await?;
+    let watched = desk.inner.store.marks_since(0).await?.put;
+    let watched: BTreeMap<&MarkId, &Mark> = watched.iter().map(|mark| (&mark.id, mark)).collect();
+    let mut sorted = Sorted { wrong: table.wrong, ..Sorted::default() };
+    for (row, mut mark) in table.marks {
+        let mut refuse = |what: String, help: &'static str| {
+            sorted.wrong.push(WrongRow { row, what, help });
+        };
+        if let Err(what) = own(account, &mut mark) {
+            refuse(what, NAME_YOUR_OWN);
+            continue;
+        }
+        let entry = portfolio.entries().get(&mark.id);
+        let known = entry.map(|entry| &entry.mark).or_else(|| watched.get(&mark.id).copied());
+        // Files do not say which ways of writing are watched.
+        if let Some(known) = known {
+            mark.unwatched.clone_from(&known.unwatched);
+        }
+        match known {
+            None => sorted.new.push(mark),
+            Some(known) if *known == mark => sorted.same += 1,
+            // Whose it is, is not told.
+            Some(known) if !account.sees().has_holder(&known.holder) => {
+                refuse(format!("the id `{:.80}` is taken", mark.id.as_str()), "give the mark another id");
+            }
+            Some(known) => match portfolio.draft(&mark) {
+                Ok(_) => {
+                    let differs = differences(known, &mark);
+                    sorted.changed.push((mark, differs));
+                }
+                Err(error) => refuse(error.to_string(), "then send it again"),
+            },
+        }
+    }
+    sorted.wrong.sort_by_key(|wrong| wrong.row);
+    Ok(sorted)
+}
+
+/// The columns in which two forms of a mark differ.
+fn differences(known: &Mark, sent: &Mark) -> Vec<&'static str> {
+    let facts = |mark: &Mark| serde_json::to_value(mark).unwrap_or_default();
+    let (known, sent) = (facts(known), facts(sent));
+    COLUMNS.into_iter().filter(|column| known.get(column) != sent.get(column)).collect()
 }
 
 /// Writes marks down as drafts; those that stand here already as they are sent are left alone. Returns how many are new or
@@ -125,13 +188,15 @@ pub(super) async fn draft(desk: &Desk, account: &Account, marks: &[Mark]) -> Res
     let watched: BTreeMap<&MarkId, &Mark> = watched.iter().map(|mark| (&mark.id, mark)).collect();
     let mut writes = Vec::new();
     for mark in marks {
-        if portfolio.entries().get(&mark.id).is_some_and(|entry| entry.mark == *mark) {
+        let entry = portfolio.entries().get(&mark.id).map(|entry| &entry.mark);
+        if entry.or_else(|| watched.get(&mark.id).copied()) == Some(mark) {
             continue;
         }
         if foreign(mark) || watched.get(&mark.id).is_some_and(|known| !account.sees().has_holder(&known.holder)) {
             return Err(WebError::Field("id"));
         }
-        writes.push(portfolio.draft(mark)?);
+        let unwatched = entry.or_else(|| watched.get(&mark.id).copied()).map(|known| known.unwatched.clone());
+        writes.push(portfolio.draft(&Mark { unwatched: unwatched.unwrap_or_default(), ..mark.clone() })?);
     }
     let many = writes.len();
     for part in writes.chunks(BATCH) {
@@ -151,6 +216,58 @@ pub(super) async fn step(desk: &Desk, visit: &Visit, id: &str, act: Act) -> Resu
     let writes: Vec<Write> = follow(desk).await?.step(&entry.mark.id, act, &account.name, today(desk))?;
     desk.inner.store.apply(Batch { actor: account.name.to_string(), writes }).await?;
     Ok(())
+}
+
+/// Watches a mark that `account` sees for every way of writing but those `unwatched`.
+pub(super) async fn watch(desk: &Desk, visit: &Visit, id: &str, unwatched: &[Channel]) -> Result<(), WebError> {
+    let account = visit.account()?;
+    let entry = one(desk, account, id).await?;
+    let live = desk.inner.store.mark(&entry.mark.id).await?.is_some();
+    let writes = Portfolio::watch(&entry.mark, unwatched, live);
+    desk.inner.store.apply(Batch { actor: account.name.to_string(), writes }).await?;
+    Ok(())
+}
+
+/// What became of a mark's hits in one way of writing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Told {
+    pub waiting: usize,
+    pub confirmed: u64,
+    pub dismissed: u64,
+}
+
+/// What became of the newest hits of a mark, by way of writing; those written plainly under none.
+pub(super) async fn by_channel(
+    desk: &Desk,
+    account: &Account,
+    mark: &MarkId,
+) -> Result<BTreeMap<Option<Channel>, Told>, WebError> {
+    desk.follow(true).await?;
+    let about = desk.inner.board.about(&Subject::Reference(mark.as_str().to_owned()));
+    let ids: Vec<HitId> = about.iter().take(LOOKED_AT).map(|entry| entry.id).collect();
+    let mut told: BTreeMap<Option<Channel>, Told> = BTreeMap::new();
+    for row in desk.inner.store.rows(&ids).await? {
+        if !tenant::sees(account, &row.hit) {
+            continue;
+        }
+        let of_mark = row.hit.what.findings.iter().filter(|finding| finding.reference == mark.as_str());
+        let mut ways: BTreeSet<Option<Channel>> = BTreeSet::new();
+        for finding in of_mark {
+            ways.extend(finding.channels.iter().copied().map(Some));
+            if finding.channels.is_empty() {
+                ways.insert(None);
+            }
+        }
+        for way in ways {
+            let told = told.entry(way).or_default();
+            match row.hit.state {
+                HitState::Confirmed => told.confirmed += 1,
+                HitState::Dismissed => told.dismissed += 1,
+                _ => told.waiting += 1,
+            }
+        }
+    }
+    Ok(told)
 }
 
 /// What this step needs.
@@ -178,9 +295,11 @@ pub(super) async fn try_out(desk: &Desk, account: &Account, marks: Vec<Mark>) ->
     let reader = desk.inner.listings.clone().ok_or(WebError::NotFound)?;
     let (day, sees) = (today(desk), account.sees());
     let since = a_month_before(day);
+    desk.inner.sellers.follow(&*desk.inner.store).await?;
+    let lists = desk.inner.sellers.lists();
     let looked = tokio::task::spawn_blocking(move || {
         let begun = Instant::now();
-        let mut previewer = Previewer::new(marks, SAMPLES);
+        let mut previewer = Previewer::new(marks, SAMPLES).with_sellers(lists);
         let mut whole = true;
         let of_day = |at: crate::model::Timestamp| -> Date { at.to_zoned(TimeZone::UTC).date() };
         reader.each(&mut |stored| {

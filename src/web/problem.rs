@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{accounts::AccountsError, frame::Frame, visit::Visit};
 use crate::{
+    alert::BookError,
     monitor::{StepError, WorksError},
     review::ReviewError,
     store::StoreError,
@@ -97,6 +98,9 @@ pub enum WebError {
     /// The account has no role that allows this.
     #[error("your roles do not allow this")]
     MayNot,
+    /// Alerts cannot be read or changed.
+    #[error(transparent)]
+    Alert(#[from] BookError),
     /// Someone else holds or decided the hit.
     #[error("someone else decided or holds this hit")]
     Taken,
@@ -117,7 +121,8 @@ impl WebError {
             Self::Stale => StatusCode::PRECONDITION_FAILED,
             Self::Reused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooFast => StatusCode::TOO_MANY_REQUESTS,
-            Self::TooManyTokens => StatusCode::CONFLICT,
+            Self::Alert(BookError::Unknown) => StatusCode::NOT_FOUND,
+            Self::TooManyTokens | Self::Alert(BookError::TooMany | BookError::Busy) => StatusCode::CONFLICT,
             Self::NotFound | Self::Accounts(AccountsError::Unknown(_)) => StatusCode::NOT_FOUND,
             Self::Accounts(AccountsError::Exists(_) | AccountsError::LastAdmin(_)) => StatusCode::CONFLICT,
             Self::Accounts(AccountsError::Password | AccountsError::Roles) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -152,6 +157,9 @@ impl WebError {
             Self::Reused => "problem-reused",
             Self::TooFast => "problem-too-fast",
             Self::TooManyTokens => "problem-too-many-tokens",
+            Self::Alert(BookError::Unknown) => "problem-not-found",
+            Self::Alert(BookError::TooMany) => "problem-too-many-alerts",
+            Self::Alert(BookError::Busy) => "problem-alert-busy",
             Self::Accounts(AccountsError::Exists(_)) => "problem-account-exists",
             Self::Accounts(AccountsError::Unknown(_)) => "problem-not-found",
             Self::Accounts(AccountsError::Password) => "problem-password",

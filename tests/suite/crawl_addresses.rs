@@ -176,7 +176,10 @@ async fn no_spelling_of_an_address_that_is_not_public_is_connected_to() {
     assert!(table.iter().collect::<BTreeSet<_>>().len() >= 300, "{} spellings", table.len());
     for host in &table {
         let Ok(url) = Url::parse(&format!("http://{host}:{port}/latest/meta-data/")) else { continue };
-        let error = fetcher.fetch(&url, &limits(), Guard { allow_loopback: false }, &Open).await.unwrap_err();
+        let error = fetcher
+            .fetch(&url, &limits(), Guard { allow_loopback: false, allow_private: false }, &Open)
+            .await
+            .unwrap_err();
         assert!(matches!(error.kind(), "private_address" | "refused"), "{host} as {url}: {error}");
     }
     // The canary sings when somebody comes.
@@ -190,7 +193,7 @@ async fn no_spelling_of_an_address_that_is_not_public_is_connected_to() {
 #[tokio::test]
 async fn no_redirect_leads_to_one() {
     let (port, _) = canary().await;
-    let guard = Guard { allow_loopback: true };
+    let guard = Guard { allow_loopback: true, allow_private: false };
     let at_home = |url: &Url| guard.check_host(url).is_ok() && url.username().is_empty() && is_loopback(url);
     let table: Vec<String> = table();
     let targets = table.clone();

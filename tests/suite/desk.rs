@@ -108,6 +108,27 @@ impl<'a> Visitor<'a> {
             .body(body)
     }
 
+    /// Sends a form with files, as a browser does.
+    pub async fn upload(&self, path: &str, fields: &[(&str, &str)], file: Option<(&str, &str, &[u8])>) -> Response {
+        let mut body: Vec<u8> = Vec::new();
+        for (name, text) in fields.iter().copied().chain([("csrf", self.csrf.as_str())]) {
+            let part = format!("--W\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+            body.extend(part.as_bytes());
+        }
+        if let Some((name, file_name, bytes)) = file {
+            let head = format!(
+                "--W\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"{file_name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+            );
+            body.extend(head.as_bytes());
+            body.extend(bytes);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--W--\r\n");
+        let request = self.client.post(format!("{}{path}", self.shop.address)).header("cookie", &self.cookie);
+        let request = request.header("content-type", "multipart/form-data; boundary=W").body(body);
+        request.header("origin", &self.shop.address).send().await.unwrap()
+    }
+
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Response {
         let mut form = form.to_vec();
         form.push(("csrf", &self.csrf));

@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use markwarden::{
+    alert::{self, Book, Sender},
+    crawl::{self, Fetcher},
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
-    monitor::{Monitor, Works},
+    monitor::{Monitor, Sellers, Works},
     review,
     rules::RuleSet,
-    store::{Batch, MemoryStore, Store, StoredListing, Write},
-    web::{Accounts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
+    store::{Batch, ContentStore, MemoryStore, Store, StoredListing, Write},
+    web::{Accounts, Alerts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
 };
 use serde_json::{Value, json};
 
@@ -21,6 +23,7 @@ pub struct Shop {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<ManualClock>,
     pub desk: Desk,
+    pub monitor: Option<Arc<Monitor>>,
     accounts: Arc<Accounts>,
     _folder: tempfile::TempDir,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -83,15 +86,17 @@ impl Shop {
         writes.push(Write::Capture(capture("urn:uuid:1", 200)));
         writes.push(Write::Capture(capture("urn:uuid:2", 503)));
         store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let sellers = Arc::new(Sellers::open(folder.path().join("sellers.json")).unwrap());
         let monitor = match rules {
             Some(rules) => {
                 let settings = markwarden::matcher::Settings::default();
                 let monitor = Monitor::new(store.clone(), clock.clone(), Some(rules), settings).await.unwrap();
-                Some(Arc::new(monitor))
+                Some(Arc::new(monitor.with_sellers(sellers.clone()).await.unwrap()))
             }
             None => None,
         };
-        Self::start((store, clock), review, (monitor, None)).await
+        Self::start((store, clock), review, (monitor, None), (sellers, folder)).await
     }
 
     /// A desk over a store that something filled, with what runs behind it.
@@ -99,8 +104,8 @@ impl Shop {
         (store, clock): (Arc<MemoryStore>, Arc<ManualClock>),
         review: review::Settings,
         (monitor, works): (Option<Arc<Monitor>>, Option<Arc<Works>>),
+        (sellers, folder): (Arc<Sellers>, tempfile::TempDir),
     ) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
             accounts.add(&account(name, role), PASSWORD).unwrap();
@@ -114,7 +119,10 @@ impl Shop {
             evidence: Some(Arc::new(Reader)),
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
-            monitor,
+            content: Some(ContentStore::open(folder.path()).unwrap()),
+            sellers: sellers.clone(),
+            alerts: Some(alerts(folder.path(), &clock)),
+            monitor: monitor.clone(),
             works,
         })
         .unwrap();
@@ -126,7 +134,7 @@ impl Shop {
             let stopped = async { drop(stopped.await) };
             markwarden::web::serve(listener, serving, stopped).await.unwrap();
         });
-        Self { address, store, clock, desk, accounts, _folder: folder, stop: Some(stop) }
+        Self { address, store, clock, desk, monitor, accounts, _folder: folder, stop: Some(stop) }
     }
 
     /// More hits, as a crawl brings them.
@@ -165,6 +173,11 @@ impl Shop {
         format!("{}{path}", self.address)
     }
 
+    /// Keeps this account, with the password of all of them.
+    pub fn keep_account(&self, who: &Account) {
+        self.accounts.add(who, PASSWORD).unwrap();
+    }
+
     /// As `markwarden account remove` does.
     pub fn remove_account(&self, name: &str) {
         assert!(self.accounts.remove(&AccountName::new(name).unwrap()).unwrap());
@@ -177,6 +190,31 @@ impl Drop for Shop {
             let _ = stop.send(());
         }
     }
+}
+
+/// A workbook whose only sheet is `sheet` (the inside of `sheetData`).
+pub fn workbook(sheet: &str) -> Vec<u8> {
+    let parts = [
+        ("[Content_Types].xml", r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>"#.to_owned()),
+        ("_rels/.rels", r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#.to_owned()),
+        ("xl/workbook.xml", r#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>"#.to_owned()),
+        ("xl/_rels/workbook.xml.rels", r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="r1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#.to_owned()),
+        ("xl/worksheets/sheet1.xml", format!(r#"<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{sheet}</sheetData></worksheet>"#)),
+    ];
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, text) in parts {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, text.as_bytes()).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Alerts whose webhooks may be on this machine.
+fn alerts(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Alerts {
+    let settings = alert::Settings { private_hosts: vec!["127.0.0.1".into()], ..alert::Settings::default() };
+    let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
+    let book = Arc::new(Book::open(folder.join("alerts.json")).unwrap());
+    Alerts { book, sender: Sender::new(settings, Arc::new(fetcher), clock.clone()) }
 }
 
 /// Accounts whose passwords are hashed in no time: what hashes cost is tested where they are made.

@@ -7,9 +7,9 @@ use std::{
 };
 
 /// From the ground up; a room may use those before it.
-const ROOMS: [&str; 18] = [
+const ROOMS: [&str; 19] = [
     "files", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
-    "live", "intake", "review", "takedown", "archive", "monitor", "web",
+    "live", "intake", "alert", "review", "takedown", "archive", "monitor", "web",
 ];
 /// These assemble the house and may use every room.
 const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];

@@ -68,7 +68,8 @@ impl Place {
         };
         let works = Arc::new(works);
         let behind = (Some(Arc::clone(&monitor)), Some(Arc::clone(&works)));
-        let office = Office::start((store, clock), review::Settings::default(), behind).await;
+        let apart = (Arc::default(), tempfile::tempdir().unwrap());
+        let office = Office::start((store, clock), review::Settings::default(), behind, apart).await;
         Self { office, profiles, services, monitor, works, market, _folder: folder, _stop: stop }
     }
 

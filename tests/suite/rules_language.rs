@@ -93,7 +93,7 @@ fn explain_of_a_hit_names_the_law_and_says_when_it_would_not_be_queued() {
         says(&explained, "依据：《中华人民共和国广告法》（2021）第九条第（三）项", "Advertising Law"),
         "{explained:#?}"
     );
-    let shadow = explain("signal.bought-review", r#"{"title":"锅","reviews":[{"text":"好评返现 收到了"}]}"#);
+    let shadow = explain("signal.big-name-lookalike", r#"{"title":"大牌平替 托特包","category":["箱包"]}"#);
     assert!(shadow.hits && says(&shadow, "影子规则", "in shadow"), "{shadow:#?}");
 }
 

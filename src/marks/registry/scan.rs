@@ -1,7 +1,7 @@
 //! Finding every spelling in a folded text.
 //!
 //! A large registry is larger than the processor's caches, so what costs is waiting for memory. A text is therefore taken
-//! in steps over many positions at once ([`ahead`](crate::disguise::ahead)). What passes one step is packed for the next.
+//! in steps over many positions at once ([`ahead`](crate::text::ahead)). What passes one step is packed for the next.
 
 use std::{cell::RefCell, ops::Range};
 
@@ -12,9 +12,11 @@ use super::{
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
 use crate::{
-    disguise::ahead::{put, room},
     marks::rolling,
-    text::Folded,
+    text::{
+        Folded,
+        ahead::{put, room},
+    },
 };
 
 /// Positions taken together: what is kept of them stays in the nearest cache.
