@@ -61,8 +61,7 @@ pub(super) use pause::Stands;
     markwarden crawl plan                         what runs when, and why\n  \
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
     markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
-    markwarden crawl pause xinghe --by li        no runs until it is resumed
-  \
+    markwarden crawl pause xinghe --by li        no runs until it is resumed\n  \
     markwarden crawl stop xinghe.example --by li  ask nothing of a host any more, at once\n  \
     markwarden crawl why https://xinghe.example/p/7\n  \
     markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\

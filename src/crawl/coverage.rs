@@ -53,7 +53,7 @@ const QUERIES: u8 = b'q';
 const RUNS: u8 = b'r';
 const DAYS: u8 = b'd';
 const DRIFT: u8 = b'f';
-const SPENT: u8 = b'c';
+const SPENT: u8 = b'e';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
