@@ -3,9 +3,10 @@
 mod records;
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, RwLock},
 };
 
 use anyhow::{Context as _, Result};
@@ -15,11 +16,11 @@ use crate::{
     alert::{Book, Sender},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
-    crawl::{Coverage, Fetcher, Hosts, Renderer, Services},
+    crawl::{Coverage, Fetcher, Hosts, Meters, Paused, Profile, Renderer, Services},
     evidence::{CRAWLED, LIVE, Options, WarcWriter},
-    live,
+    live::{self, OnAir, Room},
     model::{Clock, Diagnostic, SystemClock},
-    monitor::{Gate, Halting, Monitor, Sellers},
+    monitor::{Gate, Halting, Monitor, Operating, Risk, Sellers, Works},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
     web::{Accounts, Alerts, Desk, Parts},
@@ -33,6 +34,8 @@ pub const SHADOW: &str = "shadow.json";
 pub const STANDING: &str = "rules.json";
 /// What the journal says of stopped hosts, in the data folder; the journal says it again.
 pub const HALTED: &str = "halted.json";
+/// What the journal says of paused profiles and seen alarms, in the data folder; the journal says it again.
+pub const OPERATIONS: &str = "operations.json";
 /// Who is told of new hits, in the data folder; not part of a backup, because it holds the keys of webhooks.
 pub const ALERTS: &str = "alerts.json";
 /// Lists of sellers and documents, in the data folder; the journal says them again.
@@ -56,9 +59,13 @@ pub struct App {
     store: Arc<dyn Store>,
     /// The hosts this process asks.
     hosts: Arc<Hosts>,
+    /// The profiles that rest, what is counted, and the rooms on the air.
+    paused: Arc<Paused>,
+    meters: Arc<Meters>,
+    air: Arc<OnAir>,
     /// Who is on which list of sellers.
     sellers: Arc<Sellers>,
-    /// The same, where it lies on this machine's disk.
+    /// The store, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
     /// Kept only to be dropped with the app: its folder is gone then.
     _scratch: Option<Scratch>,
@@ -87,9 +94,8 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
-        let hosts = Arc::default();
         let sellers = Arc::new(Sellers::open(config.data.join(SELLERS)).context("reading the lists of sellers")?);
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, sellers, kept: Some(kept), _scratch: None })
+        Ok(Self { sellers, kept: Some(kept), ..Self::of(runtime()?, config, clock, store) })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -101,8 +107,23 @@ impl App {
         config.data.clone_from(&scratch.0);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(Arc::clone(&clock)));
-        let (hosts, sellers) = (Arc::default(), Arc::default());
-        Ok(Self { runtime: runtime()?, config, clock, store, hosts, sellers, kept: None, _scratch: Some(scratch) })
+        Ok(Self { _scratch: Some(scratch), ..Self::of(runtime()?, config, clock, store) })
+    }
+
+    fn of(runtime: tokio::runtime::Runtime, config: Config, clock: Arc<dyn Clock>, store: Arc<dyn Store>) -> Self {
+        Self {
+            runtime,
+            config,
+            clock,
+            store,
+            hosts: Arc::default(),
+            paused: Arc::default(),
+            meters: Arc::default(),
+            air: Arc::default(),
+            sellers: Arc::default(),
+            kept: None,
+            _scratch: None,
+        }
     }
 
     /// An app with a real store in a folder that is removed when it ends.
@@ -156,6 +177,7 @@ impl App {
         let campaigns = Campaigns::read_folder(&folder).map_err(|mistakes| told(CAMPAIGNS, &mistakes))?;
         let monitor =
             self.wait(monitor)?.with_rulebook(folder, campaigns, held).with_gate(gate, self.config.monitor.floor());
+        let monitor = monitor.with_meters(Arc::clone(&self.meters));
         let shadow = self.config.data.join(SHADOW);
         let monitor = monitor.with_shadow(shadow.clone()).with_context(|| format!("reading {}", shadow.display()))?;
         let monitor = self.wait(monitor.with_sellers(Arc::clone(&self.sellers)))?;
@@ -175,6 +197,43 @@ impl App {
         Ok(halting)
     }
 
+    /// Which profiles a person paused, in force for crawls of this process from now on; and which alarms somebody has seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn operating(&self) -> Result<Operating> {
+        let operating = Operating::open(self.config.data.join(OPERATIONS), Arc::clone(&self.paused));
+        self.wait(operating.follow(&*self.store)).context("reading which profiles rest")?;
+        Ok(operating)
+    }
+
+    /// What runs behind the desk: `profiles` with what `services` keep of them, and the live `rooms`.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn works(
+        &self,
+        profiles: BTreeMap<String, Arc<Profile>>,
+        rooms: Vec<Room>,
+        services: &Services,
+        risk: Arc<tokio::sync::Mutex<Risk>>,
+    ) -> Result<Arc<Works>> {
+        Ok(Arc::new(Works {
+            known: RwLock::new(Arc::new(profiles)),
+            rooms,
+            coverage: services.coverage.clone(),
+            meters: Arc::clone(&self.meters),
+            air: Arc::clone(&self.air),
+            operating: Arc::new(self.operating()?),
+            halting: Arc::new(self.halting()?),
+            risk,
+            data: self.config.data.clone(),
+            least_free: self.config.monitor.least_free_mib << 20,
+            clock: self.clock(),
+            gathered: tokio::sync::Mutex::default(),
+        }))
+    }
+
     /// What crawls share. `stop` becomes true when they are to end; WARC files are written where `evidence` says so.
     ///
     /// # Errors
@@ -190,6 +249,8 @@ impl App {
             clock: self.clock(),
             renderer: Arc::new(self.renderer()),
             hosts: Arc::clone(&self.hosts),
+            paused: Arc::clone(&self.paused),
+            meters: Arc::clone(&self.meters),
             frontier: self.config.data.join("frontier"),
             worker: "crawler".into(),
             stop,
@@ -234,15 +295,16 @@ impl App {
             hosts: Arc::clone(&self.hosts),
             warc,
             clock: self.clock(),
+            air: Arc::clone(&self.air),
             stop,
         })
     }
 
-    /// The desk over this store; `monitor` is the one that crawls feed, where there is one.
+    /// The desk over this store; `monitor` is the one that crawls feed and `works` what runs behind it, where there is one.
     ///
     /// # Errors
     /// When the accounts cannot be read or the settings name no known time zone.
-    pub fn desk(&self, monitor: Option<Arc<Monitor>>) -> Result<Desk> {
+    pub fn desk(&self, monitor: Option<Arc<Monitor>>, works: Option<Arc<Works>>) -> Result<Desk> {
         let accounts = Accounts::open(&self.config.data.join(ACCOUNTS))?;
         let kept = self.kept.as_ref().map(|store| Arc::new(records::Journal::new(Arc::clone(store))));
         Ok(Desk::new(Parts {
@@ -258,6 +320,7 @@ impl App {
             sellers: Arc::clone(&self.sellers),
             alerts: Some(self.alerts()?),
             monitor,
+            works,
         })?)
     }
 }

@@ -16,7 +16,9 @@ mod feed;
 mod fetch;
 mod frontier;
 mod identity;
+mod meters;
 mod pace;
+mod paused;
 mod pointer;
 mod price;
 mod profile;
@@ -36,8 +38,8 @@ pub use canaries::{CanaryAlarm, CanaryReading, Sung};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use coverage::{
-    Asking, Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Standing, Validators, Version,
-    VersionsError, estimate, seller_key,
+    Asking, Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Spent, Standing, Validators,
+    Version, VersionsError, estimate, seller_key,
 };
 pub use drift::{Alarm, Drift, Fill};
 pub use engine::{
@@ -53,7 +55,9 @@ pub use feed::feed;
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
 pub use frontier::FrontierError;
 pub use identity::Addresses;
+pub use meters::{Meter, Meters};
 pub use pace::Hosts;
+pub use paused::Paused;
 pub use pointer::{find as find_pointer, first as first_at};
 pub use price::{Price, currency_code, currency_may_be, parse as parse_price};
 pub use profile::{

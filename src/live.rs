@@ -3,6 +3,7 @@
 //! [`watch`] listens to a [`Room`]; the parsers below read what its sources send. The room knows neither marks nor rules:
 //! what an [`Event`] means is the monitor's business.
 
+mod air;
 mod align;
 mod contract;
 mod event;
@@ -18,6 +19,7 @@ mod sse;
 mod transcribe;
 mod webvtt;
 
+pub use air::{Heard as HeardRoom, OnAir};
 pub use align::{CueClock, SegmentClock, unix_ms};
 pub use contract::{Fields, Told, When};
 pub use event::{Event, MAX_TEXT_CHARS, What};

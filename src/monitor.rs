@@ -3,12 +3,16 @@
 //! [`Monitor`] takes what a crawl fetched, matches it, and writes capture, listing and hits in one act.
 //! It decides nothing: a hit waits for a person.
 
+mod alarm;
+mod cost;
 mod deliver;
+mod follow;
 mod gate;
 mod group;
 mod halt;
 mod handed;
 mod learnt;
+mod operations;
 mod portfolio;
 mod quota;
 mod retention;
@@ -19,6 +23,7 @@ mod sellers;
 mod settings;
 mod shadow;
 mod standing;
+mod works;
 
 use std::{
     collections::BTreeSet,
@@ -30,28 +35,35 @@ use std::{
 use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 
+pub use alarm::{Alarm, AlarmKind, Disk, Gold, Looked, alarms};
+pub use cost::{Cost, Each, cost};
 pub use deliver::{DeliverError, Delivered};
 pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
 pub use halt::{Halt, Halted, Halting, RESUMED, STOPPED, host};
 pub use handed::{HANDED, Handed, hand_over, waiting};
 pub use learnt::Learnt;
+pub use operations::{
+    ACKNOWLEDGED, CONTINUED, MAX_WHY_CHARS, Operating, Operations, PAUSED, Said, acknowledge_note, continue_note,
+    pause_note,
+};
 pub use portfolio::{Act, Entry, MARK_NOTES, Portfolio, REMINDERS, Stage, StepError, a_month_before};
 pub use quota::LIMITED;
-pub use risk::Risk;
+pub use risk::{OfPlatform, Risk};
 pub use room::{Show, WatchedRoom, room_listing};
 pub use rulebook::{Refused, RulesState};
 pub use sellers::{Sellers, file, list, set_state, unlist};
 pub use settings::Settings;
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
 pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, note};
+pub use works::{Works, WorksError, costs};
 
 use quota::Quota;
 use rulebook::{Look, Rulebook};
 
 use crate::{
     campaign::Campaigns,
-    crawl::{Fetched, LISTING_CHANGED, Sink, SinkError},
+    crawl::{Fetched, LISTING_CHANGED, Meters, Sink, SinkError},
     marks::{
         Register,
         registry::{Reader, RegistryError},
@@ -82,6 +94,7 @@ pub struct Monitor {
     sellers: Option<Arc<Sellers>>,
     /// New hits of today, by rule.
     quota: Mutex<Quota>,
+    meters: Option<Arc<Meters>>,
 }
 
 /// The matcher in use, and the marks it was made of.
@@ -140,6 +153,7 @@ impl Monitor {
             learnt,
             sellers,
             quota: Mutex::default(),
+            meters: None,
         };
         monitor.refresh().await?;
         Ok(monitor)
@@ -157,6 +171,13 @@ impl Monitor {
         if let Some(rules) = matcher.rules() {
             self.rulebook = Some(Rulebook::new(folder, (rules, campaigns), held, self.clock.now()));
         }
+        self
+    }
+
+    /// Counts new hits by profile in `meters`.
+    #[must_use]
+    pub fn with_meters(mut self, meters: Arc<Meters>) -> Self {
+        self.meters = Some(meters);
         self
     }
 
@@ -384,6 +405,9 @@ impl Monitor {
             let receipt: Receipt = self.store.apply(Batch { actor: "monitor".into(), writes }).await?;
             self.quota().count(&made, &receipt.hits);
             seen.new_hits = receipt.hits.iter().filter(|hit| hit.new).count();
+            if let Some(meters) = self.meters.as_ref().filter(|_| seen.new_hits > 0) {
+                meters.hits(&page.profile, seen.new_hits as u64);
+            }
         }
         Ok(seen)
     }

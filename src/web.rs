@@ -7,6 +7,7 @@
 mod access;
 mod accounts;
 mod acts;
+mod alarms;
 mod alerts;
 mod api;
 mod assets;
@@ -27,6 +28,7 @@ mod lists;
 mod mark_pages;
 mod marks;
 mod me;
+mod metrics;
 mod noted;
 mod people;
 mod problem;
@@ -38,6 +40,7 @@ mod routes;
 mod rule_pages;
 mod saved;
 mod seller_lists;
+mod source;
 mod sources;
 mod spans;
 mod subjects;
@@ -62,7 +65,7 @@ use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
     model::{Account, Clock},
-    monitor::{Monitor, Sellers},
+    monitor::{Monitor, Sellers, Works},
     review,
     store::{ContentStore, Store},
 };
@@ -134,6 +137,7 @@ struct Inner {
     review: review::Settings,
     evidence: Option<Arc<dyn EvidenceReader>>,
     monitor: Option<Arc<Monitor>>,
+    works: Option<Arc<Works>>,
     zone: jiff::tz::TimeZone,
     sessions: Sessions,
     links: Links,
@@ -185,6 +189,8 @@ pub struct Parts {
     pub alerts: Option<Alerts>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
+    /// What runs behind it, where this server crawls.
+    pub works: Option<Arc<Works>>,
 }
 
 impl Desk {
@@ -196,7 +202,7 @@ impl Desk {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
         let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
-        let Parts { content, sellers, alerts, monitor, .. } = parts;
+        let Parts { content, sellers, alerts, monitor, works, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -207,6 +213,7 @@ impl Desk {
                 review,
                 evidence,
                 monitor,
+                works,
                 zone,
                 sessions: Sessions::default(),
                 links: Links::default(),

@@ -2,6 +2,7 @@
 
 mod halt;
 mod mend;
+mod pause;
 mod plan;
 mod profile;
 mod queries;
@@ -35,7 +36,7 @@ use crate::{
     app::{self, App},
     config::Config,
     crawl::{self, Alarm, CanaryAlarm, Coverage, CoverageError, Fetched, Profile, RunReport, Sink, SinkError},
-    monitor::{Halting, Monitor, Risk},
+    monitor::{Halting, Monitor, Operating, Risk},
     rules::RuleSet,
     store::{Batch, Store, Write},
 };
@@ -46,6 +47,7 @@ const OBEY_EVERY: Duration = Duration::from_secs(1);
 const SHOWN_FATES: usize = 10;
 
 pub(super) use mend::Stored;
+pub(super) use pause::Stands;
 
 /// Arguments of `crawl`.
 #[derive(Debug, clap::Args)]
@@ -61,6 +63,7 @@ pub(super) use mend::Stored;
     markwarden crawl status xinghe                what its runs did, how much of the site is known\n  \
     markwarden crawl queries xinghe               which questions it asked, and what each gave\n  \
     markwarden crawl profile check                read the recorded pages of all profiles; nothing is fetched\n  \
+    markwarden crawl pause xinghe --by li        no runs until it is resumed\n  \
     markwarden crawl stop xinghe.example --by li  ask nothing of a host any more, at once\n  \
     markwarden crawl why https://xinghe.example/p/7\n  \
     markwarden crawl versions xinghe:7            what changed in a listing, and when\n\n\
@@ -91,7 +94,9 @@ pub struct Args {
 enum About {
     /// Ask nothing of a host any more, at once
     Stop(halt::Args),
-    /// Let a stopped host be visited again
+    /// Let a profile rest: runs end at the next page, none begins
+    Pause(pause::Args),
+    /// Let a paused profile go on, or a stopped host be visited again
     Resume(halt::Args),
     /// Show which hosts are stopped, by whom and why
     Stopped(halt::ListArgs),
@@ -119,6 +124,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     match args.about {
         Some(About::Stop(args)) => return halt::run(args, false, context),
         Some(About::Resume(args)) => return halt::run(args, true, context),
+        Some(About::Pause(args)) => return pause::run(args, context),
         Some(About::Stopped(args)) => return halt::list(args, context),
         Some(About::Plan(args)) => return plan::run(args, context),
         Some(About::Profile(args)) => return profile::run(args, context),
@@ -136,7 +142,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let app = if args.dry_run { App::temporary(settings)? } else { App::open(settings, args.data)? };
     let monitor = monitor_with(&app, rules, args.marks.as_deref(), context)?;
     let (stop, stopped) = watch::channel(false);
-    let halting = app.halting()?;
+    let (halting, operating) = (app.halting()?, app.operating()?);
     let services = app.crawler(stopped, evidence)?;
     let bar = context.progress(0, "pages");
     let reports = app.wait(async {
@@ -147,7 +153,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             }
         });
         let (store, data) = (Arc::clone(app.store()), app.config().data.clone());
-        let listening = tokio::spawn(async move { obey(&halting, &*store, &data).await });
+        let listening = tokio::spawn(async move { obey(&halting, &operating, &*store, &data).await });
         let runs = profiles.iter().map(|profile| async {
             let sink = Counting { monitor: &monitor, bar: &bar, keep: !args.dry_run, new_hits: AtomicU64::new(0) };
             let report = crawl::run(profile, &services, &sink).await;
@@ -190,14 +196,12 @@ pub(super) fn monitor_with(app: &App, rules: RuleSet, marks: Option<&Path>, cont
     Ok(monitor)
 }
 
-/// Takes over what commands say about hosts, for as long as it is let.
-async fn obey(halting: &Halting, store: &dyn Store, data: &Path) {
+/// Takes over what commands say about hosts and profiles, for as long as it is let.
+async fn obey(halting: &Halting, operating: &Operating, store: &dyn Store, data: &Path) {
     loop {
         tokio::time::sleep(OBEY_EVERY).await;
         let done = super::serve::take_handed(data, store).await;
-        if let Err(error) = halting.follow(store).await {
-            tracing::warn!(%error, "cannot take in which hosts are stopped");
-        }
+        super::serve::obey(halting, operating, store).await;
         done.iter().for_each(|file| drop(std::fs::remove_file(file)));
     }
 }
@@ -272,15 +276,16 @@ pub(super) fn answer(
     question: Question,
     sites: &Path,
     coverage: &Coverage,
-    (risk, stored): (&Risk, Stored<'_>),
+    (risk, stored, stands): (&Risk, Stored<'_>, &dyn Fn() -> Result<Stands>),
     look: &profile::Look<'_>,
 ) -> Result<Value> {
     Ok(match question {
         Question::Why { url } => serde_json::to_value(why::gather(&url, sites, Some(coverage))?)?,
         Question::Plan { profiles: names, listings } => {
-            serde_json::to_value(plan::gather(profiles(&names, sites)?, listings, Some(coverage), &|| {
-                Ok(risk.clone())
-            })?)?
+            let stands = stands()?;
+            let known = (Some(coverage), &stands.operations);
+            let plans = plan::gather(profiles(&names, sites)?, listings, known, &|| Ok(risk.clone()))?;
+            serde_json::to_value(plans)?
         }
         Question::Versions { listing } => {
             serde_json::to_value(versions::gather(&listing, sites, Some(coverage), stored.seen)?)?
@@ -294,7 +299,7 @@ pub(super) fn answer(
         }
         Question::Look { file, text, url } => serde_json::to_value(profile::looked(&file, &text, &url, look)?)?,
         Question::Queries { profile } => serde_json::to_value(queries::gather(&profile, Some(coverage))?)?,
-        Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage))?)?,
+        Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage), stands)?)?,
     })
 }
 

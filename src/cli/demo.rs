@@ -23,7 +23,7 @@ use crate::{
     live, marks,
     matcher::Heard,
     model::{Account, AccountName, Finding, Role},
-    monitor::Monitor,
+    monitor::{Monitor, Works},
     store::{Batch, Counts, Write},
     web,
 };
@@ -112,9 +112,11 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     } else {
         table(context, &report)?;
     }
-    drop(services);
     if !args.once {
-        app.wait(open_desk(&app, &monitor, args.listen, context))?;
+        let known = profiles.iter().map(|profile| (profile.id.clone(), Arc::new(profile.clone()))).collect();
+        let works = app.works(known, Vec::new(), &services, Arc::default())?;
+        drop(services);
+        app.wait(open_desk(&app, (&monitor, works), args.listen, context))?;
     }
     stop.send_replace(true);
     app.wait(market.stop());
@@ -257,12 +259,17 @@ fn table(context: &Context, report: &Report) -> Result<()> {
     Ok(())
 }
 
-async fn open_desk(app: &App, monitor: &Arc<Monitor>, listen: Option<SocketAddr>, context: &Context) -> Result<()> {
+async fn open_desk(
+    app: &App,
+    (monitor, works): (&Arc<Monitor>, Arc<Works>),
+    listen: Option<SocketAddr>,
+    context: &Context,
+) -> Result<()> {
     let listen = listen.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     let address = listener.local_addr()?;
     monitor.learn().await?;
-    let desk = app.desk(Some(Arc::clone(monitor)))?;
+    let desk = app.desk(Some(Arc::clone(monitor)), Some(works))?;
     let account = Account::new(AccountName::new("demo")?, Role::Admin);
     let link = desk.one_time_link(account, LINK)?;
     context.say(&format!(

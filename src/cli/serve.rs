@@ -25,7 +25,11 @@ use tokio::{
 use url::Url;
 
 use self::{inbox::Inbox, sites::Sites};
-use super::{Context, Done, asking::Counter, crawl::Stored};
+use super::{
+    Context, Done,
+    asking::Counter,
+    crawl::{Stands, Stored},
+};
 use crate::{
     app::{self, App},
     archive::{self, ARCHIVE, ArchiveError},
@@ -33,7 +37,7 @@ use crate::{
     intake::Feeds,
     live::{self, Room},
     model::{Account, AccountName, CaptureId, ListingId, Role},
-    monitor::{self, Halting, Monitor, Risk, RulesState},
+    monitor::{self, Halting, Monitor, Operating, Risk, RulesState, Works},
     store::{Batch, SledStore, Store, Write},
     web::{self, Accounts},
 };
@@ -95,12 +99,13 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     let rules = app::rules_or_builtin(&settings.rules)?;
     let app = App::open(settings, args.data)?;
     let monitor = app.monitor(rules)?;
-    let halting = app.halting()?;
     let (stop, stopped) = watch::channel(false);
     let services = app.crawler(stopped.clone(), app.config().crawl.warc)?;
     let rooms = if args.no_crawl { Vec::new() } else { app.config().live.rooms.clone() };
     let listening = (!rooms.is_empty()).then(|| app.listener(stopped.clone(), app.config().crawl.warc)).transpose()?;
-    let desk = app.desk(Some(Arc::clone(&monitor)))?;
+    let risk = Arc::new(Mutex::new(Risk::default()));
+    let works = app.works(sites.profiles().clone(), rooms.clone(), &services, Arc::clone(&risk))?;
+    let desk = app.desk(Some(Arc::clone(&monitor)), Some(Arc::clone(&works)))?;
     let feeds = web::PushParts {
         feeds: Feeds::open(&app.config().data.join(app::FEEDS))?,
         monitor: Arc::clone(&monitor),
@@ -136,12 +141,12 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         if !rooms.is_empty() {
             context.say(&format!("listening to {} live rooms", rooms.len()));
         }
-        let risk = Arc::new(Mutex::new(Risk::default()));
-        let answering = answering(&app, &services, &risk).await?;
-        let ticking = tokio::spawn(tick(sites, services, (Arc::clone(&monitor), risk), stopped.clone()));
+        let answering = answering(&app, &services, &works).await?;
+        let ticking =
+            tokio::spawn(tick(sites, services, (Arc::clone(&monitor), risk, Arc::clone(&works)), stopped.clone()));
         let learning = tokio::spawn(learn(Arc::clone(&monitor)));
         let rereading =
-            tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone(), halting));
+            tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone(), works));
         let taking = inbox.map(|inbox| tokio::spawn(inbox.watch(stopped.clone())));
         let ending = Arc::new(AtomicBool::new(false));
         let archiving = app
@@ -196,15 +201,15 @@ pub(super) async fn stop_signal() {
 }
 
 /// Answers what other commands ask about crawls.
-async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> Result<JoinHandle<()>> {
+async fn answering(app: &App, services: &Services, works: &Arc<Works>) -> Result<JoinHandle<()>> {
     let counter = Counter::open(&app.config().data).await?;
-    let (sites, coverage, risk) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(risk));
+    let (sites, coverage, works) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(works));
     let services = services.clone();
     let (store, runtime) = (Arc::clone(app.store()), tokio::runtime::Handle::current());
     let evidence = app.config().data.join(app::EVIDENCE);
     let answer = move |question| {
         let coverage = coverage.as_ref().context("this server keeps no coverage")?;
-        let risk = runtime.block_on(again::caught_up(&risk, &*store))?;
+        let risk = runtime.block_on(again::caught_up(&works.risk, &*store))?;
         let seen = |coverage: &Coverage, id: &ListingId| {
             runtime.block_on(coverage.follow(&*store))?;
             Ok(runtime.block_on(store.listing(id))?)
@@ -212,7 +217,8 @@ async fn answering(app: &App, services: &Services, risk: &Arc<Mutex<Risk>>) -> R
         let capture = |id: &CaptureId| Ok(runtime.block_on(store.capture(id))?);
         let stored = Stored { seen: &seen, capture: &capture, evidence: &evidence };
         let look = |profile: &Profile, url: &Url| Ok(runtime.block_on(crawl::look_at(profile, url, &services))?);
-        super::crawl::answer(question, &sites, coverage, (&risk, stored), &look)
+        let stands = || Ok(Stands::of(&works, runtime.block_on(works.due(&*store))?, risk.clone()));
+        super::crawl::answer(question, &sites, coverage, (&risk, stored, &stands), &look)
     };
     Ok(tokio::spawn(counter.answer(answer)))
 }
@@ -276,6 +282,16 @@ async fn archive(data: PathBuf, store: Arc<SledStore>, stop: Arc<AtomicBool>) {
     }
 }
 
+/// Takes over which hosts are stopped and which profiles rest.
+pub(super) async fn obey(halting: &Halting, operating: &Operating, store: &dyn Store) {
+    if let Err(error) = halting.follow(store).await {
+        tracing::warn!(%error, "cannot take in which hosts are stopped");
+    }
+    if let Err(error) = operating.follow(store).await {
+        tracing::warn!(%error, "cannot take in which profiles rest");
+    }
+}
+
 /// Tells the owners of rules that are only counted.
 fn tell(state: &RulesState) {
     for held in &state.held {
@@ -285,14 +301,12 @@ fn tell(state: &RulesState) {
 }
 
 /// Takes over changed rules and what is noted of them, for as long as it is let.
-async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, halting: Halting) {
+async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, works: Arc<Works>) {
     monitor.rules_state().iter().for_each(tell);
     loop {
         tokio::time::sleep(REREAD_EVERY).await;
         let done = take_handed(&data, &*store).await;
-        if let Err(error) = halting.follow(&*store).await {
-            tracing::warn!(%error, "cannot take in which hosts are stopped");
-        }
+        obey(&works.halting, &works.operating, &*store).await;
         if let Err(error) = monitor.follow_rules().await {
             tracing::warn!(%error, "cannot take in what is noted of rules");
         }
@@ -323,14 +337,16 @@ async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, hal
 async fn tick(
     mut sites: Sites,
     services: Services,
-    (monitor, risk): (Arc<Monitor>, Arc<Mutex<Risk>>),
+    (monitor, risk, works): (Arc<Monitor>, Arc<Mutex<Risk>>, Arc<Works>),
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut runs: BTreeMap<String, JoinHandle<()>> = BTreeMap::new();
     let mut turns: BTreeMap<String, again::Turn> = BTreeMap::new();
     let mut schedules: BTreeMap<String, String> = BTreeMap::new();
     loop {
-        sites.look();
+        if !sites.look().is_empty() {
+            works.take_over(sites.profiles().clone());
+        }
         plan_anew(&sites, &mut schedules, &services).await;
         if let Err(error) = services.store.expire(MAX_EXPIRED).await {
             tracing::warn!(%error, "cannot end leases");
@@ -344,7 +360,9 @@ async fn tick(
         for due in services.store.due(MAX_DUE).await.unwrap_or_default() {
             let scheduled = sites.profiles().get(&due.id).filter(|profile| profile.schedule.is_some());
             let Some(profile) = scheduled else { continue };
-            if runs.get(&due.id).is_some_and(|run| !run.is_finished()) {
+            // What is due meanwhile runs once when it goes on.
+            let rests = services.paused.is_paused(&due.id, services.clock.now());
+            if rests || runs.get(&due.id).is_some_and(|run| !run.is_finished()) {
                 continue;
             }
             tracing::info!(profile = due.id, due_at = %due.due_at, "a crawl is due");
@@ -355,7 +373,8 @@ async fn tick(
         for profile in sites.profiles().values().filter(|profile| profile.recrawl.is_some()) {
             let busy = runs.get(&profile.id).is_some_and(|run| !run.is_finished());
             let turn = turns.entry(profile.id.clone()).or_default();
-            if !busy && turn.comes() {
+            let rests = services.paused.is_paused(&profile.id, services.clock.now());
+            if !busy && !rests && turn.comes() {
                 let parts = (Arc::clone(&monitor), Arc::clone(&risk));
                 let look = again::look(Arc::clone(profile), services.clone(), parts, turn.planning_ms());
                 runs.insert(profile.id.clone(), tokio::spawn(look));
@@ -470,8 +489,13 @@ async fn crawl_one(profile: Arc<Profile>, services: Services, monitor: Arc<Monit
                 ("drift", report.alarms.iter().map(|alarm| alarm.field.clone()).collect::<Vec<_>>().into()),
             ];
             let details = details.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-            let note = Write::Note { what: "crawl".into(), details };
-            if let Err(error) = services.store.apply(Batch { actor: "crawl".into(), writes: vec![note] }).await {
+            let mut writes = vec![Write::Note { what: "crawl".into(), details }];
+            let now = services.clock.now();
+            // A run that a pause ended is due at once: it goes on where it was when the profile does.
+            if report.interrupted && services.paused.is_paused(&profile.id, now) {
+                writes.push(Write::Schedule { id: profile.id.clone(), next_due: now });
+            }
+            if let Err(error) = services.store.apply(Batch { actor: "crawl".into(), writes }).await {
                 tracing::warn!(profile = profile.id, %error, "cannot note a crawl");
             }
         }

@@ -54,6 +54,7 @@ const RUNS: u8 = b'r';
 const DAYS: u8 = b'd';
 const DRIFT: u8 = b'f';
 const CANARIES: u8 = b'c';
+const SPENT: u8 = b'e';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -355,6 +356,31 @@ pub struct Ended {
     pub report: RunReport,
 }
 
+/// What a profile's runs took, all of them and all looks at listings again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spent {
+    /// Requests for pages, redirects and repetitions included.
+    pub requests: u64,
+    /// Bytes of bodies as they came over the wire.
+    pub bytes: u64,
+    /// How long requests took, together, in milliseconds.
+    pub fetching_ms: u64,
+    /// How long reading, matching and keeping what came took, together, in milliseconds.
+    pub handling_ms: u64,
+    /// Since when it is counted.
+    pub since: Timestamp,
+}
+
+impl Spent {
+    fn add(&mut self, report: &RunReport) {
+        self.requests += report.pages + report.redirects + report.retries;
+        self.bytes += report.bytes;
+        self.fetching_ms += report.fetching_ms;
+        self.handling_ms += report.handling_ms;
+    }
+}
+
 /// What became of every address.
 pub struct Coverage {
     folder: PathBuf,
@@ -434,6 +460,21 @@ impl Coverage {
         .collect()
     }
 
+    /// The newest `most` runs of a profile, the oldest of them first.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn newest_runs(&self, profile: &str, most: usize) -> Result<Vec<Ended>, CoverageError> {
+        let runs = self.table.scan_prefix(runs_key(profile)).values().rev().take(most);
+        let runs = runs.filter_map(|run| match run {
+            Ok(run) => read(&run).map(Ok),
+            Err(error) => Some(Err(self.failed(error))),
+        });
+        let mut runs: Vec<Ended> = runs.collect::<Result<_, _>>()?;
+        runs.reverse();
+        Ok(runs)
+    }
+
     pub(super) fn put(&self, profile: &str, url: &Url, known: &Known) -> Result<(), CoverageError> {
         let value = serde_json::to_vec(known).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
         self.table.insert(address_key(profile, url), value).map_err(|error| self.failed(error))?;
@@ -509,6 +550,27 @@ impl Coverage {
         let value = serde_json::to_vec(days.get(kept..).unwrap_or_default());
         let value = value.map_err(|error| self.failed(sled::Error::Io(error.into())))?;
         self.table.insert(days_key(profile), value).map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    /// What a profile's runs took; nothing before its first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn spent(&self, profile: &str) -> Result<Spent, CoverageError> {
+        let found = self.table.get(spent_key(profile)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
+    /// Adds what a run took that ended at `at`.
+    pub(super) fn spend(&self, report: &RunReport, at: Timestamp) -> Result<(), CoverageError> {
+        let mut spent = self.spent(&report.profile)?;
+        if spent.requests == 0 {
+            spent.since = at;
+        }
+        spent.add(report);
+        let value = serde_json::to_vec(&spent).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(spent_key(&report.profile), value).map_err(|error| self.failed(error))?;
         Ok(())
     }
 
@@ -615,6 +677,10 @@ fn days_key(profile: &str) -> Vec<u8> {
 
 fn canaries_key(profile: &str) -> Vec<u8> {
     [&[CANARIES], profile.as_bytes()].concat()
+}
+
+fn spent_key(profile: &str) -> Vec<u8> {
+    [&[SPENT], profile.as_bytes()].concat()
 }
 
 fn drift_key(profile: &str) -> Vec<u8> {

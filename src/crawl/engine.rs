@@ -34,8 +34,8 @@ use url::Url;
 
 use self::{lane::Lane, lease::Leases, report::Tally};
 use super::{
-    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, PartsError, Profile,
-    RenderError, Renderer,
+    CompiledProfile, Coverage, CoverageError, FetchError, Fetcher, FrontierError, Guard, Hosts, Meter, Meters,
+    PartsError, Paused, Profile, RenderError, Renderer,
     coverage::short_hash,
     fetch::{MAX_URL_BYTES, host_of},
     frontier::{Frontier, Purpose},
@@ -74,6 +74,10 @@ pub struct Services {
     pub renderer: Arc<Renderer>,
     /// When each host may be asked next: one for the whole process.
     pub hosts: Arc<Hosts>,
+    /// Profiles that rest: one for the whole process.
+    pub paused: Arc<Paused>,
+    /// What is counted as runs go: one for the whole process.
+    pub meters: Arc<Meters>,
     /// Where frontiers stand.
     pub frontier: PathBuf,
     /// This crawler's name among those that share the store; the same after a restart.
@@ -281,6 +285,7 @@ struct Run<'a> {
     by_host: HashMap<String, usize>,
     frontier: Mutex<Frontier>,
     tally: Mutex<Tally>,
+    meter: Meter,
     failure: Mutex<Option<CrawlError>>,
     failed: AtomicBool,
     /// Pages the budget was charged for.
@@ -317,7 +322,8 @@ impl<'a> Run<'a> {
         let parts = parts.map_err(|source| CrawlError::Request { profile: profile.id.clone(), source })?;
         let counted = crawl.coverage.as_ref().filter(|_| matches!(aim, Aim::Site));
         let number = counted.map_or(Ok(0), |coverage| coverage.next_run(&profile.id))?;
-        let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates);
+        let meter = crawl.meters.of(&profile.id);
+        let tally = Tally::new(profile, frontier.resumed(), crawl.fetcher.settings().max_fates, meter.clone());
         Ok(Self {
             profile,
             crawl,
@@ -334,6 +340,7 @@ impl<'a> Run<'a> {
             by_host,
             frontier: Mutex::new(frontier),
             tally: Mutex::new(tally),
+            meter,
             failure: Mutex::new(None),
             failed: AtomicBool::new(false),
             charged: AtomicU64::new(0),
@@ -408,6 +415,7 @@ impl<'a> Run<'a> {
                 Ok(Some(entry)) => {
                     self.on_the_way.fetch_add(1, Ordering::Relaxed);
                     let added = self.visit(index, entry).await;
+                    self.meter.waiting(self.frontier().left());
                     let last = self.on_the_way.fetch_sub(1, Ordering::Relaxed) == 1;
                     if added || last {
                         self.wake.notify_waiters();
@@ -464,7 +472,9 @@ impl<'a> Run<'a> {
     }
 
     fn stopping(&self) -> bool {
-        self.failed.load(Ordering::Relaxed) || *self.crawl.stop.borrow()
+        self.failed.load(Ordering::Relaxed)
+            || *self.crawl.stop.borrow()
+            || self.crawl.paused.is_paused(&self.profile.id, self.crawl.clock.now())
     }
 
     /// Returns when the run is asked to stop; never when nobody can ask any more.
@@ -479,7 +489,8 @@ impl<'a> Run<'a> {
     fn into_report(self, duration: Duration, interrupted: bool) -> Result<RunReport, CrawlError> {
         let frontier = self.frontier.into_inner().unwrap_or_else(PoisonError::into_inner);
         let tally = self.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let left = (0..self.lanes.len()).map(|lane| frontier.waiting(lane)).sum();
+        let left = frontier.left();
+        self.meter.waiting(0);
         let spent = self.spent.into_inner();
         if interrupted || (left > 0 && !spent) {
             frontier.keep()?;
@@ -499,6 +510,9 @@ impl<'a> Run<'a> {
                     "a field is hardly found any more: the site may have changed its markup"
                 );
             }
+        }
+        if let Some(coverage) = &self.crawl.coverage {
+            coverage.spend(&report, self.crawl.clock.now())?;
         }
         if let Some(coverage) = self.crawl.coverage.as_ref().filter(|_| matches!(self.aim, Aim::Site)) {
             report.canary_alarms = coverage.canaries(&report, &self.profile.canaries, self.crawl.clock.now())?;

@@ -155,6 +155,11 @@ impl Frontier {
         Ok(())
     }
 
+    /// How many addresses wait, of all hosts.
+    pub fn left(&self) -> u64 {
+        self.lanes.iter().map(|lane| (lane.front.len() + lane.rest.len()) as u64).sum()
+    }
+
     /// How many addresses an earlier, interrupted run had left.
     pub fn resumed(&self) -> u64 {
         self.resumed

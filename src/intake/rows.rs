@@ -218,7 +218,7 @@ mod tests {
         assert!(json_lines(line.as_bytes(), &options)[0].as_ref().unwrap_err().what.contains("bytes"));
         let wide = format!("title\n{}", ",".repeat(MAX_COLUMNS + 1) + "x");
         assert!(read("a.csv", wide.as_bytes(), &options).unwrap().0[0].is_err());
-        let many = "title,id\n".to_owned() + &"a,1\n".repeat(MAX_ROWS + 2);
+        let many = format!("title,id\n{}", "a,1\n".repeat(MAX_ROWS + 2));
         let (rows, _) = read("a.csv", many.as_bytes(), &options).unwrap();
         assert_eq!((rows.len(), rows.iter().filter(|row| row.is_err()).count()), (MAX_ROWS + 1, 1));
         assert_eq!(read("a.pdf", b"", &options).unwrap_err(), IntakeError::Kind);

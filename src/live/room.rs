@@ -14,7 +14,7 @@ use futures_util::future::{Either, join_all, select};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    Event, Room, SourceKind,
+    Event, OnAir, Room, SourceKind,
     contract::{Told, When},
     event::What,
     gate::RoomGate,
@@ -49,6 +49,8 @@ pub struct Services {
     pub warc: Option<Arc<WarcWriter>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Which rooms are on the air: one for the whole process.
+    pub air: Arc<OnAir>,
     /// Becomes true when rooms are to be left.
     pub stop: watch::Receiver<bool>,
 }
@@ -229,7 +231,7 @@ pub async fn watch(room: &Room, services: &Services, listener: &mut dyn Listener
     let gate = RoomGate::new(room, services);
     let (out, inbox) = mpsc::channel(WAITING);
     let mut report = RoomReport { room: room.id.clone(), ..RoomReport::default() };
-    let ended = {
+    let listened = async {
         let hearings: Vec<_> =
             room.sources.iter().map(|source| hear(Hearing { gate: &gate, source, out: out.clone() })).collect();
         // The room is through when every source has let go of its end.
@@ -239,14 +241,17 @@ pub async fn watch(room: &Room, services: &Services, listener: &mut dyn Listener
         match select(sources, consuming).await {
             Either::Left((ended, consuming)) => {
                 consuming.await?;
-                ended
+                Ok::<_, LiveError>(ended)
             }
             Either::Right((kept, sources)) => {
                 kept?;
-                sources.await
+                Ok(sources.await)
             }
         }
-    };
+    }
+    .await;
+    services.air.left(&room.id);
+    let ended = listened?;
     let left =
         |error: &LiveError| matches!(error, LiveError::Left | LiveError::Fetch(FetchError::Refused(Refusal::Stopping)));
     let failed: Vec<LiveError> = ended.into_iter().filter_map(Result::err).filter(|error| !left(error)).collect();
@@ -308,6 +313,7 @@ async fn consume(
                 keep |= listener.hear(event, capture.as_ref()).await;
             }
             captures.extend(heard.capture);
+            services.air.heard(&room.id, heard.arrived_ms, services.clock.now().as_millisecond());
         }
         let waits = !captures.is_empty() && kept.elapsed() >= WRITE_EVERY;
         if keep || waits || transcript.is_due(WRITE_EVERY) {

@@ -60,6 +60,10 @@ pub enum Permission {
     TryRules,
     /// See sources, schedules, coverage and the queue's health.
     ReadSources,
+    /// Pause sources, let them go on, and acknowledge alarms.
+    RunSources,
+    /// Read what the program counts, for monitoring from outside.
+    ReadMetrics,
     /// Read, verify and export the journal.
     ReadAudit,
     /// See what is known of a seller, a listing, a mark or rule over all hits, and how well decisions hold.
@@ -76,7 +80,7 @@ use Permission as P;
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         P::ReadHits,
         P::Decide,
         P::ReadMarks,
@@ -86,6 +90,8 @@ impl Permission {
         P::ReadRules,
         P::TryRules,
         P::ReadSources,
+        P::RunSources,
+        P::ReadMetrics,
         P::ReadAudit,
         P::ReadRecords,
         P::DecideMany,
@@ -105,6 +111,8 @@ impl Permission {
             P::ReadRules => "read-rules",
             P::TryRules => "try-rules",
             P::ReadSources => "read-sources",
+            P::RunSources => "run-sources",
+            P::ReadMetrics => "read-metrics",
             P::ReadAudit => "read-audit",
             P::ReadRecords => "read-records",
             P::DecideMany => "decide-many",
@@ -125,6 +133,8 @@ impl Permission {
             P::ReadRules
                 | P::TryRules
                 | P::ReadSources
+                | P::RunSources
+                | P::ReadMetrics
                 | P::ReadAudit
                 | P::ReadRecords
                 | P::DecideMany
@@ -142,9 +152,17 @@ impl Role {
     pub fn permissions(self) -> &'static [Permission] {
         match self {
             Self::Auditor => &[P::ReadHits, P::ReadMarks, P::ReadRules, P::ReadSources, P::ReadAudit, P::ReadRecords],
-            Self::Operator => {
-                &[P::ReadHits, P::ReadMarks, P::ListSellers, P::ReadRules, P::ReadSources, P::ReadRecords, P::UseAlerts]
-            }
+            Self::Operator => &[
+                P::ReadHits,
+                P::ReadMarks,
+                P::ListSellers,
+                P::ReadRules,
+                P::ReadSources,
+                P::RunSources,
+                P::ReadMetrics,
+                P::ReadRecords,
+                P::UseAlerts,
+            ],
             Self::Reviewer => {
                 &[P::ReadHits, P::Decide, P::DecideMany, P::ReadMarks, P::ReadRules, P::ReadRecords, P::UseAlerts]
             }

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::follow::{self, Follower};
 use crate::{
     crawl::Hosts,
     files,
@@ -22,8 +23,6 @@ use crate::{
 pub const STOPPED: &str = "crawl.stop";
 /// The note that it may be visited again.
 pub const RESUMED: &str = "crawl.resume";
-/// Changes read at once.
-const CHANGES: usize = 1000;
 /// Hosts that may be stopped at the same time.
 const MAX_HOSTS: usize = 10_000;
 /// Longest name of a host, in bytes.
@@ -68,34 +67,7 @@ impl Halted {
     /// # Errors
     /// When the store cannot be read.
     pub async fn follow(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        let newest = store.counts().await?.seq;
-        if newest < self.seq {
-            // Another store's file, or a store brought back from an older backup.
-            *self = Self::default();
-        }
-        let mut changed = false;
-        while self.seq < newest {
-            let changes = match store.changes_since(self.seq, CHANGES).await {
-                Err(StoreError::Away { seq, kept_in }) if seq > self.seq => {
-                    tracing::warn!(
-                        seq,
-                        kept_in,
-                        "older notes of stopped hosts have left the journal and are not known"
-                    );
-                    self.seq = seq;
-                    continue;
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last().map(|change| change.seq) else { break };
-            for change in &changes {
-                for (what, details) in change.notes() {
-                    changed |= self.take(what, details, (change.at, &change.actor));
-                }
-            }
-            self.seq = last;
-        }
-        Ok(changed)
+        follow::follow(self, store).await
     }
 
     /// Takes in one note; true when that changed anything.
@@ -122,6 +94,16 @@ impl Halted {
     /// The hosts, each with who stopped it, when and why.
     pub fn hosts(&self) -> impl Iterator<Item = (&str, &Halt)> {
         self.hosts.iter().map(|(host, halt)| (host.as_str(), halt))
+    }
+}
+
+impl Follower for Halted {
+    fn seq(&mut self) -> &mut u64 {
+        &mut self.seq
+    }
+
+    fn take(&mut self, what: &str, details: &Map<String, Value>, noted: (Timestamp, &str)) -> bool {
+        Self::take(self, what, details, noted)
     }
 }
 
@@ -157,6 +139,12 @@ impl Halting {
         }
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
+    }
+
+    /// The hosts that nothing is asked of.
+    #[must_use]
+    pub fn known(&self) -> Halted {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

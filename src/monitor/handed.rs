@@ -1,7 +1,7 @@
 //! Notes that a command hands to the running server, which alone may write to the store while it runs.
 //!
 //! A command that finds the store in use writes a file into a folder of the data folder; the server takes it into the journal
-//! and removes it. Only notes of rules, campaigns and stopped hosts are taken; whoever may write into that folder may write the store itself.
+//! and removes it. Only notes of rules, campaigns, stopped hosts, paused profiles and alarms are taken; whoever may write into that folder may write the store itself.
 
 use std::{
     fs::{self, File},
@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     halt::{RESUMED, STOPPED},
+    operations::{ACKNOWLEDGED, CONTINUED, PAUSED},
     standing::{BACKTEST, PROMOTED, WITHDRAWN},
 };
 use crate::{
@@ -63,7 +64,8 @@ impl Handed {
             return Err(format!("it has more than {MAX_NOTES} notes"));
         }
         let known = |what: &str| {
-            [BACKTEST, PROMOTED, WITHDRAWN, STOPPED, RESUMED].contains(&what) || what.starts_with(CAMPAIGN)
+            [BACKTEST, PROMOTED, WITHDRAWN, STOPPED, RESUMED, PAUSED, CONTINUED, ACKNOWLEDGED].contains(&what)
+                || what.starts_with(CAMPAIGN)
         };
         match read.notes.iter().find(|note| !known(&note.what)) {
             Some(note) => Err(format!("`{:.80}` is nothing that is handed over", note.what)),

@@ -48,6 +48,34 @@ impl Tally {
     }
 }
 
+/// Hits of one platform, and what deciding them took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OfPlatform {
+    hits: Tally,
+    /// How long reviewers looked at them, together, in milliseconds.
+    pub looked_ms: u64,
+}
+
+impl OfPlatform {
+    /// Hits that were confirmed.
+    #[must_use]
+    pub fn confirmed(&self) -> u64 {
+        self.hits.confirmed
+    }
+
+    /// Hits that were confirmed or dismissed.
+    #[must_use]
+    pub fn decided(&self) -> u64 {
+        self.hits.confirmed + self.hits.dismissed
+    }
+
+    /// Hits that wait.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.hits.open
+    }
+}
+
 /// What hits say of listings, sellers and sections.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Risk {
@@ -55,7 +83,8 @@ pub struct Risk {
     listings: HashMap<String, Tally>,
     sellers: HashMap<String, Tally>,
     sections: HashMap<String, Tally>,
-    counted: HashMap<HitId, HitState>,
+    platforms: HashMap<String, OfPlatform>,
+    counted: HashMap<HitId, (HitState, u64)>,
 }
 
 impl Risk {
@@ -89,7 +118,17 @@ impl Risk {
 
     /// Counts `hit` as it stands, and no longer as it stood.
     fn count(&mut self, hit: &Hit) {
-        let before = self.counted.insert(hit.id, hit.state);
+        let looked: u64 = hit.decisions.iter().map(|decision| decision.looked_ms).sum();
+        let counted = self.counted.insert(hit.id, (hit.state, looked));
+        let before = counted.map(|(state, _)| state);
+        let platform = self.platforms.entry(hit.what.listing.platform.clone().unwrap_or_default()).or_default();
+        if let Some((state, looked)) = counted {
+            let count = platform.hits.of(state);
+            *count = count.saturating_sub(1);
+            platform.looked_ms = platform.looked_ms.saturating_sub(looked);
+        }
+        *platform.hits.of(hit.state) += 1;
+        platform.looked_ms += looked;
         let stands = standing(&hit.what.listing);
         let tables = [
             (&mut self.listings, stands.listing),
@@ -107,6 +146,12 @@ impl Risk {
             }
             *tally.of(hit.state) += 1;
         }
+    }
+
+    /// What hits say of a platform.
+    #[must_use]
+    pub fn of_platform(&self, platform: &str) -> OfPlatform {
+        self.platforms.get(platform).copied().unwrap_or_default()
     }
 
     /// What a listing that stands there matters beside one of which nothing is known: 0.7 to 60.

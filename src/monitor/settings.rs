@@ -13,11 +13,13 @@ pub struct Settings {
     pub min_precision: f64,
     /// Decisions on a rule's hits before that counts.
     pub min_decisions: u64,
+    /// Free room on the data folder's disk below which an alarm stands, in MiB.
+    pub least_free_mib: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { min_precision: 0.2, min_decisions: 50 }
+        Self { min_precision: 0.2, min_decisions: 50, least_free_mib: 2048 }
     }
 }
 

@@ -20,7 +20,7 @@ pub use select::{Ask, Strategy};
 
 use super::{Record, similar::Likeness};
 use crate::{
-    model::{AccountName, Hit, HitId, HitState, Verdict},
+    model::{AccountName, Hit, HitId, HitState, Timestamp, Verdict},
     store::{Filter, Store, StoreError, each_hit},
 };
 use entry::{Arena, Symbols};
@@ -161,6 +161,13 @@ impl Board {
     /// What is known of one hit.
     pub fn entry(&self, id: HitId) -> Option<Entry> {
         self.read().entry(id).cloned()
+    }
+
+    /// When the oldest hit was found that is open.
+    pub fn oldest_open(&self) -> Option<Timestamp> {
+        let state = self.read();
+        let open = state.entries.iter().flatten().filter(|entry| entry.state == HitState::Open);
+        open.map(|entry| entry.found_at).min()
     }
 
     /// Hits like `id` that wait as it does, without itself, the most alike first; at most [`MAX_GROUP`].

@@ -32,15 +32,17 @@ pub(super) use once::Once;
 use once::Turn;
 pub(super) use pace::Pace;
 pub(super) use register::{set, today};
+pub(super) use shape::Problem;
 pub(super) use tokens::make_for;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError,
+    Desk, MAX_BODY_BYTES, WebError, alarms,
     marks::MAX_MARKS_BYTES,
     routes::{
         Needs::{May, SignedIn},
         Route, acts, of, reads,
     },
+    source,
     visit::Visit,
 };
 use crate::model::{AccountName, Permission as P};
@@ -80,6 +82,10 @@ pub(super) const ROUTES: &[Route] = &[
     reads("/api/v1/campaigns", May(P::ReadRules), || get(register::campaigns)),
     of(Method::POST, "/api/v1/check", May(P::ReadHits), MAX_CHECKED_BYTES, || post(check::check)),
     reads("/api/v1/sources", May(P::ReadSources), || get(register::sources)),
+    acts("/api/v1/sources/{name}/pause", May(P::RunSources), || post(source::pause_by_program)),
+    acts("/api/v1/sources/{name}/continue", May(P::RunSources), || post(source::go_on_by_program)),
+    reads("/api/v1/alarms", May(P::ReadSources), || get(alarms::list)),
+    acts("/api/v1/alarms/acknowledge", May(P::RunSources), || post(alarms::acknowledged_by_program)),
     reads("/api/v1/audit", May(P::ReadAudit), || get(audit::list)),
     reads("/api/v1/accounts", May(P::ManageAccounts), || get(register::accounts)),
     reads("/api/v1/tokens", SignedIn, || get(tokens::list)),
@@ -124,6 +130,10 @@ pub(super) const ROUTES: &[Route] = &[
         register::campaigns,
         check::check,
         register::sources,
+        source::pause_by_program,
+        source::go_on_by_program,
+        alarms::list,
+        alarms::acknowledged_by_program,
         audit::list,
         register::accounts,
         tokens::list,
@@ -131,7 +141,7 @@ pub(super) const ROUTES: &[Route] = &[
         tokens::revoke,
         export::export
     ),
-    components(schemas(shape::Problem))
+    components(schemas(Problem))
 )]
 struct Description;
 

@@ -88,7 +88,7 @@ pub(super) async fn health(State(desk): State<Desk>) -> Result<&'static str, Web
     Ok("ok\n")
 }
 
-/// Whether the store answers, and which rules are in use. Why a change of them was refused is in the log: files are named there.
+/// Whether the store answers, which rules are in use, and how many alarms nobody has seen. Why a change of them was refused is in the log: files are named there.
 pub(super) async fn ready(State(desk): State<Desk>) -> Result<Json<serde_json::Value>, WebError> {
     let counts = desk.inner.store.counts().await?;
     let rules = desk.inner.monitor.as_ref().and_then(|monitor| monitor.rules_state()).map(|state| {
@@ -98,7 +98,12 @@ pub(super) async fn ready(State(desk): State<Desk>) -> Result<Json<serde_json::V
             "since": state.since, "held": state.held, "refused_at": refused,
         })
     });
-    Ok(Json(json!({"store": {"seq": counts.seq}, "rules": rules})))
+    // Strangers are answered: how many of which kind, and no names.
+    let mut warnings = std::collections::BTreeMap::<&str, u64>::new();
+    for alarm in desk.alarms().await?.iter().filter(|alarm| alarm.seen.is_none()) {
+        *warnings.entry(alarm.kind.code()).or_default() += 1;
+    }
+    Ok(Json(json!({"store": {"seq": counts.seq}, "rules": rules, "warnings": warnings})))
 }
 
 pub(super) async fn nothing_here() -> WebError {

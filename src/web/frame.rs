@@ -54,6 +54,7 @@ const PLACES: &[(&str, &str, Permission)] = &[
     ("/alerts", "alerts", Permission::UseAlerts),
     ("/rules", "rules", Permission::ReadRules),
     ("/sources", "sources", Permission::ReadSources),
+    ("/alarms", "alarms", Permission::ReadSources),
     ("/audit", "audit", Permission::ReadAudit),
     ("/accounts", "accounts", Permission::ManageAccounts),
 ];

@@ -10,7 +10,12 @@ use axum::{
 use serde_json::json;
 
 use super::{accounts::AccountsError, frame::Frame, visit::Visit};
-use crate::{alert::BookError, monitor::StepError, review::ReviewError, store::StoreError};
+use crate::{
+    alert::BookError,
+    monitor::{StepError, WorksError},
+    review::ReviewError,
+    store::StoreError,
+};
 
 /// Why the desk refused.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,15 @@ pub enum WebError {
     /// The Host header names another host.
     #[error("this desk does not answer to the name in the address: use its own, or add it to web.hosts")]
     Host,
+    /// What runs behind the desk cannot be asked.
+    #[error(transparent)]
+    Works(#[from] WorksError),
+    /// What became of addresses cannot be read.
+    #[error(transparent)]
+    Coverage(#[from] crate::crawl::CoverageError),
+    /// What is counted cannot be written.
+    #[error("cannot write the metrics: {0}")]
+    Metrics(String),
     /// A form field holds something the desk never sends.
     #[error("the field {0} holds a value that is not known")]
     Field(&'static str),

@@ -11,11 +11,11 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, acts as many, alerts, api, assets, audit, bulk, checks,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, alarms, alerts, api, assets, audit, bulk, checks,
     documents::{self, MAX_FORM_BYTES},
     door, guard, hit, imports, mark_pages,
     marks::MAX_MARKS_BYTES,
-    me, people, quality, queue, rule_pages, saved, seller_lists, sources, subjects,
+    me, metrics, people, quality, queue, rule_pages, saved, seller_lists, source, sources, subjects,
     visit::Visit,
 };
 use crate::model::Permission;
@@ -136,6 +136,13 @@ const PAGES: &[Route] = &[
     reads("/rules/{id}", May(P::ReadRules), || get(rule_pages::page)),
     acts("/rules/{id}", May(P::TryRules), || post(rule_pages::tried)),
     reads("/sources", May(P::ReadSources), || get(sources::page)),
+    reads("/sources/{name}", May(P::ReadSources), || get(source::page)),
+    reads("/sources/{name}/addresses", May(P::ReadSources), || get(source::addresses)),
+    acts("/sources/{name}/pause", May(P::RunSources), || post(source::pause)),
+    acts("/sources/{name}/continue", May(P::RunSources), || post(source::go_on)),
+    reads("/alarms", May(P::ReadSources), || get(alarms::page)),
+    acts("/alarms/acknowledge", May(P::RunSources), || post(alarms::acknowledged)),
+    reads("/metrics", May(P::ReadMetrics), || get(metrics::page)),
     reads("/audit", May(P::ReadAudit), || get(audit::page)),
     acts("/audit/verify", May(P::ReadAudit), || post(audit::verify)),
     reads("/audit/export", May(P::ReadAudit), || get(audit::export)),

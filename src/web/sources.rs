@@ -60,6 +60,11 @@ pub(super) async fn known(desk: &Desk) -> Result<Vec<Source>, WebError> {
             }
         }
     }
+    if let Some(works) = &desk.inner.works {
+        for profile in works.profiles().keys() {
+            runs.entry(profile.clone()).or_default();
+        }
+    }
     let mut sources = Vec::new();
     for (profile, runs) in runs {
         let next_due = desk.inner.store.next_due(&profile).await?;
@@ -89,6 +94,9 @@ struct SourceView {
     width: usize,
     next: String,
     href: String,
+    page: String,
+    paused: String,
+    cost: String,
 }
 
 struct RunView {
@@ -106,7 +114,7 @@ struct Bar {
     title: String,
 }
 
-/// The page.
+/// The page: what runs here, and what the journal noted of others.
 pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<String>, WebError> {
     let counts = desk.inner.store.counts().await?;
     let words = visit.words;
@@ -120,6 +128,14 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<
         figure("/audit?act=capture", "figure-captures", counts.captures),
     ];
     let zone = &desk.inner.zone;
+    let works = desk.inner.works.as_ref();
+    let costs = match works {
+        Some(works) => works.costs(&*desk.inner.store).await?,
+        None => BTreeMap::new(),
+    };
+    let operations = works.map(|works| works.operating.known()).unwrap_or_default();
+    let (now, here) =
+        (desk.inner.clock.now(), |name: &str| works.is_some_and(|works| works.profiles().contains_key(name)));
     let view = |source: Source| {
         let most = source.runs.iter().map(|run| run.listings).max().unwrap_or(0).max(1);
         let bars = source.runs.iter().rev().enumerate().map(|(number, run)| {
@@ -129,6 +145,12 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<
         });
         let asked: String = url::form_urlencoded::byte_serialize(source.profile.as_bytes()).collect();
         SourceView {
+            page: if here(&source.profile) { super::source::href(&source.profile) } else { String::new() },
+            paused: operations
+                .pause(&source.profile, now)
+                .map(|said| super::source::pause_words(said, &desk, words))
+                .unwrap_or_default(),
+            cost: costs.get(&source.profile).map(|cost| super::source::cost_words(cost, words)).unwrap_or_default(),
             href: format!("/audit?act=crawl&object={asked}"),
             name: visible(&source.profile),
             bars: bars.collect(),

@@ -19,6 +19,8 @@ use crate::model::{Account, Permission};
 /// Name of the session cookie, without and with https.
 const COOKIE: &str = "desk";
 const SECURE_COOKIE: &str = "__Host-desk";
+/// What is counted: read by programs with a token, like the API, and not at its pace.
+const METRICS: &str = "/metrics";
 
 /// Light, dark, or as the system says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,7 +90,8 @@ impl Visit {
         let name = if settings.secure_cookie { SECURE_COOKIE } else { COOKIE };
         let value = |wanted| cookie(headers, wanted);
         let is_api = uri.path().starts_with(api::API);
-        let bearer = text(headers, header::AUTHORIZATION).filter(|_| is_api);
+        let for_programs = is_api || uri.path() == METRICS;
+        let bearer = text(headers, header::AUTHORIZATION).filter(|_| for_programs);
         let token = bearer
             .and_then(|sent| sent.strip_prefix("Bearer "))
             .and_then(|sent| desk.inner.access.find(sent.trim(), desk.inner.clock.now()));
@@ -114,7 +117,7 @@ impl Visit {
             keys: value("keys").as_deref() != Some("off"),
             here: uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string),
             agent: text(headers, header::USER_AGENT).unwrap_or_default().to_owned(),
-            wants_json: is_api
+            wants_json: for_programs
                 || text(headers, header::ACCEPT).is_some_and(|accept| accept.contains("application/json")),
         }
     }

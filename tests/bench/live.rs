@@ -84,6 +84,7 @@ fn main() {
         hosts: Arc::new(Hosts::default()),
         warc: None,
         clock,
+        air: Arc::default(),
         stop: stopped,
     };
     messages(&runtime, &monitor, &services, &language, &texts, [rooms, rate, seconds]);

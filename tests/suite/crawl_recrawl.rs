@@ -159,7 +159,7 @@ async fn a_field_that_moved_raises_an_alarm_and_its_new_place_is_found_shown_and
     let second = said(place, &["crawl", "shop"]).await;
     assert!(second.contains("ALARM  subtitle stands in 0 % of 25 listings, where 100 % was usual"), "{second}");
     let status = said(place, &["crawl", "status", "shop"]).await;
-    assert!(status.contains("ALARM  subtitle"), "{status}");
+    assert!(status.contains("ALARM  shop: subtitle"), "{status}");
     let proposed = said(place, &["crawl", "mend", "shop"]).await;
     assert!(proposed.contains("subtitle = \"p.slogan\"   right on 25 of 25 pages"), "{proposed}");
     assert!(proposed.contains("the changed profile has it on 25 of 25, right on 25"), "{proposed}");

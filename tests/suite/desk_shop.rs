@@ -6,7 +6,7 @@ use markwarden::{
     alert::{self, Book, Sender},
     crawl::{self, Fetcher},
     model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
-    monitor::{Monitor, Sellers},
+    monitor::{Monitor, Sellers, Works},
     review,
     rules::RuleSet,
     store::{Batch, ContentStore, MemoryStore, Store, StoredListing, Write},
@@ -87,10 +87,6 @@ impl Shop {
         writes.push(Write::Capture(capture("urn:uuid:2", 503)));
         store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
-        for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
-            accounts.add(&account(name, role), PASSWORD).unwrap();
-        }
         let sellers = Arc::new(Sellers::open(folder.path().join("sellers.json")).unwrap());
         let monitor = match rules {
             Some(rules) => {
@@ -100,6 +96,20 @@ impl Shop {
             }
             None => None,
         };
+        Self::start((store, clock), review, (monitor, None), (sellers, folder)).await
+    }
+
+    /// A desk over a store that something filled, with what runs behind it.
+    pub async fn start(
+        (store, clock): (Arc<MemoryStore>, Arc<ManualClock>),
+        review: review::Settings,
+        (monitor, works): (Option<Arc<Monitor>>, Option<Arc<Works>>),
+        (sellers, folder): (Arc<Sellers>, tempfile::TempDir),
+    ) -> Self {
+        let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
+        for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
+            accounts.add(&account(name, role), PASSWORD).unwrap();
+        }
         let desk = Desk::new(Parts {
             store: store.clone(),
             accounts: accounts.clone(),
@@ -113,6 +123,7 @@ impl Shop {
             sellers: sellers.clone(),
             alerts: Some(alerts(folder.path(), &clock)),
             monitor: monitor.clone(),
+            works,
         })
         .unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

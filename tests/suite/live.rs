@@ -55,6 +55,7 @@ impl Office {
             hosts: Arc::new(Hosts::default()),
             warc: Some(Arc::new(WarcWriter::open(options, clock.clone()).unwrap())),
             clock,
+            air: Arc::default(),
             stop: stopped,
         };
         Self { folder, store, monitor: Arc::new(monitor), services, stop }

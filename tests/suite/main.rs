@@ -39,6 +39,7 @@ mod market;
 mod market_facts;
 mod matcher;
 mod moto;
+mod operate;
 mod quality;
 mod real_pages;
 mod registered;

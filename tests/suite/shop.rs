@@ -197,6 +197,8 @@ impl Crawler {
             clock,
             renderer,
             hosts: Arc::new(Hosts::default()),
+            paused: Arc::default(),
+            meters: Arc::default(),
             frontier: folder.path().join("frontier"),
             worker: "test".into(),
             stop: stopped,

@@ -23,7 +23,7 @@ use crate::{
     markwarden crawl resume xinghe.example --by li"
 )]
 pub struct Args {
-    /// The host, such as xinghe.example; with a port, that port alone.
+    /// The host, such as xinghe.example; with a port, that port alone. `resume` also takes the id of a paused profile.
     host: String,
     /// Who says so.
     #[arg(long, value_name = "NAME")]
@@ -49,6 +49,11 @@ pub struct ListArgs {
 /// # Errors
 /// When the host is none, or it cannot be noted.
 pub fn run(args: Args, resume: bool, context: &Context) -> Result<Done> {
+    let settings = context.settings()?;
+    let notes = Notes::open(&settings, args.data)?;
+    if resume && super::pause::go_on(&args.host, &person(&args.by)?, &args.why, &notes, context)? {
+        return Ok(Done::Fine);
+    }
     let Some(host) = monitor::host(&args.host) else {
         bail!("`{}` is no host: write it as xinghe.example", visible(&args.host))
     };
@@ -56,8 +61,6 @@ pub fn run(args: Args, resume: bool, context: &Context) -> Result<Done> {
     if why.chars().count() > 500 {
         bail!("a reason has at most 500 characters");
     }
-    let settings = context.settings()?;
-    let notes = Notes::open(&settings, args.data)?;
     let what = if resume { RESUMED } else { STOPPED };
     notes.note(&by, vec![note(what, json!({"host": host, "why": why, "by": by}))], context)?;
     known(&notes)?;
@@ -70,7 +73,7 @@ pub fn run(args: Args, resume: bool, context: &Context) -> Result<Done> {
 }
 
 /// What is noted of hosts, what waits for the server taken in.
-fn known(notes: &Notes) -> Result<Halted> {
+pub(super) fn known(notes: &Notes) -> Result<Halted> {
     let path = notes.data().join(app::HALTED);
     let mut halted = Halted::open(&path);
     if let Some(store) = notes.store() {

@@ -11,7 +11,7 @@ use crate::{
     cli::{context::visible, notes::Notes},
     crawl::{self, Coverage, Plan, Profile, next_run},
     model::Timestamp,
-    monitor::Risk,
+    monitor::{Operations, Risk, Said},
 };
 
 /// How far ahead visits are planned.
@@ -51,6 +51,9 @@ pub(super) struct Planned {
     known: u64,
     asked_if_changed: u64,
     max_pages: u64,
+    /// Who paused it, where it rests.
+    #[serde(default)]
+    paused: Option<Said>,
     /// When its listings are looked at again.
     recrawl: Option<Plan>,
 }
@@ -77,7 +80,8 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         Ok(risk)
     };
     let plans = super::gathered(&settings, args.data.as_deref(), question, |coverage| {
-        gather(profiles, args.listings, coverage, &risk)
+        let operations = super::pause::known(&Notes::open(&settings, args.data.clone())?)?;
+        gather(profiles, args.listings, (coverage, &operations), &risk)
     })?;
     if context.json() {
         context.data(&serde_json::to_string(&plans)?)?;
@@ -91,6 +95,9 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             "{:<20} {last}; {} addresses known, {} of them listings that are asked for only if they changed; at most {} pages",
             "", plan.known, plan.asked_if_changed, plan.max_pages
         ))?;
+        if let Some(said) = &plan.paused {
+            context.data(&visible(&format!("{:<20} {}", "", super::status::pause_words(said))))?;
+        }
         let Some(recrawl) = plan.recrawl else { continue };
         context.data(&format!(
             "{:<20} {} listings are looked at again, {:.0} a day; {} left of today's budget",
@@ -108,7 +115,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 pub(super) fn gather(
     profiles: Vec<Profile>,
     listings: usize,
-    coverage: Option<&Coverage>,
+    (coverage, operations): (Option<&Coverage>, &Operations),
     risk: &dyn Fn() -> Result<Risk>,
 ) -> Result<Vec<Planned>> {
     let now = Timestamp::now();
@@ -130,7 +137,9 @@ pub(super) fn gather(
         }
         let (next, why) = next(&profile, now);
         let max_pages = profile.pace.max_pages;
-        plans.push(Planned { profile: profile.id, next, why, last, known, asked_if_changed, max_pages, recrawl });
+        let paused = operations.pause(&profile.id, now).cloned();
+        let profile = profile.id;
+        plans.push(Planned { profile, next, why, last, known, asked_if_changed, max_pages, paused, recrawl });
     }
     plans.sort_by_key(|plan| (plan.next.is_none(), plan.next));
     Ok(plans)

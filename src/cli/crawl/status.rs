@@ -6,8 +6,12 @@ use anyhow::{Result, bail};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Done, Question};
-use crate::crawl::{Alarm, CanaryAlarm, Coverage, Ended, Estimate, estimate};
+use super::{Context, Done, Question, Stands, visible};
+use crate::{
+    cli::notes::Notes,
+    crawl::{CanaryAlarm, Coverage, Ended, Estimate, estimate},
+    monitor::{Alarm, Cost, Said},
+};
 
 /// Runs that are shown.
 const SHOWN_RUNS: usize = 10;
@@ -42,10 +46,14 @@ pub(super) struct Status {
     visits: u64,
     changes: u64,
     unseen: Option<Estimate>,
-    /// Fields that are hardly found any more.
+    /// What somebody must look after: of this profile, or of all.
     alarms: Vec<Alarm>,
     /// Canaries that are not read as they must be.
     canaries: Vec<CanaryAlarm>,
+    /// Who paused it, where it rests.
+    paused: Option<Said>,
+    /// What a confirmed hit of its platform cost.
+    cost: Option<Cost>,
     /// Listings looked at again, a day.
     looked_again: Vec<(Date, u64)>,
 }
@@ -57,7 +65,19 @@ pub(super) struct Status {
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     let settings = context.settings()?;
     let question = Question::Status { profile: args.profile.clone() };
-    let status = super::gathered(&settings, args.data.as_deref(), question, |coverage| gather(args.profile, coverage))?;
+    let status = super::gathered(&settings, args.data.as_deref(), question, |coverage| {
+        let stands = || {
+            let notes = Notes::open(&settings, args.data.clone())?;
+            let profiles = if settings.crawl.sites.is_dir() {
+                super::profiles(&[], &settings.crawl.sites)
+            } else {
+                Ok(Vec::new())
+            };
+            // One that cannot be read is `crawl plan`'s to tell.
+            Stands::read(&notes, profiles.unwrap_or_default())
+        };
+        gather(args.profile.clone(), coverage, &stands)
+    })?;
     if context.json() {
         context.data(&serde_json::to_string(&status)?)?;
         return Ok(Done::Fine);
@@ -87,11 +107,15 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
     }
     context
         .data(&format!("{} visits, after {} of them the product facts were others", status.visits, status.changes))?;
-    for alarm in &status.alarms {
-        context.data(&super::drift_words(alarm))?;
+    if let Some(said) = &status.paused {
+        context.data(&visible(&pause_words(said)))?;
     }
-    for alarm in &status.canaries {
-        context.data(&super::canary_words(alarm))?;
+    if let Some(cost) = &status.cost {
+        context.data(&cost.words())?;
+    }
+    for alarm in &status.alarms {
+        let seen = alarm.seen.as_ref().map_or(String::new(), |said| format!(" (seen by {}: {})", said.by, said.why));
+        context.data(&visible(&format!("ALARM  {}{seen}", alarm.words())))?;
     }
     for (day, visits) in status.looked_again.iter().rev().take(SHOWN_DAYS) {
         context.data(&format!("{day}: {visits} listings looked at again"))?;
@@ -105,7 +129,11 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
 }
 
 /// What is kept of the runs of `profile`.
-pub(super) fn gather(profile: String, coverage: Option<&Coverage>) -> Result<Status> {
+pub(super) fn gather(
+    profile: String,
+    coverage: Option<&Coverage>,
+    stands: &dyn Fn() -> Result<Stands>,
+) -> Result<Status> {
     let Some(coverage) = coverage else { bail!("nothing was crawled yet: `markwarden crawl {profile}` begins") };
     let runs = coverage.runs(&profile)?;
     let (mut addresses, mut visits, mut changes) = (BTreeMap::<String, u64>::new(), 0, 0);
@@ -119,6 +147,16 @@ pub(super) fn gather(profile: String, coverage: Option<&Coverage>) -> Result<Sta
         bail!("no run of {profile} is known: `markwarden crawl {profile}` begins one");
     }
     let (unseen, looked_again) = (estimate(coverage, &profile)?, coverage.looked_again(&profile)?);
-    let (alarms, canaries) = (coverage.alarms(&profile)?, coverage.canary_alarms(&profile)?);
-    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, canaries, looked_again })
+    let stands = stands()?;
+    let (alarms, cost) = (stands.alarms(&profile, coverage)?, stands.cost(&profile, coverage)?);
+    let canaries = coverage.canary_alarms(&profile)?;
+    let paused = stands.operations.pause(&profile, crate::model::Timestamp::now()).cloned();
+    Ok(Status { profile, runs, addresses, visits, changes, unseen, alarms, canaries, paused, cost, looked_again })
+}
+
+/// Who lets a profile rest, since when, until when and why.
+pub(super) fn pause_words(said: &Said) -> String {
+    let until = said.until.map_or("until it is resumed".to_owned(), |until| format!("until {until}"));
+    let why = if said.why.is_empty() { String::new() } else { format!(": {}", said.why) };
+    format!("paused by {} at {}, {until}{why}", said.by, said.at)
 }

@@ -51,6 +51,7 @@ impl Run<'_> {
         known.ended(page.finished, kind, "");
         let Some(facts) = facts else {
             if kind == "unchanged" {
+                self.meter.listing("unchanged");
                 known.watch(page.finished, false);
             }
             self.cover(&known);
@@ -63,6 +64,11 @@ impl Run<'_> {
         }
         let first = known.facts.is_none();
         let changed = known.facts_are(facts.hash, page.finished);
+        self.meter.listing(match (first, changed) {
+            (true, _) => "new",
+            (false, true) => "changed",
+            (false, false) => "unchanged",
+        });
         if first {
             known.had_at = Some(page.finished);
         } else {

@@ -44,6 +44,9 @@ impl Gate for Run<'_> {
         let delay = rules.delay().unwrap_or_default().max(self.profile.pace.delay);
         self.turn(lane, delay).await?;
         // Somebody may have spoken while it waited.
+        if self.stopping() {
+            return Err(Refusal::Stopping);
+        }
         if self.crawl.hosts.is_halted(url) { Err(Refusal::Halted { host }) } else { Ok(()) }
     }
 

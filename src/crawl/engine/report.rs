@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::read::{Kind, Yield};
-use crate::crawl::{Alarm, CanaryAlarm, CanaryReading, Fill, Profile};
+use crate::crawl::{Alarm, CanaryAlarm, CanaryReading, Exchange, Fill, Meter, Profile};
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,12 @@ pub struct RunReport {
     pub decoded_bytes: u64,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+    /// How long requests took from their departure to the end of their answers, together, in milliseconds.
+    #[serde(default)]
+    pub fetching_ms: u64,
+    /// How long reading, matching and keeping what came took, together, in milliseconds.
+    #[serde(default)]
+    pub handling_ms: u64,
     /// Addresses an earlier, interrupted run had left.
     pub resumed: u64,
     /// Addresses left for a later run.
@@ -95,6 +101,9 @@ pub struct Fate {
 #[derive(Debug)]
 pub(super) struct Tally {
     report: RunReport,
+    meter: Meter,
+    fetching: Duration,
+    handling: Duration,
     max_fates: usize,
     /// Addresses that were left to recrawl, each once.
     left_to_recrawl: HashSet<String>,
@@ -104,15 +113,39 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(profile: &Profile, resumed: u64, max_fates: usize) -> Self {
+    pub(super) fn new(profile: &Profile, resumed: u64, max_fates: usize, meter: Meter) -> Self {
         let report = RunReport { profile: profile.id.clone(), resumed, ..RunReport::default() };
-        Self { report, max_fates, left_to_recrawl: HashSet::new(), retries: 0, redirects: 0, moved_to_known: 0 }
+        Self {
+            report,
+            meter,
+            fetching: Duration::ZERO,
+            handling: Duration::ZERO,
+            max_fates,
+            left_to_recrawl: HashSet::new(),
+            retries: 0,
+            redirects: 0,
+            moved_to_known: 0,
+        }
     }
 
     pub(super) fn fetched(&mut self, raw: usize, decoded: usize) {
+        self.meter.page(raw);
         self.report.pages += 1;
         self.report.bytes += raw as u64;
         self.report.decoded_bytes += decoded as u64;
+    }
+
+    /// An answer, a redirect's too.
+    pub(super) fn answered(&mut self, exchange: &Exchange) {
+        let took = exchange.finished.duration_since(exchange.started).unsigned_abs();
+        self.fetching += took;
+        self.meter.answer(exchange.status.as_u16(), took);
+    }
+
+    /// All that follows from a page was kept.
+    pub(super) fn handled(&mut self, took: Duration) {
+        self.handling += took;
+        self.meter.handled(took);
     }
 
     /// Bytes of bodies so far, as they came.
@@ -186,6 +219,7 @@ impl Tally {
         if kind == "robots" {
             self.report.denied_by_robots += 1;
         }
+        self.meter.failed(kind);
         match self.report.failed.get_mut(kind) {
             Some(count) => *count += 1,
             None => drop(self.report.failed.insert(kind.to_owned(), 1)),
@@ -195,6 +229,7 @@ impl Tally {
 
     /// An address that was named and not queued.
     pub(super) fn dropped(&mut self, kind: &str, url: &Url) {
+        self.meter.dropped(kind);
         match self.report.dropped.get_mut(kind) {
             Some(count) => *count += 1,
             None => drop(self.report.dropped.insert(kind.to_owned(), 1)),
@@ -215,11 +250,17 @@ impl Tally {
             retries: self.retries,
             redirects: self.redirects,
             moved_to_known: self.moved_to_known,
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: milliseconds(duration),
+            fetching_ms: milliseconds(self.fetching),
+            handling_ms: milliseconds(self.handling),
             interrupted,
             budget_spent,
             left,
             ..self.report
         }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! One visit: fetch, keep, read, hand over, and only then record it as done.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Instant};
 
 use reqwest::StatusCode;
 use url::Url;
@@ -45,13 +45,18 @@ impl Run<'_> {
         let body = question.and_then(|question| question.asked.body);
         let extra = self.extra(&url, Extra::unless_changed(&self.validators(&url, known.as_ref())), body);
         match self.crawl.fetcher.fetch_with(&url, &extra, &self.profile.pace, self.guard, self).await {
-            Ok(answer) => match self.accept(&entry, &url, known, answer).await {
-                Ok(added) => return added,
-                Err(error) => {
-                    self.frontier().put_back(lane, entry);
-                    self.fail(error);
+            Ok(answer) => {
+                let begun = Instant::now();
+                let accepted = self.accept(&entry, &url, known, answer).await;
+                self.tally().handled(begun.elapsed());
+                match accepted {
+                    Ok(added) => return added,
+                    Err(error) => {
+                        self.frontier().put_back(lane, entry);
+                        self.fail(error);
+                    }
                 }
-            },
+            }
             Err(error) => self.unfetched(lane, entry, &url, error),
         }
         false
@@ -137,6 +142,7 @@ impl Run<'_> {
     ) -> Result<bool, CrawlError> {
         for hop in &answer.hops {
             self.tally().redirects += 1;
+            self.tally().answered(hop);
             if let Some(written) = record(self.crawl, hop).await? {
                 self.hand_over(hop, Vec::new(), Some(written)).await?;
             }
@@ -144,6 +150,7 @@ impl Run<'_> {
         let page = &answer.last;
         let written = record(self.crawl, page).await?;
         self.tally().fetched(page.raw.len(), page.body.len());
+        self.tally().answered(page);
         if let Some(lane) = self.by_host.get(&host_of(&page.url)).and_then(|&lane| self.lanes.get(lane)) {
             lane.came(page.raw.len() as u64);
         }

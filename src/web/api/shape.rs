@@ -11,7 +11,7 @@ use crate::{
 
 /// A refusal (RFC 9457).
 #[derive(Serialize, ToSchema)]
-pub(super) struct Problem {
+pub(in crate::web) struct Problem {
     /// Stable: `urn:markwarden:…`.
     #[schema(rename = "type")]
     #[serde(rename = "type")]
