@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -53,7 +53,9 @@ impl Place {
         let monitor = Arc::new(monitor.with_meters(Arc::clone(&services.meters)));
         let profiles = market.profiles().unwrap();
         let works = Works {
-            profiles: profiles.iter().map(|profile| (profile.id.clone(), Arc::new(profile.clone()))).collect(),
+            known: RwLock::new(Arc::new(
+                profiles.iter().map(|profile| (profile.id.clone(), Arc::new(profile.clone()))).collect(),
+            )),
             rooms: Vec::new(),
             coverage: services.coverage.clone(),
             meters: Arc::clone(&services.meters),
