@@ -108,7 +108,7 @@ async fn a_market_that_changes_its_markup_mid_run_is_noticed_mended_and_read_on_
 
     // The run in which it changes tells, while the server runs.
     let status = status_when(place, |status| status.contains("ALARM")).await;
-    assert!(status.contains("ALARM  subtitle stands in 50 % of 60 listings, where 100 % was usual"), "{status}");
+    assert!(status.contains("ALARM  shop: subtitle stands in 50 % of 60 listings, 100 % was usual"), "{status}");
 
     // The proposal is learnt from the pages that lost the field, and reads those of both markups.
     let proposed = said(place, &["crawl", "mend", "shop"]).await;
