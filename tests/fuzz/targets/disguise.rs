@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use markwarden::{
     marks::{Register, import_csv},
-    text::{Folded, Lattice},
+    model::{Surface, SurfaceKind},
+    text::FoldedSurface,
 };
 
 static REGISTER: LazyLock<Register> = LazyLock::new(|| {
@@ -15,18 +16,19 @@ static REGISTER: LazyLock<Register> = LazyLock::new(|| {
 });
 
 fuzz_target!(|text: &str| {
-    let folded = Folded::new(text);
-    let lattice = Lattice::new(text, &folded);
+    let surface = FoldedSurface::new(Surface { path: String::new(), kind: SurfaceKind::Title, text });
+    let folded = &surface.folded;
+    let lattice = surface.lattice();
     for token in 0..lattice.tokens().len() {
         for reading in lattice.readings(token) {
             assert!(reading.start < reading.end);
             assert!(text.get(lattice.span(reading.start as usize..reading.end as usize).bytes).is_some());
         }
     }
-    for occurrence in REGISTER.find(text, &folded, &[25, 3]) {
+    for occurrence in REGISTER.find(&surface, &[25, 3]) {
         let there = text.get(occurrence.span.bytes.clone());
         assert!(there.is_some_and(|there| there.chars().count() == occurrence.span.chars.len()));
         assert_eq!(text.get(..occurrence.span.bytes.start).map(|before| before.chars().count()), Some(occurrence.span.chars.start));
-        let _ = occurrence.foreign_gaps(&folded);
+        let _ = occurrence.foreign_gaps(folded);
     }
 });
