@@ -181,6 +181,8 @@ mod tests {
     #[test]
     fn a_sentence_is_filled_in() {
         assert_eq!(Words(Language::English).count("age-minutes", 5), "5 min");
+        assert_eq!(Words(Language::English).count("import-save", 1), "Save 1 mark as a draft");
+        assert_eq!(Words(Language::English).count("import-save", 2), "Save 2 marks as drafts");
         assert_eq!(Words(Language::English).say("no-such-key"), "⟦no-such-key⟧");
     }
 }

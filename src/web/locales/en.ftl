@@ -384,7 +384,10 @@ mark-new-words = Marks are drafts first. You submit them, a second person verifi
 mark-stage = Where it stands
 mark-search = Mark, holder, number
 mark-due = Protection ends soon
-mark-days-left = { $n } days left
+mark-days-left = { $n ->
+    [one] { $n } day left
+   *[other] { $n } days left
+}
 mark-holder = Holder
 mark-number = Office and number
 mark-office = Office (such as CN, EM, US)
@@ -410,7 +413,10 @@ mark-steps = Steps
 mark-no-steps = It came by a file and is watched.
 mark-hits = Hits for this holder
 marks-wrong = Nothing was registered; mend these lines
-marks-added = { $n } marks are new or changed
+marks-added = { $n ->
+    [one] { $n } mark is new or changed
+   *[other] { $n } marks are new or changed
+}
 marks-more = and { $n } more: narrow the search
 marks-empty = No marks here
 marks-empty-words = Register the first one, or import a file with markwarden marks import.
@@ -481,7 +487,10 @@ filter-name = Name
 filter-share = Share with everyone
 filter-forget = Forget the filter
 bulk-start = Decide all at once
-bulk-title = { $n } hits at once
+bulk-title = { $n ->
+    [one] { $n } hit at once
+   *[other] { $n } hits at once
+}
 bulk-frozen = The list is frozen: nothing new is swept in, and what changes meanwhile is left as it is. Look at the samples, then decide; all of it can be undone as one.
 bulk-count-label = Type the number of hits to confirm
 bulk-type-count = Type { $n } to confirm.
@@ -490,7 +499,10 @@ bulk-sample = A random sample
 bulk-act = See this act
 bulk-done = { $n } decided
 bulk-left = { $n } had changed and were left
-act-title = { $n } hits decided at once
+act-title = { $n ->
+    [one] { $n } hit decided at once
+   *[other] { $n } hits decided at once
+}
 act-undo = Undo all of it
 act-split = Undo the chosen ones only
 act-split-words = They are open again; the rest stays.
@@ -535,7 +547,10 @@ chart-most = at most
 share = { $value } ({ $low }–{ $high }, { $yes } of { $of })
 share-none = no data yet
 quality-kappa = Blind agreement κ
-quality-pairs = { $n } blind pairs
+quality-pairs = { $n ->
+    [one] { $n } blind pair
+   *[other] { $n } blind pairs
+}
 quality-disputed = Disagreements
 quality-disputed-none = There are none.
 quality-gold = Known answers
@@ -597,7 +612,10 @@ source-rooms = Live rooms of its platform
 source-room-heard = on the air, { $lag } ms behind; newest message { $ago } s ago
 source-room-silent = not on the air
 source-cut = Only a part is shown; markwarden crawl status and crawl why know all.
-source-addresses = { $n } addresses
+source-addresses = { $n ->
+    [one] { $n } address
+   *[other] { $n } addresses
+}
 source-address = Address
 source-last = Last
 source-outcome = Outcome
@@ -617,11 +635,17 @@ import-new = New
 import-changed = Changed
 import-same = The same
 import-wrong = Wrong
-import-wrong-rows = { $n } rows cannot be imported
+import-wrong-rows = { $n ->
+    [one] { $n } row cannot be imported
+   *[other] { $n } rows cannot be imported
+}
 import-wrong-words = The others can be saved now; mend these and import them again.
 import-mistakes = Download the wrong rows (CSV)
 import-more = and { $n } more
-import-save = Save { $n } marks as drafts
+import-save = { $n ->
+    [one] Save { $n } mark as a draft
+   *[other] Save { $n } marks as drafts
+}
 import-row = row
 import-what = what is wrong
 import-help = how to mend it
@@ -727,7 +751,10 @@ when-now = At once
 when-hourly = Once an hour
 when-daily = Once a day
 alert-next = Sent next at { $at }
-alert-hits = { $n } hits
+alert-hits = { $n ->
+    [one] { $n } hit
+   *[other] { $n } hits
+}
 alert-by-hand = stopped by hand
 problem-too-many-alerts = An account has 20 alerts at most: remove one first.
 problem-alert-busy = A message is under way: wait a moment.
