@@ -39,7 +39,7 @@ const MAX_COMMANDS: usize = 256;
 /// Memory one page's scripts may take, in MiB.
 const SCRIPT_MEBIBYTES: u32 = 512;
 /// How often and how long it is tried to remove the folder of a browser that ends.
-const REMOVE_TRIES: u32 = 50;
+const REMOVE_TRIES: u32 = 250;
 const REMOVE_WAIT: Duration = Duration::from_millis(20);
 
 /// What a browser is called.
