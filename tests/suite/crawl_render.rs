@@ -114,7 +114,7 @@ async fn what_only_a_script_writes_is_read_and_the_rendered_page_is_the_evidence
         if !kept.exists() {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        std::thread::sleep(Duration::from_millis(20));
     }
     assert!(!kept.exists(), "the browser's folder goes with it");
 }
