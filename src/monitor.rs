@@ -38,6 +38,7 @@ use jiff::{civil::Date, tz::TimeZone};
 pub use alarm::{Alarm, AlarmKind, Disk, Gold, Looked, alarms};
 pub use cost::{Cost, Each, cost};
 pub use deliver::{DeliverError, Delivered};
+pub use follow::Follower;
 pub use gate::{Gate, GateError};
 pub use group::{dedupe_key, hits, priority};
 pub use halt::{Halt, Halted, Halting, RESUMED, STOPPED, host};

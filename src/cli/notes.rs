@@ -1,6 +1,9 @@
 //! How commands note something in the journal, and learn what is noted, whether or not the server runs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -9,7 +12,7 @@ use crate::{
     app::STANDING,
     config::Config,
     model::{Clock, SystemClock},
-    monitor::{self, Standing},
+    monitor::{self, Follower, Standing},
     store::{Batch, SledStore, Store, StoreError, Write},
 };
 
@@ -58,18 +61,26 @@ impl Notes {
     /// When the journal or the file of what is known cannot be read.
     pub fn standing(&self) -> Result<Standing> {
         let path = self.data.join(STANDING);
-        let mut standing = Standing::open(&path).with_context(|| format!("reading {}", path.display()))?;
+        let standing = Standing::remembered(&path).with_context(|| format!("reading {}", path.display()))?;
+        self.caught_up(standing, &path)
+    }
+
+    /// `known`, which `path` remembered, with what was noted since, what waits for the server taken in.
+    ///
+    /// # Errors
+    /// When the journal cannot be read, or the file not be written.
+    pub fn caught_up<F: Follower>(&self, mut known: F, path: &Path) -> Result<F> {
         if let Some(store) = &self.store {
-            self.wait(standing.catch_up(&**store))?;
-            standing.save(&path).with_context(|| format!("writing {}", path.display()))?;
+            self.wait(known.follow(&**store))?;
+            known.remember(path).with_context(|| format!("writing {}", path.display()))?;
         }
         for (_, handed) in monitor::waiting(&self.data)? {
             let Ok(handed) = handed else { continue };
             for (what, details) in handed.notes() {
-                standing.take(what, details, handed.at);
+                known.take(what, details, (handed.at, &handed.actor));
             }
         }
-        Ok(standing)
+        Ok(known)
     }
 
     /// Notes `writes`, which are notes; says where they went. `by` is the person who answers for it.

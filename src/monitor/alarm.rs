@@ -279,6 +279,7 @@ mod tests {
 
     use super::*;
     use crate::crawl::RunReport;
+    use crate::monitor::Follower;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + minute * 60).unwrap()
@@ -310,8 +311,8 @@ mod tests {
     fn what_somebody_has_seen_stands_last_until_it_begins_anew() {
         let mut operations = Operations::default();
         let note = |alarm: &str| json!({"alarm": alarm, "why": "known"}).as_object().unwrap().clone();
-        operations.take_note(super::super::ACKNOWLEDGED, &note("late:shop"), (at(100), "li"));
-        operations.take_note(super::super::ACKNOWLEDGED, &note("disk:"), (at(100), "li"));
+        operations.take(super::super::ACKNOWLEDGED, &note("late:shop"), (at(100), "li"));
+        operations.take(super::super::ACKNOWLEDGED, &note("disk:"), (at(100), "li"));
         let disk = Some(Disk { free: 1 << 20, all: 1 << 40, least: 1 << 30 });
         let gold = Some(Gold { newest: (2, 30), before: (95, 100) });
         let halted = Halted::default();
@@ -339,7 +340,7 @@ mod tests {
     fn a_profile_that_rests_is_not_late_and_small_numbers_are_no_fall() {
         let mut operations = Operations::default();
         let details = json!({"profile": "shop"}).as_object().unwrap().clone();
-        operations.take_note(super::super::PAUSED, &details, (at(0), "li"));
+        operations.take(super::super::PAUSED, &details, (at(0), "li"));
         let profiles = BTreeMap::from([("shop".to_owned(), Some(at(0)))]);
         let halted = Halted::default();
         let gold = Some(Gold { newest: (1, 2), before: (9, 10) });

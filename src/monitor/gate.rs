@@ -17,6 +17,7 @@ use serde_json::json;
 
 use super::{
     Learnt,
+    follow::Follower,
     standing::{self, Held, Standing},
 };
 use crate::{
@@ -61,13 +62,13 @@ impl Gate {
     /// When the file or the store cannot be read, or the note cannot be written.
     pub async fn open(path: PathBuf, store: &dyn Store, rules: &RuleSet, has_record: bool) -> Result<Self, GateError> {
         let shown = path.display().to_string();
-        let mut standing = Standing::open(&path).map_err(|source| GateError::File { path: shown, source })?;
-        standing.catch_up(store).await?;
+        let mut standing = Standing::remembered(&path).map_err(|source| GateError::File { path: shown, source })?;
+        standing.follow(store).await?;
         if !standing.has_begun() {
             let known = rules.recorded().filter(|_| has_record);
             let writes = vec![standing::trust(rules, known)];
             store.apply(Batch { actor: "monitor".into(), writes }).await?;
-            standing.catch_up(store).await?;
+            standing.follow(store).await?;
         }
         Ok(Self { path, shipped: RuleSet::shipped(), standing: Mutex::new(standing), news: AtomicBool::new(false) })
     }
@@ -87,9 +88,9 @@ impl Gate {
     /// When the store cannot be read.
     pub async fn follow(&self, store: &dyn Store) -> Result<(), StoreError> {
         let mut standing = self.known();
-        if standing.catch_up(store).await? {
+        if standing.follow(store).await? {
             self.news.store(true, Ordering::Release);
-            if let Err(error) = standing.save(&self.path) {
+            if let Err(error) = standing.remember(&self.path) {
                 tracing::warn!(%error, "cannot write what is noted of rules");
             }
         }
@@ -107,7 +108,7 @@ impl Gate {
     /// # Errors
     /// When the disk says no.
     pub fn save(&self) -> io::Result<()> {
-        self.known().save(&self.path)
+        self.known().remember(&self.path)
     }
 
     /// What is known.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -11,10 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::follow::{self, Follower};
+use super::follow::Follower;
 use crate::{
     crawl::Hosts,
-    files,
     model::Timestamp,
     store::{Store, StoreError},
 };
@@ -51,38 +49,7 @@ impl Halted {
     /// What the file at `path` remembers; nothing where there is none that can be read.
     #[must_use]
     pub fn open(path: &Path) -> Self {
-        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    /// Writes the file anew, whole or as it was.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        files::replace(path, &serde_json::to_vec(self).map_err(io::Error::other)?)
-    }
-
-    /// Takes in what was noted since the last time; true when that changed anything.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn follow(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        follow::follow(self, store).await
-    }
-
-    /// Takes in one note; true when that changed anything.
-    pub fn take(&mut self, what: &str, details: &Map<String, Value>, (at, by): (Timestamp, &str)) -> bool {
-        let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default();
-        let Some(host) = host(text("host")) else { return false };
-        match what {
-            STOPPED if self.hosts.len() < MAX_HOSTS => {
-                let halt = Halt { at, by: by.to_owned(), why: text("why").to_owned() };
-                self.hosts.insert(host, halt);
-                true
-            }
-            RESUMED => self.hosts.remove(&host).is_some(),
-            _ => false,
-        }
+        Self::remembered(path).unwrap_or_default()
     }
 
     /// The hosts' names.
@@ -98,12 +65,24 @@ impl Halted {
 }
 
 impl Follower for Halted {
+    const MAX_BYTES: u64 = 64 << 20;
+
     fn seq(&mut self) -> &mut u64 {
         &mut self.seq
     }
 
-    fn take(&mut self, what: &str, details: &Map<String, Value>, noted: (Timestamp, &str)) -> bool {
-        Self::take(self, what, details, noted)
+    fn take(&mut self, what: &str, details: &Map<String, Value>, (at, by): (Timestamp, &str)) -> bool {
+        let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default();
+        let Some(host) = host(text("host")) else { return false };
+        match what {
+            STOPPED if self.hosts.len() < MAX_HOSTS => {
+                let halt = Halt { at, by: by.to_owned(), why: text("why").to_owned() };
+                self.hosts.insert(host, halt);
+                true
+            }
+            RESUMED => self.hosts.remove(&host).is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -133,7 +112,7 @@ impl Halting {
         if known.follow(store).await? {
             self.hosts.halt(known.names());
             tracing::info!(hosts = ?known.names(), "hosts that nothing is asked of");
-            if let Err(error) = known.save(&self.path) {
+            if let Err(error) = known.remember(&self.path) {
                 tracing::warn!(%error, "cannot write which hosts are stopped");
             }
         }
@@ -185,7 +164,7 @@ mod tests {
         note(&store, STOPPED, "other.example:8080").await;
         let mut halted = Halted::open(&path);
         assert!(halted.follow(&store).await.unwrap() && !halted.follow(&store).await.unwrap());
-        halted.save(&path).unwrap();
+        halted.remember(&path).unwrap();
         note(&store, RESUMED, "other.example:8080").await;
         for mut again in [Halted::open(&path), Halted::default()] {
             assert!(again.follow(&store).await.unwrap());

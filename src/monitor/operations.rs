@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -11,13 +10,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{
-    follow::{self, Follower},
-    note,
-};
+use super::{follow::Follower, note};
 use crate::{
     crawl::Paused,
-    files,
     model::Timestamp,
     store::{Store, StoreError, Write},
 };
@@ -60,6 +55,8 @@ pub struct Operations {
 }
 
 impl Follower for Operations {
+    const MAX_BYTES: u64 = 64 << 20;
+
     fn seq(&mut self) -> &mut u64 {
         &mut self.seq
     }
@@ -93,28 +90,7 @@ impl Operations {
     /// What the file at `path` remembers; nothing where there is none that can be read.
     #[must_use]
     pub fn open(path: &Path) -> Self {
-        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-    }
-
-    /// Writes the file anew, whole or as it was.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        files::replace(path, &serde_json::to_vec(self).map_err(io::Error::other)?)
-    }
-
-    /// Takes in what was noted since the last time; true when that changed anything.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn follow(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        follow::follow(self, store).await
-    }
-
-    /// Takes in one note that waits to be written.
-    pub fn take_note(&mut self, what: &str, details: &Map<String, Value>, noted: (Timestamp, &str)) -> bool {
-        self.take(what, details, noted)
+        Self::remembered(path).unwrap_or_default()
     }
 
     /// Who paused `profile` and why, while that holds at `now`.
@@ -189,7 +165,7 @@ impl Operating {
         let mut known = self.known();
         if known.follow(store).await? {
             self.paused.set(rests(&known));
-            if let Err(error) = known.save(&self.path) {
+            if let Err(error) = known.remember(&self.path) {
                 tracing::warn!(%error, "cannot write which profiles rest");
             }
         }

@@ -3,26 +3,22 @@
 //! Main type: [`Portfolio`]. A mark is watched only once it is active, which takes a second person: who registers it, and who
 //! verifies it. [`Act`] is one step; [`Portfolio::step`] says whether it may be taken and what is written for it.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::collections::BTreeMap;
 
 use jiff::{SpanRound, ToSpan, Unit, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::follow::Follower;
 use crate::{
-    files,
     model::{AccountName, Channel, Mark, MarkId, MarkStatus, Timestamp},
-    store::{Change, Store, StoreError, Write},
+    store::Write,
 };
 
 /// Notes of marks in the journal.
 pub const MARK_NOTES: &str = "mark.";
 /// The note that says which ways of writing are not watched.
 const CHANNELS: &str = "channels";
-/// Changes read at once.
-const CHANGES: usize = 1000;
-/// Longest file that is read.
-const MAX_BYTES: u64 = 256 << 20;
 /// The form of the file.
 const FORMAT: u32 = 1;
 /// Days before the end of protection on which a holder is reminded; from the first of them on the mark is expiring.
@@ -191,7 +187,7 @@ impl Entry {
 }
 
 /// The marks of holders, and where they stand.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Portfolio {
     format: u32,
@@ -200,65 +196,29 @@ pub struct Portfolio {
     entries: BTreeMap<MarkId, Entry>,
 }
 
+impl Default for Portfolio {
+    fn default() -> Self {
+        Self { format: FORMAT, seq: 0, entries: BTreeMap::new() }
+    }
+}
+
+impl Follower for Portfolio {
+    const MAX_BYTES: u64 = 256 << 20;
+
+    fn seq(&mut self) -> &mut u64 {
+        &mut self.seq
+    }
+
+    fn take(&mut self, what: &str, details: &Map<String, Value>, (at, who): (Timestamp, &str)) -> bool {
+        what.strip_prefix(MARK_NOTES).is_some_and(|note| self.note(note, details, who, at))
+    }
+
+    fn is_of_this_form(&self) -> bool {
+        self.format == FORMAT
+    }
+}
+
 impl Portfolio {
-    /// Reads what was kept; nothing when there is no file of this form: the journal says it again.
-    ///
-    /// # Errors
-    /// When the file is there and the disk says no.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
-            Ok(what) if what.len() > MAX_BYTES => return Ok(Self::default()),
-            Ok(_) => {}
-        }
-        let read: Self = serde_json::from_slice(&fs::read(path)?).unwrap_or_default();
-        Ok(if read.format == FORMAT { read } else { Self::default() })
-    }
-
-    /// Writes the file anew, whole or as it was.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        files::replace(path, &serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)
-    }
-
-    /// Takes in what was noted since the last time; true when that changed anything.
-    ///
-    /// # Errors
-    /// When the store cannot be read; what was taken in before stays.
-    pub async fn catch_up(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        let newest = store.counts().await?.seq;
-        if newest < self.seq {
-            *self = Self::default();
-        }
-        let mut changed = false;
-        while self.seq < newest {
-            let changes = match store.changes_since(self.seq, CHANGES).await {
-                Err(StoreError::Away { seq, .. }) if seq > self.seq => {
-                    self.seq = seq;
-                    continue;
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last().map(|change| change.seq) else { break };
-            changes.iter().for_each(|change| changed |= self.take(change));
-            self.seq = last;
-        }
-        Ok(changed)
-    }
-
-    fn take(&mut self, change: &Change) -> bool {
-        let mut changed = false;
-        for (what, details) in change.notes() {
-            if let Some(note) = what.strip_prefix(MARK_NOTES) {
-                changed |= self.note(note, details, &change.actor, change.at);
-            }
-        }
-        changed
-    }
-
     fn note(&mut self, note: &str, details: &Map<String, Value>, who: &str, at: Timestamp) -> bool {
         if note == "draft" {
             let mark = details.get("mark").cloned().and_then(|mark| serde_json::from_value::<Mark>(mark).ok());
@@ -369,7 +329,7 @@ mod tests {
     use crate::{
         marks::import_csv,
         model::ManualClock,
-        store::{Batch, MemoryStore},
+        store::{Batch, MemoryStore, Store},
     };
 
     const DAY: &str = "2026-11-28";
@@ -389,7 +349,7 @@ mod tests {
     async fn act(store: &MemoryStore, portfolio: &mut Portfolio, act: Act, name: &str) -> Result<(), StepError> {
         let writes = portfolio.step(&mark().id, act, &who(name), day())?;
         store.apply(Batch { actor: name.into(), writes }).await.unwrap();
-        portfolio.catch_up(store).await.unwrap();
+        portfolio.follow(store).await.unwrap();
         Ok(())
     }
 
@@ -399,7 +359,7 @@ mod tests {
         let mut portfolio = Portfolio::default();
         let draft = portfolio.draft(&mark()).unwrap();
         store.apply(Batch { actor: "hu".into(), writes: vec![draft] }).await.unwrap();
-        assert!(portfolio.catch_up(&store).await.unwrap());
+        assert!(portfolio.follow(&store).await.unwrap());
         assert!(matches!(act(&store, &mut portfolio, Act::Activate, "hu").await, Err(StepError::NotNow { .. })));
         act(&store, &mut portfolio, Act::Submit, "hu").await.unwrap();
         assert_eq!(act(&store, &mut portfolio, Act::Verify, "hu").await, Err(StepError::SamePerson("hu".into())));
@@ -417,12 +377,12 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("portfolio.json");
-        portfolio.save(&path).unwrap();
-        let mut kept = Portfolio::open(&path).unwrap();
-        assert!(!kept.catch_up(&store).await.unwrap());
+        portfolio.remember(&path).unwrap();
+        let mut kept = Portfolio::remembered(&path).unwrap();
+        assert!(!kept.follow(&store).await.unwrap());
         assert_eq!(kept.entries(), portfolio.entries());
         let mut again = Portfolio::default();
-        again.catch_up(&store).await.unwrap();
+        again.follow(&store).await.unwrap();
         assert_eq!(again.entries(), portfolio.entries(), "the journal says it all again");
     }
 }

@@ -3,7 +3,7 @@
 //! [`Sellers`] is shared by the monitor, whose matcher obeys the lists, and the desk, where people write them.
 
 use std::{
-    fs, io,
+    io,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
+use super::follow::Follower;
 use crate::{
-    files,
-    model::{Document, DocumentState, ListedSeller, SellerLists},
+    model::{Document, DocumentState, ListedSeller, SellerLists, Timestamp},
     store::{Store, StoreError, Write},
 };
 
@@ -26,21 +26,61 @@ pub const UNLISTED: &str = "seller.unlisted";
 pub const FILED: &str = "document.filed";
 /// A document came into another state.
 pub const DOCUMENT_STATE: &str = "document.state";
-/// Changes read at once.
-const CHANGES: usize = 1000;
-/// Largest file that is read.
-const MAX_BYTES: u64 = 256 << 20;
 /// Most sellers on lists, and most documents.
 pub const MAX_LISTED: usize = 200_000;
 /// The form of the file.
 const FORMAT: u32 = 1;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     format: u32,
     /// The sequence of the journal it reaches.
     seq: u64,
     lists: SellerLists,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { format: FORMAT, seq: 0, lists: SellerLists::default() }
+    }
+}
+
+impl Follower for Kept {
+    const MAX_BYTES: u64 = 256 << 20;
+
+    fn seq(&mut self) -> &mut u64 {
+        &mut self.seq
+    }
+
+    fn is_of_this_form(&self) -> bool {
+        self.format == FORMAT
+    }
+
+    fn take(&mut self, what: &str, details: &Map<String, Value>, _: (Timestamp, &str)) -> bool {
+        let lists = &mut self.lists;
+        let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default();
+        match what {
+            LISTED => match read::<ListedSeller>(details, "listed") {
+                Some(listed) if lists.all().len() < MAX_LISTED => {
+                    lists.put(listed);
+                    true
+                }
+                _ => false,
+            },
+            UNLISTED => lists.remove(text("id")),
+            FILED => match read::<Document>(details, "document") {
+                Some(document) if lists.documents().len() < MAX_LISTED => {
+                    lists.file(document);
+                    true
+                }
+                _ => false,
+            },
+            DOCUMENT_STATE => {
+                DocumentState::from_code(text("state")).is_some_and(|state| lists.set_state(text("id"), state))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What the journal says of sellers and documents.
@@ -57,13 +97,7 @@ impl Sellers {
     /// # Errors
     /// When the file is there and the disk says no.
     pub fn open(path: PathBuf) -> io::Result<Self> {
-        let kept = match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
-            Err(error) => return Err(error),
-            Ok(about) if about.len() > MAX_BYTES => Kept::default(),
-            Ok(_) => serde_json::from_slice(&fs::read(&path)?).unwrap_or_default(),
-        };
-        let kept = if kept.format == FORMAT { kept } else { Kept::default() };
+        let kept = Kept::remembered(&path)?;
         Ok(Self { path: Some(path), seq: Mutex::new(kept.seq), lists: RwLock::new(Arc::new(kept.lists.indexed())) })
     }
 
@@ -78,68 +112,20 @@ impl Sellers {
     /// When the store cannot be read; what was taken in before stays.
     pub async fn follow(&self, store: &dyn Store) -> Result<bool, StoreError> {
         let mut seq = self.seq.lock().await;
-        let newest = store.counts().await?.seq;
-        if newest == *seq {
+        // Most calls end here, and copy nothing.
+        if store.counts().await?.seq == *seq {
             return Ok(false);
         }
-        let (mut lists, mut changed) = ((*self.lists()).clone(), false);
-        if newest < *seq {
-            (lists, *seq, changed) = (SellerLists::default(), 0, true);
-        }
-        while *seq < newest {
-            let changes = match store.changes_since(*seq, CHANGES).await {
-                Err(StoreError::Away { seq: away, .. }) if away > *seq => {
-                    *seq = away;
-                    continue;
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last().map(|change| change.seq) else { break };
-            for change in &changes {
-                for (what, details) in change.notes() {
-                    changed |= take(&mut lists, what, details);
-                }
-            }
-            *seq = last;
-        }
+        let mut kept = Kept { seq: *seq, lists: (*self.lists()).clone(), ..Kept::default() };
+        let changed = kept.follow(store).await?;
+        *seq = kept.seq;
         if changed {
-            let kept = Kept { format: FORMAT, seq: *seq, lists: lists.clone() };
-            *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(lists);
-            let written = self.path.as_ref().map(|path| {
-                let bytes = serde_json::to_vec(&kept).map_err(io::Error::other)?;
-                files::replace(path, &bytes)
-            });
-            if let Some(Err(error)) = written {
+            if let Some(Err(error)) = self.path.as_ref().map(|path| kept.remember(path)) {
                 tracing::warn!(%error, "cannot write the lists of sellers; the journal says them again");
             }
+            *self.lists.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(kept.lists);
         }
         Ok(changed)
-    }
-}
-
-/// Takes in one note; true when that changed anything.
-fn take(lists: &mut SellerLists, what: &str, details: &Map<String, Value>) -> bool {
-    let text = |name: &str| details.get(name).and_then(Value::as_str).unwrap_or_default();
-    match what {
-        LISTED => match read::<ListedSeller>(details, "listed") {
-            Some(listed) if lists.all().len() < MAX_LISTED => {
-                lists.put(listed);
-                true
-            }
-            _ => false,
-        },
-        UNLISTED => lists.remove(text("id")),
-        FILED => match read::<Document>(details, "document") {
-            Some(document) if lists.documents().len() < MAX_LISTED => {
-                lists.file(document);
-                true
-            }
-            _ => false,
-        },
-        DOCUMENT_STATE => {
-            DocumentState::from_code(text("state")).is_some_and(|state| lists.set_state(text("id"), state))
-        }
-        _ => false,
     }
 }
 

@@ -3,16 +3,16 @@
 //! Main type: [`Standing`]. It is read from the journal, follows it, and is kept in a file of its own, so that the journal is
 //! read from its beginning only where there is no such file. It says which active rules are not to go live, and why.
 
-use std::{collections::BTreeMap, fs, io, path::Path};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::follow::Follower;
 use crate::{
-    files,
     model::Timestamp,
     rules::{Edition, Rule, RuleSet, Status},
-    store::{Store, StoreError, Write},
+    store::Write,
 };
 
 /// What is noted in the journal of rules.
@@ -26,17 +26,13 @@ pub const DEMOTED: &str = "rules.demoted";
 /// Rules that were live when a data folder first met the gate.
 pub const TRUSTED: &str = "rules.trusted";
 
-/// Changes read at once.
-const CHANGES: usize = 1000;
 /// States of one rule whose trials are kept, the newest.
 const MAX_TRIED: usize = 16;
-/// Longest file that is read.
-const MAX_BYTES: u64 = 64 << 20;
 /// The form of the file.
 const FORMAT: u32 = 1;
 
 /// What the journal says of rules.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
     format: u32,
@@ -166,71 +162,24 @@ impl Held {
     }
 }
 
-impl Standing {
-    /// Reads what was kept; nothing when there is no file, or one that no program of this form wrote: the journal says it again.
-    ///
-    /// # Errors
-    /// When the file is there and the disk says no.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
-            Ok(what) if what.len() > MAX_BYTES => return Ok(Self::default()),
-            Ok(_) => {}
-        }
-        let read: Self = serde_json::from_slice(&fs::read(path)?).unwrap_or_else(|error| {
-            tracing::warn!(file = %path.display(), %error, "what is kept of rules cannot be read; the journal is read anew");
-            Self::default()
-        });
-        Ok(if read.format == FORMAT { read } else { Self::default() })
+impl Default for Standing {
+    fn default() -> Self {
+        Self { format: FORMAT, seq: 0, begun: false, rules: BTreeMap::new() }
+    }
+}
+
+impl Follower for Standing {
+    const MAX_BYTES: u64 = 64 << 20;
+
+    fn seq(&mut self) -> &mut u64 {
+        &mut self.seq
     }
 
-    /// Writes the file anew, whole or as it was.
-    ///
-    /// # Errors
-    /// When the disk says no.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        files::replace(path, &serde_json::to_vec(&Self { format: FORMAT, ..self.clone() }).map_err(io::Error::other)?)
+    fn is_of_this_form(&self) -> bool {
+        self.format == FORMAT
     }
 
-    /// The sequence of the journal it reaches.
-    pub fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Takes in what was noted since the last time; true when that changed anything.
-    ///
-    /// # Errors
-    /// When the store cannot be read; what was taken in before stays.
-    pub async fn catch_up(&mut self, store: &dyn Store) -> Result<bool, StoreError> {
-        let newest = store.counts().await?.seq;
-        if newest < self.seq {
-            // Another store's file, or a store brought back from an older backup.
-            *self = Self::default();
-        }
-        let mut changed = false;
-        while self.seq < newest {
-            let changes = match store.changes_since(self.seq, CHANGES).await {
-                Err(StoreError::Away { seq, kept_in }) if seq > self.seq => {
-                    tracing::warn!(seq, kept_in, "older notes of rules have left the journal and are not known");
-                    self.seq = seq;
-                    continue;
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last().map(|change| change.seq) else { break };
-            for change in &changes {
-                for (what, details) in change.notes() {
-                    changed |= self.take(what, details, change.at);
-                }
-            }
-            self.seq = last;
-        }
-        Ok(changed)
-    }
-
-    /// Takes in one note; true when it says something of rules.
-    pub fn take(&mut self, what: &str, details: &Map<String, Value>, at: Timestamp) -> bool {
+    fn take(&mut self, what: &str, details: &Map<String, Value>, (at, _): (Timestamp, &str)) -> bool {
         if what == TRUSTED {
             self.begun = true;
             let Some(rules) = details.get("rules").and_then(Value::as_object) else { return true };
@@ -273,6 +222,13 @@ impl Standing {
             _ => return false,
         }
         true
+    }
+}
+
+impl Standing {
+    /// The sequence of the journal it reaches.
+    pub fn seq(&self) -> u64 {
+        self.seq
     }
 
     /// Whether the rules of the first start are noted.

@@ -13,7 +13,7 @@ use crate::{
     marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
     model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission},
-    monitor::{Act, Entry, Portfolio, a_month_before},
+    monitor::{Act, Entry, Follower, Portfolio, a_month_before},
     review::Subject,
     store::{Batch, StoredListing, Write},
 };
@@ -67,11 +67,11 @@ async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
     let mut standing = desk.inner.standing.0.lock().await;
     let mut portfolio = match standing.take() {
         Some(portfolio) => portfolio,
-        None => Portfolio::open(&path).map_err(|error| WebError::Check(error.to_string()))?,
+        None => Portfolio::remembered(&path).map_err(|error| WebError::Check(error.to_string()))?,
     };
-    let caught_up = portfolio.catch_up(&*desk.inner.store).await;
+    let caught_up = portfolio.follow(&*desk.inner.store).await;
     if matches!(caught_up, Ok(true))
-        && let Err(error) = portfolio.save(&path)
+        && let Err(error) = portfolio.remember(&path)
     {
         tracing::warn!(%error, "cannot write where marks stand; the journal says it again");
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{Context, Done, visible};
@@ -75,20 +75,7 @@ pub fn run(args: Args, resume: bool, context: &Context) -> Result<Done> {
 /// What is noted of hosts, what waits for the server taken in.
 pub(super) fn known(notes: &Notes) -> Result<Halted> {
     let path = notes.data().join(app::HALTED);
-    let mut halted = Halted::open(&path);
-    if let Some(store) = notes.store() {
-        if notes.wait(halted.follow(&**store))? {
-            halted.save(&path).with_context(|| format!("writing {}", path.display()))?;
-        }
-        return Ok(halted);
-    }
-    for (_, handed) in monitor::waiting(notes.data())? {
-        let Ok(handed) = handed else { continue };
-        for (what, details) in handed.notes() {
-            halted.take(what, details, (handed.at, &handed.actor));
-        }
-    }
-    Ok(halted)
+    notes.caught_up(Halted::open(&path), &path)
 }
 
 /// Runs `stopped`.

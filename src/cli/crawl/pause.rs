@@ -12,7 +12,7 @@ use crate::{
     crawl::{Coverage, Profile},
     model::Timestamp,
     monitor::{
-        self, Alarm, Cost, Disk, Halted, Looked, MAX_WHY_CHARS, Operations, Risk, Works, alarms, continue_note, costs,
+        Alarm, Cost, Disk, Halted, Looked, MAX_WHY_CHARS, Operations, Risk, Works, alarms, continue_note, costs,
         pause_note,
     },
 };
@@ -108,20 +108,7 @@ fn when(text: &str, now: Timestamp) -> Result<Timestamp> {
 /// What is noted of profiles and alarms, what waits for the server taken in.
 pub(super) fn known(notes: &Notes) -> Result<Operations> {
     let path = notes.data().join(app::OPERATIONS);
-    let mut operations = Operations::open(&path);
-    if let Some(store) = notes.store() {
-        if notes.wait(operations.follow(&**store))? {
-            operations.save(&path).with_context(|| format!("writing {}", path.display()))?;
-        }
-        return Ok(operations);
-    }
-    for (_, handed) in monitor::waiting(notes.data())? {
-        let Ok(handed) = handed else { continue };
-        for (what, details) in handed.notes() {
-            operations.take_note(what, details, (handed.at, &handed.actor));
-        }
-    }
-    Ok(operations)
+    notes.caught_up(Operations::open(&path), &path)
 }
 
 /// How things stand beside what coverage knows: what people said, what is due, what hits say.
