@@ -178,6 +178,11 @@ impl Watch {
         watch
     }
 
+    /// Whether nothing is watched for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     fn pattern(&self, row: Row) -> Pattern<'_> {
         let first = row.first as usize;
         let characters = self.characters.get(first..first + row.length as usize).unwrap_or(&[]);
@@ -195,7 +200,7 @@ impl Watch {
         classes: u64,
         mut found: impl FnMut(&Pattern<'_>, Range<usize>, Alignment),
     ) {
-        if self.rows.is_empty() {
+        if self.is_empty() {
             return;
         }
         let count = lattice.tokens().len();

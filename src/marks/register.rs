@@ -178,10 +178,13 @@ impl Register {
                 None => disguised.push((number, tokens, alignment)),
             }
         };
-        let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST);
-        self.watch.scan(lattice, &everyday, class_bits(classes), |pattern, tokens, alignment| {
-            keep(pattern.number, tokens, alignment);
-        });
+        // Latin marks alone do not need the text cut into words.
+        if !self.watch.is_empty() {
+            let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST);
+            self.watch.scan(lattice, &everyday, class_bits(classes), |pattern, tokens, alignment| {
+                keep(pattern.number, tokens, alignment);
+            });
+        }
         self.latin.scan(lattice, &mut keep);
         for (number, tokens, alignment) in disguised {
             let (units, span) = (lattice.units(tokens.clone()), lattice.span(tokens));
