@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -17,7 +17,10 @@ use markwarden::{
     store::{Batch, Settings, SledStore, Store, Write},
 };
 
-use crate::shop::{Reply, Shop};
+use crate::{
+    program::{Server, markwarden, said},
+    shop::{Reply, Shop},
+};
 
 /// Longest wait for anything; crossing it is a failure, not a measurement. A schedule comes every minute.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -43,19 +46,6 @@ async fn market() -> Shop {
     .await
 }
 
-fn markwarden(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
-    command
-}
-
-async fn said(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = markwarden(folder);
-    command.args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
-}
-
 /// What `crawl status` says once `wanted` holds.
 async fn status_when(place: &Path, wanted: impl Fn(&str) -> bool) -> String {
     let begun = Instant::now();
@@ -66,16 +56,6 @@ async fn status_when(place: &Path, wanted: impl Fn(&str) -> bool) -> String {
         }
         assert!(begun.elapsed() < PATIENCE, "{status}");
         tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-/// A server that is stopped with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
     }
 }
 

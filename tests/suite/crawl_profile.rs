@@ -3,31 +3,19 @@
 use std::{
     fs,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
 use markwarden::demo::{Market, Style};
 
-use crate::shop::{Reply, Shop};
+use crate::{
+    program::{Server, markwarden, said_with_code as said},
+    shop::{Reply, Shop},
+};
 
 /// Longest wait for anything; crossing it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn markwarden(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
-    command
-}
-
-/// What a command said, and its exit code.
-async fn said(folder: &Path, arguments: &[&str]) -> (String, i32) {
-    let mut command = markwarden(folder);
-    command.args(arguments);
-    let Output { stdout, stderr, status } =
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    ([stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat(), status.code().unwrap())
-}
 
 /// The market's profiles with their recorded pages, as files in `place/sites`.
 fn sites_of(market: &Market, place: &Path) {
@@ -175,16 +163,6 @@ async fn a_page_is_recorded_from_the_archive_or_fetched_and_never_over_another()
         assert!(code == 2 && refused.contains(words), "{refused}");
     }
     assert_eq!(shop.times("/p/closed"), 0);
-}
-
-/// A server that is stopped with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

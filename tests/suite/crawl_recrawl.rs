@@ -1,8 +1,7 @@
 //! Known listings are looked at again by their changes and their weight, and the server says so while it runs.
 
 use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 
@@ -13,7 +12,10 @@ use markwarden::{
 };
 use url::Url;
 
-use crate::shop::{Crawler, Desk, Reply, Shop};
+use crate::{
+    program::{Server, markwarden, said},
+    shop::{Crawler, Desk, Reply, Shop},
+};
 
 /// Longest wait for anything; crossing it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -111,19 +113,6 @@ fn a_budget_of_nothing_and_times_out_of_order_are_refused() {
     }
 }
 
-fn markwarden(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
-    command
-}
-
-async fn said(folder: &Path, arguments: &[&str]) -> String {
-    let mut command = markwarden(folder);
-    command.args(arguments);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat()
-}
-
 /// Listings with a line under the title, whose place changes the second time they are asked for.
 async fn shop_that_changes_its_markup() -> Shop {
     Shop::open(|path, before| match path.strip_prefix("/p/") {
@@ -171,16 +160,6 @@ async fn a_field_that_moved_raises_an_alarm_and_its_new_place_is_found_shown_and
     assert!(third.contains("25 listings") && !third.contains("ALARM"), "{third}");
     let status = said(place, &["crawl", "status", "shop"]).await;
     assert!(!status.contains("ALARM"), "{status}");
-}
-
-/// A server that is stopped with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

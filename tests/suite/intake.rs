@@ -10,17 +10,13 @@ use std::{
 
 use serde_json::Value;
 
+use crate::program::markwarden;
+
 /// Longest wait for anything; crossing it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
 const MARKS: &str = "id,holder,text,nice_classes\nm1,云雀运动,云雀运动鞋,25\n";
 const FILE: &str =
     "商品ID,商品标题,价格,店铺名称,备注\n1,正品 云雀运动鞋 男,￥199,云雀店,x\n2,普通 袜子,9.9,袜店,\n,没有编号,1,,\n";
-
-fn markwarden(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
-    command
-}
 
 fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))

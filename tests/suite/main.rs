@@ -40,6 +40,7 @@ mod market_facts;
 mod matcher;
 mod moto;
 mod operate;
+mod program;
 mod quality;
 mod real_pages;
 mod registered;

@@ -14,14 +14,10 @@ use markwarden::{
     store::{Batch, Filter, Settings, SledStore, Store, Write},
 };
 
+use crate::program::markwarden;
+
 /// Longest wait for anything; crossing it is a failure, not a measurement.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-fn markwarden(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
-    command.current_dir(folder).env("NO_COLOR", "1").stdin(Stdio::null());
-    command
-}
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
