@@ -3,8 +3,8 @@
 use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{
-    model::{Hit, HitId, HitState, Severity, Timestamp},
-    review::similar::Likeness,
+    model::{Handling, Hit, HitId, HitState, Severity, Timestamp},
+    review::{similar::Likeness, weight::Queued},
 };
 
 /// Longest text kept of a hit to be searched, in bytes; what is longer is cut.
@@ -25,6 +25,8 @@ pub struct Entry {
     pub priority: u8,
     /// The worst of its findings.
     pub severity: Severity,
+    /// How its rules want it to be reviewed.
+    pub handling: Handling,
     /// When it was found.
     pub found_at: Timestamp,
     /// When the newest decision was made.
@@ -51,6 +53,7 @@ impl Entry {
             decisions: 0,
             priority: what.priority,
             severity: what.severity,
+            handling: Handling::of(&what.findings),
             found_at: what.found_at,
             decided_at: None,
             like,
@@ -61,6 +64,10 @@ impl Entry {
             by: 0,
             text: arena.add(hit.id, &text_of(hit)),
         }
+    }
+
+    pub(super) fn queued(&self) -> Queued {
+        Queued { severity: self.severity, priority: self.priority, sla_minutes: self.handling.sla_minutes }
     }
 
     /// Takes over where the hit stands.

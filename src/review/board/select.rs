@@ -133,7 +133,7 @@ impl Board {
 
 fn weight(state: &State, entry: &Entry, deadlines: &Deadlines, now: Timestamp) -> Weight {
     let record = state.sellers.get(&entry.like.seller).map(|seller| seller.record).unwrap_or_default();
-    Weight::of(entry.severity, entry.priority, waited(entry.found_at, now), record, deadlines)
+    Weight::of(entry.queued(), waited(entry.found_at, now), record, deadlines)
 }
 
 /// Less comes first.
@@ -215,7 +215,10 @@ fn holds(state: &State, entry: &Entry, wanted: &Wanted<'_>, deadlines: &Deadline
         Wanted::Families(families) => families.contains(&entry.family),
         Wanted::Hits(hits) => hits.contains(&entry.id),
         Wanted::By(people) => entry.by != 0 && people.contains(&entry.by),
-        Wanted::Due(due) => entry.state.waits() && deadlines.due(entry.severity, waited(entry.found_at, now)) == *due,
+        Wanted::Due(due) => {
+            let waited = waited(entry.found_at, now);
+            entry.state.waits() && deadlines.due(entry.severity, entry.handling.sla_minutes, waited) == *due
+        }
         Wanted::Never => false,
     }
 }
