@@ -10,6 +10,7 @@ mod candidates;
 mod error;
 mod folder;
 mod pairs;
+mod prices;
 mod refresh;
 mod scan;
 mod segment;
@@ -19,6 +20,7 @@ mod verdicts;
 
 pub use error::ArchiveError;
 pub use folder::{Archive, Manifest};
+pub use prices::{PriceFinder, Prices};
 pub use refresh::refresh;
 pub use scan::{Covered, Scan};
 pub use verdicts::Verdicts;

@@ -24,7 +24,7 @@ pub use capture::Capture;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use diagnostic::{Diagnostic, Fix};
 pub use difference::Difference;
-pub use finding::{Channel, Finding, FindingKind, Findings, Severity, Span, Step};
+pub use finding::{Channel, Finding, FindingKind, Findings, Handling, Severity, Span, Step};
 pub use hit::{Decision, Hit, HitState, NewHit, Reason, Verdict};
 pub use id::{AccountName, CaptureId, HitId, IdError, ListingId, MarkId, RuleId};
 pub use listed::{Document, DocumentKind, DocumentState, ListedSeller, SellerList, SellerLists};

@@ -14,14 +14,14 @@ mod weight;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Hit, Severity};
+use crate::model::{Handling, Hit, Severity};
 
 pub use agreement::{Share, kappa};
 pub use board::{Ask as BoardAsk, Board, Entry, MAX_GROUP, Note, Opinion, Saved, SellerView, Strategy, Subject};
 pub use decision::{Ask, MAX_LOOKED_MS, MAX_NOTE_CHARS, ReviewError, decide, reason, undo};
 pub use search::{Field, MAX_TERMS, Search, Term};
 pub use similar::{Likeness, listing_key, seller_key};
-pub use weight::{Deadlines, Due, Record, Weight, waited};
+pub use weight::{Deadlines, Due, Queued, Record, Weight, waited};
 
 /// How review runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +63,12 @@ impl Default for Settings {
 impl Settings {
     /// Whether a second person must agree before a confirmed `hit` counts.
     pub fn needs_second(&self, hit: &Hit) -> bool {
-        self.second_approval.asks_for(hit.what.severity)
+        self.wants_second(hit.what.severity, Handling::of(&hit.what.findings).second_approval)
+    }
+
+    /// The same of a hit of `severity`, one of whose rules may want it by itself.
+    pub fn wants_second(&self, severity: Severity, by_rule: bool) -> bool {
+        by_rule || self.second_approval.asks_for(severity)
     }
 }
 

@@ -6,6 +6,7 @@
 mod atoms;
 mod backtest;
 mod category;
+mod changed;
 mod codes;
 mod compile;
 mod deep;
@@ -30,6 +31,7 @@ mod number;
 #[cfg(test)]
 mod plain;
 mod plan;
+mod reading;
 mod rows;
 mod rule;
 mod sarif;
@@ -43,6 +45,7 @@ mod trial;
 mod words;
 
 pub use backtest::{Backtest, Comparison, Judged, RuleChange, RuleReport, RuleSample, Side, wilson};
+pub use changed::Changed;
 pub use codes::{CODES, Code};
 pub use draft::Draft;
 pub use explain::Explanation;
@@ -55,6 +58,7 @@ pub use life::{Edition, Floor, Quality, relock, with_status};
 pub use limits::{MAX_FILES, MAX_LIST_BYTES, MAX_RULE_BYTES};
 pub use lint::lock;
 pub use needles::Needles;
+pub use reading::{Sighting, Sightings};
 pub use rule::{Gate, Rule, Test};
 pub use sarif::sarif;
 pub use schema::{schema, statute_schema};

@@ -10,17 +10,19 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    ArchiveError, Verdicts,
+    ArchiveError, Prices, Verdicts,
     segment::{Segment, damaged, io_error},
 };
 use crate::files;
 
 const MANIFEST: &str = "archive.json";
 const VERDICTS: &str = "verdicts.json";
-const FORMAT: u32 = 1;
-/// Longest manifest, longest file of verdicts, most segments.
+const PRICES: &str = "prices.json";
+const FORMAT: u32 = 2;
+/// Longest manifest, longest files of verdicts and of prices, most segments.
 const MAX_MANIFEST_BYTES: u64 = 16 << 20;
 const MAX_VERDICT_BYTES: u64 = 4 << 30;
+const MAX_PRICE_BYTES: u64 = 1 << 30;
 const MAX_SEGMENTS: usize = 100_000;
 
 /// What an archive is made of.
@@ -46,6 +48,7 @@ pub struct Archive {
     pub(super) manifest: Manifest,
     pub(super) segments: Vec<Part>,
     pub(super) verdicts: Verdicts,
+    prices: Prices,
 }
 
 /// A segment, and which of its listings stand in a newer one.
@@ -85,10 +88,16 @@ impl Archive {
         let segments: Result<Vec<Segment>, ArchiveError> =
             manifest.segments.iter().map(|name| Segment::open(&folder.join(name))).collect();
         let verdicts = read(&folder.join(VERDICTS), MAX_VERDICT_BYTES)?;
-        Self::new(manifest, segments?, verdicts, &path)
+        let prices = read(&folder.join(PRICES), MAX_PRICE_BYTES)?;
+        Self::new(manifest, segments?, (verdicts, prices), &path)
     }
 
-    fn new(manifest: Manifest, segments: Vec<Segment>, verdicts: Verdicts, path: &Path) -> Result<Self, ArchiveError> {
+    fn new(
+        manifest: Manifest,
+        segments: Vec<Segment>,
+        (verdicts, prices): (Verdicts, Prices),
+        path: &Path,
+    ) -> Result<Self, ArchiveError> {
         let mut newer: HashSet<u64> = HashSet::new();
         let mut parts: Vec<Part> = Vec::with_capacity(segments.len());
         for segment in segments.into_iter().rev() {
@@ -101,7 +110,7 @@ impl Archive {
         if listings as u64 != manifest.listings {
             return Err(damaged(path, "it counts other listings than its segments hold"));
         }
-        Ok(Self { manifest, segments: parts, verdicts })
+        Ok(Self { manifest, segments: parts, verdicts, prices })
     }
 
     /// How many listings of `manifest`'s segments count, and how many do not.
@@ -128,6 +137,11 @@ impl Archive {
         &self.verdicts
     }
 
+    /// What goods of watched marks usually cost, at that sequence.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
     /// Bytes on the disk, as near as the segments say.
     ///
     /// # Errors
@@ -138,10 +152,15 @@ impl Archive {
 }
 
 /// Makes what is in `folder` the archive that `manifest` names, and lets go of other segments.
-pub(super) fn put(folder: &Path, mut manifest: Manifest, verdicts: &Verdicts) -> Result<(), ArchiveError> {
+pub(super) fn put(
+    folder: &Path,
+    mut manifest: Manifest,
+    (verdicts, prices): (&Verdicts, &Prices),
+) -> Result<(), ArchiveError> {
     manifest.format = FORMAT;
     let segments: HashSet<&String> = manifest.segments.iter().collect();
     write(&folder.join(VERDICTS), verdicts)?;
+    write(&folder.join(PRICES), prices)?;
     write(&folder.join(MANIFEST), &manifest)?;
     for entry in fs::read_dir(folder).map_err(|error| io_error(folder, error))?.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

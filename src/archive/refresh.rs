@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Archive, ArchiveError, Verdicts,
+    Archive, ArchiveError, Prices, Verdicts,
     build::Builder,
     folder::{Manifest, clear, put},
     scan::unpacking,
@@ -82,9 +82,10 @@ pub fn refresh(
     }
     let segments = builder.finish()?;
     let verdicts = runtime.block_on(Verdicts::read(store))?;
+    let prices = runtime.block_on(Prices::read(store))?;
     let mut manifest = Manifest { seq, head: head(store, seq)?, segments, ..Manifest::default() };
     (manifest.listings, manifest.outdated) = Archive::counted(folder, &manifest)?;
-    put(folder, manifest, &verdicts)?;
+    put(folder, manifest, (&verdicts, &prices))?;
     Archive::open(folder)
 }
 
@@ -162,7 +163,7 @@ async fn follow(
         manifest.segments.extend(builder.finish()?);
     }
     (manifest.listings, manifest.outdated) = Archive::counted(folder, &manifest)?;
-    put(folder, manifest, &verdicts)
+    put(folder, manifest, (&verdicts, &Prices::read(store).await?))
 }
 
 /// The listings that a change wrote.

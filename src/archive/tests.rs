@@ -118,7 +118,7 @@ async fn a_listing_in_two_segments_counts_once_and_a_stop_says_that_it_is_partia
     let mut manifest = Manifest { segments: vec!["1.seg".into(), "2.seg".into()], ..Manifest::default() };
     (manifest.listings, manifest.outdated) = Archive::counted(folder, &manifest).unwrap();
     assert_eq!((manifest.listings, manifest.outdated), (40, 1));
-    folder::put(folder, manifest, &Verdicts::default()).unwrap();
+    folder::put(folder, manifest, (&Verdicts::default(), &Prices::default())).unwrap();
     let archive = Archive::open(folder).unwrap();
     let (titles, covered) = shown(&archive, None).unwrap();
     assert!(titles.contains("第7号 新") && !titles.contains("第7号 旧"));

@@ -1,4 +1,4 @@
-//! Questions about crawls while the server runs: it has open what they are about, so it is asked.
+//! Questions about crawls and campaigns while the server runs: it has open what they are about, so it is asked.
 //!
 //! The server answers on a port of its own on loopback. Where, and the word that shows that who asks may read the data folder,
 //! stand in a file that only its owner reads. A question is one line of JSON, the answer another; none of them changes anything
@@ -90,6 +90,13 @@ pub(super) enum Question {
     Status {
         /// The profile.
         profile: String,
+    },
+    /// What came of a campaign.
+    Campaign {
+        /// Its id.
+        campaign: String,
+        /// The families of its rules.
+        families: Vec<String>,
     },
 }
 

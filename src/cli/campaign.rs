@@ -9,6 +9,8 @@ mod start;
 
 use std::path::{Path, PathBuf};
 
+pub use report::gather;
+
 use anyhow::{Result, bail};
 use jiff::Zoned;
 

@@ -299,6 +299,7 @@ pub(super) fn answer(
         }
         Question::Look { file, text, url } => serde_json::to_value(profile::looked(&file, &text, &url, look)?)?,
         Question::Queries { profile } => serde_json::to_value(queries::gather(&profile, Some(coverage))?)?,
+        Question::Campaign { campaign, .. } => bail!("the campaign {campaign} is no question about crawls"),
         Question::Status { profile } => serde_json::to_value(status::gather(profile, Some(coverage), stands)?)?,
     })
 }

@@ -20,7 +20,7 @@ mod test;
 
 pub(super) use backtest::noted;
 pub(super) use files::replace;
-pub(super) use listings::{Look, Source, look, open as open_archive};
+pub(super) use listings::{Look, Source, Wanted, look, open as open_archive};
 pub(super) use status::{Change, is_proved, promoted};
 
 use std::path::{Path, PathBuf};

@@ -27,7 +27,7 @@ use url::Url;
 use self::{inbox::Inbox, sites::Sites};
 use super::{
     Context, Done,
-    asking::Counter,
+    asking::{Counter, Question},
     crawl::{Stands, Stored},
 };
 use crate::{
@@ -200,7 +200,7 @@ pub(super) async fn stop_signal() {
     }
 }
 
-/// Answers what other commands ask about crawls.
+/// Answers what other commands ask about crawls and campaigns.
 async fn answering(app: &App, services: &Services, works: &Arc<Works>) -> Result<JoinHandle<()>> {
     let counter = Counter::open(&app.config().data).await?;
     let (sites, coverage, works) = (app.config().crawl.sites.clone(), services.coverage.clone(), Arc::clone(works));
@@ -208,6 +208,10 @@ async fn answering(app: &App, services: &Services, works: &Arc<Works>) -> Result
     let (store, runtime) = (Arc::clone(app.store()), tokio::runtime::Handle::current());
     let evidence = app.config().data.join(app::EVIDENCE);
     let answer = move |question| {
+        if let Question::Campaign { campaign, families } = &question {
+            let gathered = super::campaign::gather(&*store, campaign, families, coverage.as_deref());
+            return Ok(serde_json::to_value(runtime.block_on(gathered)?)?);
+        }
         let coverage = coverage.as_ref().context("this server keeps no coverage")?;
         let risk = runtime.block_on(again::caught_up(&works.risk, &*store))?;
         let seen = |coverage: &Coverage, id: &ListingId| {

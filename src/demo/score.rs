@@ -223,7 +223,7 @@ fn answers(finding: &Finding, expected: &Expectation) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Channel, Severity};
+    use crate::model::{Channel, Handling, Severity};
 
     fn finding(kind: FindingKind, reference: &str, family: &str, channels: &[Channel]) -> Finding {
         Finding {
@@ -245,6 +245,7 @@ mod tests {
             citation: String::new(),
             explanation: Vec::new(),
             suppressed: None,
+            handling: Handling::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::{moment, score::plain_step};
 use crate::{
-    model::{Finding, FindingKind, Goods, Moment, Money, Severity, Span, Step, TimelineEntry},
+    model::{Finding, FindingKind, Goods, Handling, Moment, Money, Severity, Span, Step, TimelineEntry},
     rules::RuleSet,
 };
 
@@ -336,6 +336,7 @@ impl Speech {
             citation: citation(rules, &check.cites, on),
             explanation: steps,
             suppressed: None,
+            handling: Handling::default(),
         })
     }
 

@@ -5,7 +5,9 @@ use jiff::civil::Date;
 use super::{calibration, context, nice::Classes, sellers, surprise, verify::Fit};
 use crate::{
     marks::Occurrence,
-    model::{Channel, Finding, FindingKind, Listing, Mark, MarkStatus, SellerLists, Severity, Step, SurfaceKind},
+    model::{
+        Channel, Finding, FindingKind, Handling, Listing, Mark, MarkStatus, SellerLists, Severity, Step, SurfaceKind,
+    },
     text::{FoldedSurface, lexicon::Cuts, undone},
 };
 
@@ -106,6 +108,7 @@ pub(super) fn finding(occurrence: &Occurrence<'_>, fit: &Fit, scene: &Scene<'_>)
         citation: citation.to_owned(),
         explanation: steps,
         suppressed: on_lists.allowed.or(unwatched).map(|step| step.en),
+        handling: Handling::default(),
     }
 }
 

@@ -238,6 +238,38 @@ pub struct Finding {
     /// Set where context says not to bother a reviewer; never silently dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<String>,
+    /// How its rule wants it to be reviewed.
+    #[serde(default, skip_serializing_if = "Handling::is_usual")]
+    pub handling: Handling,
+}
+
+/// How a rule wants its findings to be reviewed, where the desk's settings are not enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Handling {
+    /// Minutes within which a hit is to be decided; it never gives more time than the desk does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sla_minutes: Option<u32>,
+    /// Whether a second person must agree before a confirmed hit counts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub second_approval: bool,
+}
+
+impl Handling {
+    /// Whether it asks for nothing beyond the desk's settings.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What all of `findings` ask for together: the shortest time, and a second person where one of them wants it.
+    pub fn of(findings: &[Finding]) -> Self {
+        let all = findings.iter().map(|finding| finding.handling);
+        all.fold(Self::default(), |all, one| Self {
+            sla_minutes: all.sla_minutes.into_iter().chain(one.sla_minutes).min(),
+            second_approval: all.second_approval || one.second_approval,
+        })
+    }
 }
 
 /// A listing's findings: one line of a findings file.

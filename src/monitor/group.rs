@@ -73,7 +73,7 @@ pub fn priority(findings: &[Finding], learnt: &Learnt) -> u8 {
 #[cfg(test)]
 pub(in crate::monitor) mod tests {
     use super::*;
-    use crate::model::FindingKind;
+    use crate::model::{FindingKind, Handling};
 
     pub fn finding(family: &str, surface: &str, score: f64) -> Finding {
         Finding {
@@ -95,6 +95,7 @@ pub(in crate::monitor) mod tests {
             citation: String::new(),
             explanation: Vec::new(),
             suppressed: None,
+            handling: Handling::default(),
         }
     }
 

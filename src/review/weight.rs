@@ -36,20 +36,21 @@ pub enum Due {
 }
 
 impl Deadlines {
-    /// Minutes that a hit of `severity` may wait.
-    pub fn minutes(&self, severity: Severity) -> i64 {
+    /// Minutes that a hit of `severity` may wait, where its rules' own time to decide is `sla_minutes`: the shorter counts.
+    pub fn minutes(&self, severity: Severity, sla_minutes: Option<u32>) -> i64 {
         let hours = match severity {
             Severity::Critical => self.critical,
             Severity::High => self.high,
             Severity::Medium => self.medium,
             Severity::Low => self.low,
         };
-        i64::from(hours.max(1)) * 60
+        let usual = i64::from(hours.max(1)) * 60;
+        sla_minutes.map_or(usual, |own| usual.min(i64::from(own.max(1))))
     }
 
     /// How the deadline of a hit stands that has waited so many minutes.
-    pub fn due(&self, severity: Severity, waited: i64) -> Due {
-        let minutes = self.minutes(severity);
+    pub fn due(&self, severity: Severity, sla_minutes: Option<u32>, waited: i64) -> Due {
+        let minutes = self.minutes(severity, sla_minutes);
         match waited {
             waited if waited >= minutes => Due::Over,
             waited if waited * 4 >= minutes * 3 => Due::Soon,
@@ -82,16 +83,28 @@ pub struct Weight {
     pub age: f64,
 }
 
+/// What a hit was queued with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queued {
+    /// How bad it is if true.
+    pub severity: Severity,
+    /// Severity times confidence, to 255.
+    pub priority: u8,
+    /// Its rules' own time to decide.
+    pub sla_minutes: Option<u32>,
+}
+
 impl Weight {
-    /// Of a hit that was queued with `priority` (which is severity times confidence) and has waited for `waited` minutes.
-    pub fn of(severity: Severity, priority: u8, waited: i64, record: Record, deadlines: &Deadlines) -> Self {
+    /// Of a hit that has waited for `waited` minutes since it was queued.
+    pub fn of(queued: Queued, waited: i64, record: Record, deadlines: &Deadlines) -> Self {
+        let Queued { severity, priority, sla_minutes } = queued;
         let bad = match severity {
             Severity::Low => 0.25,
             Severity::Medium => 0.5,
             Severity::High => 0.8,
             Severity::Critical => 1.0,
         };
-        let used = (waited.max(0) as f64 / deadlines.minutes(severity) as f64).min(1.0);
+        let used = (waited.max(0) as f64 / deadlines.minutes(severity, sla_minutes) as f64).min(1.0);
         let decided = f64::from(record.confirmed) + f64::from(record.dismissed);
         Self {
             severity: bad,
@@ -121,24 +134,31 @@ mod tests {
     #[test]
     fn what_is_late_or_of_a_seller_with_a_record_comes_first() {
         let limits = Deadlines::default();
-        let points = |waited, confirmed| {
-            Weight::of(Severity::High, 150, waited, Record { confirmed, dismissed: 0 }, &limits).points()
-        };
+        let queued = Queued { severity: Severity::High, priority: 150, sla_minutes: None };
+        let points =
+            |waited, confirmed| Weight::of(queued, waited, Record { confirmed, dismissed: 0 }, &limits).points();
         assert_eq!(points(0, 0), 150);
         assert!(points(600, 0) > points(0, 0));
         assert!(points(24 * 60, 0) > points(24 * 60 - 1, 0));
         assert!(points(0, 5) > points(0, 0));
         let dismissed = Record { confirmed: 0, dismissed: 9 };
-        assert!(Weight::of(Severity::High, 150, 0, dismissed, &limits).points() < 150);
+        assert!(Weight::of(queued, 0, dismissed, &limits).points() < 150);
+        let sooner = Queued { sla_minutes: Some(120), ..queued };
+        assert!(Weight::of(sooner, 110, Record::default(), &limits).points() > points(110, 0));
     }
 
     #[test]
     fn a_deadline_is_fine_then_near_then_over() {
         let limits = Deadlines::default();
-        let due = |minutes| limits.due(Severity::Critical, minutes);
+        let due = |minutes| limits.due(Severity::Critical, None, minutes);
         assert_eq!(
             [due(0), due(539), due(540), due(719), due(720)],
             [Due::Fine, Due::Fine, Due::Soon, Due::Soon, Due::Over]
+        );
+        let own = |sla, minutes| limits.due(Severity::Critical, Some(sla), minutes);
+        assert_eq!(
+            [own(60, 59), own(60, 60), own(60_000, 719), own(60_000, 720)],
+            [Due::Soon, Due::Over, Due::Soon, Due::Over]
         );
     }
 }

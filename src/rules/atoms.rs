@@ -1,18 +1,23 @@
 //! The words that call a rule, in one index over folded text.
 //!
-//! Main type: [`Atoms`], which finds all of them in one pass. Atoms lie sorted behind a table over their first three
-//! characters; filters over two, then over one to four characters say where a text could begin one, and then those that agree with the
-//! text are narrowed down character by character. Built in a tenth of an automaton's time, which is what a change of the
-//! rules under a running server asks for. Words that call nobody are looked up by `words` where a rule asks.
+//! Main type: [`Atoms`], which finds all of them in one pass. A filter over four characters, and one over two for shorter
+//! atoms, say where a text could begin one; what agrees is looked up in a sorted table behind a hash of its first four
+//! characters. Built in a tenth of an automaton's time, which is what a change of the rules under a running server asks for.
+//! Words that call nobody are looked up by `words` where a rule asks.
 
-use crate::text::{Folded, ahead::put};
+use crate::text::{
+    Folded,
+    ahead::{put, room},
+};
 
 use super::words::Stock;
 
 /// Places of words looked at on one surface; a text that brings more is hostile, and long since found.
 const MAX_PLACES: usize = 65_536;
-/// Ranges of words that are narrowed down one by one.
+/// Atoms behind one hash that are compared one by one.
 const FEW: u32 = 8;
+/// Characters that an atom is looked up by; shorter ones have zeros behind them.
+const HEAD: usize = 4;
 
 /// Different words, each found wherever it stands.
 #[derive(Debug, Default)]
@@ -21,14 +26,24 @@ pub(super) struct Atoms {
     codes: Vec<u32>,
     /// Where each atom begins in `codes`, and where the last one ends.
     starts: Vec<u32>,
-    /// Up to which atom each hash of three characters reaches; shorter atoms have zeros behind them.
+    /// Up to which atom each hash of a head reaches.
     slots: Vec<u32>,
-    /// The first two characters of all that have two.
+    /// The first two characters of atoms of two and three, and single characters.
     begun: Filter,
-    singles: Filter,
-    pairs: Filter,
-    triples: Filter,
-    fours: Filter,
+    /// The heads of atoms of one, two, three, and of four characters and more.
+    heads: [Filter; HEAD],
+    /// Whether there are atoms of fewer than four characters.
+    short: bool,
+}
+
+/// What a look over a text needs; kept from one to the next, since making it would cost as much as the look.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    codes: Vec<u32>,
+    /// The characters, each mixed by itself.
+    mixed: Vec<u64>,
+    places: Vec<u32>,
+    found: Vec<u32>,
 }
 
 impl Atoms {
@@ -36,17 +51,17 @@ impl Atoms {
     pub fn build(stock: &Stock, words: &[u32]) -> (Self, Vec<u32>) {
         let of_length = |length: usize| words.iter().filter(|word| stock.codes(**word).len() == length).count();
         let bits = (2 * words.len()).next_power_of_two().trailing_zeros().clamp(4, 22);
+        let short = [of_length(1), of_length(2), of_length(3)];
+        let long = words.len() - short.iter().sum::<usize>();
         let mut atoms = Self {
             starts: vec![0],
             slots: vec![0; (1 << bits) + 1],
-            begun: Filter::new(16 * words.len()),
-            singles: Filter::new(8 * of_length(1)),
-            pairs: Filter::new(16 * of_length(2)),
-            triples: Filter::new(16 * of_length(3)),
-            fours: Filter::new(24 * words.len()),
+            begun: Filter::new(16 * short.iter().sum::<usize>()),
+            heads: [short[0], short[1], short[2], long].map(|count| Filter::new(16 * count)),
+            short: long < words.len(),
             ..Self::default()
         };
-        let slot_of = |codes: &[u32]| slot(key(codes), bits);
+        let slot_of = |codes: &[u32]| slot(head(codes), bits);
         let mut sorted: Vec<(u32, u32)> =
             (0..).zip(words).map(|(index, word)| (slot_of(stock.codes(*word)), index)).collect();
         let codes = |index: u32| words.get(index as usize).map_or(&[][..], |word| stock.codes(*word));
@@ -74,14 +89,11 @@ impl Atoms {
     fn add(&mut self, codes: &[u32]) {
         self.codes.extend(codes);
         self.starts.push(self.codes.len() as u32);
-        if let [first, second, ..] = *codes {
-            self.begun.add(triple(first, second, 0));
+        if codes.len() < HEAD {
+            self.begun.add(head(codes.get(..2).unwrap_or(codes)));
         }
-        match codes {
-            [_, _, _, fourth, ..] => self.fours.add(four(key(codes), *fourth)),
-            [_, _, _] => self.triples.add(key(codes)),
-            [_, _] => self.pairs.add(key(codes)),
-            _ => self.singles.add(key(codes)),
+        if let Some(heads) = self.heads.get_mut(codes.len().clamp(1, HEAD) - 1) {
+            heads.add(head(codes));
         }
     }
 
@@ -91,54 +103,66 @@ impl Atoms {
     }
 
     /// The atoms that stand in `text`, each once, by number.
-    pub fn found(&self, text: &Folded) -> Vec<u32> {
-        let mut found = Vec::new();
-        if self.len() == 0 {
-            return found;
-        }
-        let mut codes: Vec<u32> = Vec::with_capacity(text.len() + 3);
-        codes.extend(text.codes());
-        codes.extend([0, 0, 0]);
-        // Two characters say no at most places; what is left is asked for more.
-        let (mut begun, mut filled) = (vec![0_u32; text.len()], 0);
-        for (start, window) in (0..).zip(codes.windows(4)) {
-            let &[first, second, ..] = window else { continue };
-            let any = self.begun.has(triple(first, second, 0)) | self.singles.has(triple(first, 0, 0));
-            put(&mut begun, &mut filled, start, any);
-        }
-        begun.truncate(filled);
-        let (mut places, mut count) = (vec![0_u32; filled], 0);
-        for start in begun {
-            let window = codes.get(start as usize..).and_then(|rest| rest.first_chunk());
-            let Some(&[first, second, third, fourth]) = window else { continue };
-            let three = triple(first, second, third);
-            let any = self.fours.has(four(three, fourth))
-                | self.triples.has(three)
-                | self.pairs.has(triple(first, second, 0))
-                | self.singles.has(triple(first, 0, 0));
-            put(&mut places, &mut count, start, any);
-        }
-        for start in places.into_iter().take(count.min(MAX_PLACES)) {
-            let Some(here) = codes.get(start as usize..) else { continue };
-            let &[first, second, third, ..] = here else { continue };
-            self.narrow(triple(first, second, third), here, &mut found);
-            if self.pairs.has(triple(first, second, 0)) {
-                self.narrow(triple(first, second, 0), here, &mut found);
+    pub fn found<'r>(&self, text: &Folded, space: &'r mut Room) -> &'r [u32] {
+        space.found.clear();
+        if self.len() > 0 {
+            let Room { codes, mixed, places, found } = space;
+            codes.clear();
+            codes.extend(text.codes());
+            codes.extend([0; HEAD - 1]);
+            mixed.clear();
+            mixed.extend(codes.iter().map(|code| mix(*code)));
+            let places = room(places, text.len());
+            let count = if self.short { self.begin::<true>(mixed, places) } else { self.begin::<false>(mixed, places) };
+            for &start in places.iter().take(count.min(MAX_PLACES)) {
+                let rest = (codes.get(start as usize..), mixed.get(start as usize..));
+                let (Some(here), Some(&[first, second, third, fourth, ..])) = rest else { continue };
+                let [one, two, three, four] = heads(first, second, third, fourth);
+                self.look(HEAD, four, here, found);
+                if self.short {
+                    self.look(3, three, here, found);
+                    self.look(2, two, here, found);
+                    self.look(1, one, here, found);
+                }
             }
-            if self.singles.has(triple(first, 0, 0)) {
-                self.narrow(triple(first, 0, 0), here, &mut found);
-            }
+            found.sort_unstable();
+            found.dedup();
         }
-        found.sort_unstable();
-        found.dedup();
-        found
+        &space.found
     }
 
-    /// The atoms behind the hash of `key` with which `here` begins.
-    fn narrow(&self, key: u64, here: &[u32], found: &mut Vec<u32>) {
+    /// Puts the places where an atom could begin into `places`; gives how many there are.
+    fn begin<const SHORT: bool>(&self, mixed: &[u64], places: &mut [u32]) -> usize {
+        let [.., long] = &self.heads;
+        let mut count = 0;
+        for (start, window) in (0..).zip(mixed.array_windows::<HEAD>()) {
+            let &[first, second, third, fourth] = window;
+            let [one, two, _, four] = heads(first, second, third, fourth);
+            let mut any = long.has(four);
+            if SHORT {
+                any |= self.begun.has(two) | self.begun.has(one);
+            }
+            put(places, &mut count, start, any);
+        }
+        count
+    }
+
+    /// Adds the atoms of `length` characters (of four: and more) whose head may be `key` and with which `here` begins.
+    fn look(&self, length: usize, key: u64, here: &[u32], found: &mut Vec<u32>) {
+        if !self.heads.get(length - 1).is_some_and(|heads| heads.has(key)) {
+            return;
+        }
         let slot = slot(key, (self.slots.len() - 1).trailing_zeros()) as usize;
         let (Some(&low), Some(&high)) = (self.slots.get(slot), self.slots.get(slot + 1)) else { return };
-        let (mut low, mut high) = (low, high);
+        if high - low > FEW {
+            self.narrow(low, high, here, found);
+        } else {
+            found.extend((low..high).filter(|&atom| begins(here, self.codes(atom))));
+        }
+    }
+
+    /// Adds those of the atoms `low..high`, which are sorted, with which `here` begins.
+    fn narrow(&self, mut low: u32, mut high: u32, here: &[u32], found: &mut Vec<u32>) {
         for (depth, &code) in here.iter().enumerate() {
             if low < high && self.codes(low).len() == depth {
                 found.push(low);
@@ -154,18 +178,8 @@ impl Atoms {
     /// Those of the atoms `low..high`, which are longer than `depth` and sorted there, that have `code` at `depth`.
     fn agreeing(&self, low: u32, high: u32, depth: usize, code: u32) -> (u32, u32) {
         let at = |atom: u32| self.codes(atom).get(depth).copied().unwrap_or(0);
-        let (mut low, mut high) = (low, high);
-        if high - low > FEW {
-            let after = first_from(low, high, |atom| at(atom) > code);
-            return (first_from(low, after, |atom| at(atom) >= code), after);
-        }
-        while low < high && at(low) != code {
-            low += 1;
-        }
-        while low < high && at(high - 1) != code {
-            high -= 1;
-        }
-        (low, high)
+        let after = first_from(low, high, |atom| at(atom) > code);
+        (first_from(low, after, |atom| at(atom) >= code), after)
     }
 
     fn codes(&self, atom: u32) -> &[u32] {
@@ -175,6 +189,11 @@ impl Atoms {
             _ => &[],
         }
     }
+}
+
+/// Element by element: nearly all differ at once.
+fn begins(here: &[u32], word: &[u32]) -> bool {
+    here.len() >= word.len() && here.iter().zip(word).all(|(a, b)| a == b)
 }
 
 /// The first of `low..high` that is `enough`, when all behind it are.
@@ -191,29 +210,32 @@ fn first_from(low: u32, high: u32, enough: impl Fn(u32) -> bool) -> u32 {
     low
 }
 
-/// The first three characters, zeros behind shorter ones: no character of a word is zero.
-fn key(codes: &[u32]) -> u64 {
-    let at = |index: usize| codes.get(index).copied().unwrap_or(0);
-    triple(at(0), at(1), at(2))
-}
-
-fn triple(a: u32, b: u32, c: u32) -> u64 {
-    // Characters have 21 bits.
-    u64::from(a) << 42 | u64::from(b) << 21 | u64::from(c)
-}
-
-/// A key of three characters, and a fourth.
-fn four(three: u64, fourth: u32) -> u64 {
-    hash(three) ^ u64::from(fourth)
-}
-
 /// Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4).
-fn hash(key: u64) -> u64 {
-    (key ^ key >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// A character mixed by itself; nothing where there is none, and no character of a word is zero.
+#[inline]
+fn mix(code: u32) -> u64 {
+    u64::from(code).wrapping_mul(GOLDEN)
 }
 
-fn slot(key: u64, bits: u32) -> u32 {
-    (hash(key) >> (64 - bits)) as u32
+/// Hashes of the first, the first two, three and four of mixed characters.
+#[inline]
+fn heads(first: u64, second: u64, third: u64, fourth: u64) -> [u64; HEAD] {
+    let two = first ^ second.rotate_left(17);
+    let three = two ^ third.rotate_left(34);
+    [first, two, three, three ^ fourth.rotate_left(51)].map(|all| (all ^ all >> 32).wrapping_mul(GOLDEN))
+}
+
+/// The hash of the head of a word.
+fn head(codes: &[u32]) -> u64 {
+    let at = |index: usize| codes.get(index).map_or(0, |code| mix(*code));
+    let [.., all] = heads(at(0), at(1), at(2), at(3));
+    all
+}
+
+fn slot(hash: u64, bits: u32) -> u32 {
+    (hash >> (64 - bits)) as u32
 }
 
 /// What is surely not there: two bits of one word for each hash (a blocked Bloom filter; Putze, Sanders, Singler 2007).
@@ -230,20 +252,21 @@ impl Filter {
         Self { words: vec![0; 1 << (bits - 6)], shift: 64 - (bits - 6) }
     }
 
-    fn add(&mut self, key: u64) {
-        let (word, bits) = self.place(key);
+    fn add(&mut self, hash: u64) {
+        let (word, bits) = self.place(hash);
         if let Some(word) = self.words.get_mut(word) {
             *word |= bits;
         }
     }
 
-    fn has(&self, key: u64) -> bool {
-        let (word, bits) = self.place(key);
+    #[inline]
+    fn has(&self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
         self.words.get(word).is_some_and(|word| word & bits == bits)
     }
 
-    fn place(&self, key: u64) -> (usize, u64) {
-        let hash = hash(key);
+    #[inline]
+    fn place(&self, hash: u64) -> (usize, u64) {
         ((hash >> self.shift) as usize, 1 << (hash >> 26 & 63) | 1 << (hash >> 32 & 63))
     }
 }
@@ -264,11 +287,29 @@ mod tests {
             let stock = Stock::new(vec![Words::new(pairs)]);
             let words: Vec<u32> = stock.group(0).collect();
             let (atoms, of_words) = Atoms::build(&stock, &words);
-            let found = atoms.found(&Folded::new(&text));
+            let mut space = Room::default();
+            atoms.found(&Folded::new("最好ab好a"), &mut space);
+            let found = atoms.found(&Folded::new(&text), &mut space);
             for (word, atom) in all.iter().zip(of_words) {
                 prop_assert_eq!(found.contains(&atom), text.contains(word.as_str()), "{} in {}", word, text);
             }
             prop_assert!(found.is_sorted() && atoms.len() <= all.len());
         }
+    }
+
+    #[test]
+    fn many_words_with_one_head_are_narrowed_down() {
+        let all: Vec<String> =
+            (0..3_000).map(|n| format!("同一开头{n}")).chain(["同一".into(), "同一开头".into()]).collect();
+        let stock = Stock::new(vec![Words::new(all.iter().map(|word| (word.clone(), word.clone())).collect())]);
+        let words: Vec<u32> = stock.group(0).collect();
+        let (atoms, of_words) = Atoms::build(&stock, &words);
+        let mut space = Room::default();
+        let found = atoms.found(&Folded::new("某同一开头1234某"), &mut space);
+        let mut wanted: Vec<u32> = ["同一", "同一开头", "同一开头1", "同一开头12", "同一开头123", "同一开头1234"]
+            .map(|word| of_words[all.iter().position(|other| other == word).unwrap()])
+            .to_vec();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted);
     }
 }

@@ -6,13 +6,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{file::Status, rule::Rule, set::RuleSet};
+use super::{
+    changed::Changed,
+    file::Status,
+    guard::Given,
+    reading::{Sighting, Sightings},
+    rule::Rule,
+    set::RuleSet,
+};
 use crate::{
     model::{Finding, Listing},
-    text::{FoldedSurface, fold_surfaces},
+    text::FoldedSurface,
 };
 
 /// Characters of a sample's title.
@@ -40,7 +46,7 @@ pub struct RuleReport {
 }
 
 /// Verdicts on hits of a rule.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Judged {
     /// Confirmed.
     pub confirmed: u64,
@@ -115,21 +121,29 @@ impl<'a> Backtest<'a> {
         Self { set, wanted, samples, listings: 0, reports: BTreeMap::new() }
     }
 
-    /// Looks at one listing under the law of `on`; `verdict` says what reviewers decided on its hit by a rule.
-    pub fn see(&mut self, listing: &Listing, on: Date, verdict: impl Fn(&str) -> Option<bool>) {
+    /// Looks at one listing, whose folded surfaces are `surfaces`; `verdict` says what reviewers decided on its hit by a rule.
+    pub fn see(
+        &mut self,
+        listing: &Listing,
+        surfaces: &[FoldedSurface<'_>],
+        given: impl Into<Given>,
+        verdict: impl Fn(&str) -> Option<bool>,
+    ) {
         self.listings += 1;
-        let found =
-            standing(self.set, listing, &fold_surfaces(listing), on, |rule| wanted(rule, self.wanted.as_deref()));
-        for (rule, (stand, aside)) in found {
-            let Some(of) = self.set.rule(&rule) else { continue };
-            let report = self.reports.entry(rule).or_insert_with(|| empty(of));
-            report.set_aside += aside;
-            let Some(first) = stand.first() else { continue };
+        let sightings = self.set.sightings(listing, surfaces, given, |rule| wanted(rule, self.wanted.as_deref()));
+        for found in by_rule(&sightings) {
+            let id = found.rule.id.as_str();
+            if !self.reports.contains_key(id) {
+                self.reports.insert(id.to_owned(), empty(found.rule));
+            }
+            let Some(report) = self.reports.get_mut(id) else { continue };
+            report.set_aside += found.aside;
+            let Some(first) = found.first else { continue };
             report.listings += 1;
-            report.findings += stand.len() as u64;
-            report.judged.add(verdict(&of.id));
+            report.findings += found.standing;
+            report.judged.add(verdict(id));
             if report.samples.len() < self.samples {
-                report.samples.push(sample(listing, first));
+                report.samples.push(sample(listing, &first.finding()));
             }
         }
     }
@@ -202,37 +216,56 @@ pub struct Side {
 pub struct Comparison<'a> {
     before: &'a RuleSet,
     after: &'a RuleSet,
+    changed: &'a Changed,
     samples: usize,
     listings: u64,
     changes: BTreeMap<String, RuleChange>,
 }
 
 impl<'a> Comparison<'a> {
-    /// Compares what active rules find; keeps so many samples of each side.
-    pub fn new(before: &'a RuleSet, after: &'a RuleSet, samples: usize) -> Self {
-        Self { before, after, samples, listings: 0, changes: BTreeMap::new() }
+    /// Compares what those active rules find that are `changed`; keeps so many samples of each side.
+    pub fn new((before, after): (&'a RuleSet, &'a RuleSet), changed: &'a Changed, samples: usize) -> Self {
+        Self { before, after, changed, samples, listings: 0, changes: BTreeMap::new() }
     }
 
-    /// Looks at one listing under the law of `on`.
-    pub fn see(&mut self, listing: &Listing, on: Date, verdict: impl Fn(&str) -> Option<bool>) {
+    /// Looks at one listing, whose folded surfaces are `surfaces`.
+    pub fn see(
+        &mut self,
+        listing: &Listing,
+        surfaces: &[FoldedSurface<'_>],
+        given: impl Into<Given>,
+        verdict: impl Fn(&str) -> Option<bool>,
+    ) {
         self.listings += 1;
-        let surfaces = fold_surfaces(listing);
-        let active = |rule: &Rule| rule.status == Status::Active;
-        let mut before = standing(self.before, listing, &surfaces, on, active);
-        let after = standing(self.after, listing, &surfaces, on, active);
-        before.retain(|_, (stand, _)| !stand.is_empty());
-        for (rule, (stand, _)) in after.into_iter().filter(|(_, (stand, _))| !stand.is_empty()) {
-            let change = self.changes.entry(rule.clone()).or_insert_with(|| untouched(&rule, self.before, self.after));
-            if before.remove(&rule).is_some() {
-                change.kept += 1;
-            } else {
-                change.gained.add(listing, stand.first(), verdict(&rule), self.samples);
+        let given = given.into();
+        let wanted = |rule: &Rule| rule.status == Status::Active && self.changed.has(&rule.id);
+        let before = self.before.sightings(listing, surfaces, given, wanted);
+        let after = self.after.sightings(listing, surfaces, given, wanted);
+        let standing = |found: &Found<'_>| found.first.is_some();
+        let mut lost: Vec<Found<'_>> = by_rule(&before).into_iter().filter(standing).collect();
+        let mut gained: Vec<Found<'_>> = by_rule(&after).into_iter().filter(standing).collect();
+        gained.retain(|found| {
+            let both = lost.iter().position(|other| other.rule.id == found.rule.id);
+            if let Some(both) = both {
+                lost.swap_remove(both);
+                self.change(&found.rule.id).kept += 1;
             }
+            both.is_none()
+        });
+        let samples = self.samples;
+        for found in gained {
+            let id = &found.rule.id;
+            self.change(id).gained.add(listing, found.first, verdict(id), samples);
         }
-        for (rule, (stand, _)) in before {
-            let change = self.changes.entry(rule.clone()).or_insert_with(|| untouched(&rule, self.before, self.after));
-            change.lost.add(listing, stand.first(), verdict(&rule), self.samples);
+        for found in lost {
+            let id = &found.rule.id;
+            self.change(id).lost.add(listing, found.first, verdict(id), samples);
         }
+    }
+
+    fn change(&mut self, rule: &str) -> &mut RuleChange {
+        let (before, after) = (self.before, self.after);
+        self.changes.entry(rule.to_owned()).or_insert_with(|| untouched(rule, before, after))
     }
 
     /// Counts listings in which nothing can be found.
@@ -273,11 +306,11 @@ impl<'a> Comparison<'a> {
 }
 
 impl Side {
-    fn add(&mut self, listing: &Listing, finding: Option<&Finding>, verdict: Option<bool>, samples: usize) {
+    fn add(&mut self, listing: &Listing, first: Option<Sighting<'_>>, verdict: Option<bool>, samples: usize) {
         self.listings += 1;
         self.judged.add(verdict);
-        if let Some(finding) = finding.filter(|_| self.samples.len() < samples) {
-            self.samples.push(sample(listing, finding));
+        if let Some(first) = first.filter(|_| self.samples.len() < samples) {
+            self.samples.push(sample(listing, &first.finding()));
         }
     }
 
@@ -305,24 +338,36 @@ fn wanted(rule: &Rule, names: Option<&[String]>) -> bool {
     names.map_or(rule.status != Status::Retired, |names| names.contains(&rule.id))
 }
 
-/// By rule: the findings that stand, and how many are set aside.
-pub(super) fn standing(
-    set: &RuleSet,
-    listing: &Listing,
-    surfaces: &[FoldedSurface<'_>],
-    on: Date,
-    wanted: impl Fn(&Rule) -> bool,
-) -> BTreeMap<String, (Vec<Finding>, u64)> {
-    let mut by_rule: BTreeMap<String, (Vec<Finding>, u64)> = BTreeMap::new();
-    for finding in set.findings_of(listing, surfaces, on, wanted) {
-        let (stand, aside) = by_rule.entry(finding.reference.clone()).or_default();
-        if finding.suppressed.is_none() {
-            stand.push(finding);
+/// What one rule finds in a listing.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    pub rule: &'a Rule,
+    /// The first that stands.
+    pub first: Option<Sighting<'a>>,
+    /// How many stand, and how many are set aside.
+    pub standing: u64,
+    pub aside: u64,
+}
+
+/// `sightings` by rule, in the order in which rules first find something.
+pub(super) fn by_rule<'a>(sightings: &'a Sightings<'_>) -> Vec<Found<'a>> {
+    let mut all: Vec<Found<'a>> = Vec::new();
+    for sighting in sightings.iter() {
+        let rule = sighting.rule();
+        let known = all.iter().position(|found| std::ptr::eq(found.rule, rule));
+        let place = known.unwrap_or_else(|| {
+            all.push(Found { rule, first: None, standing: 0, aside: 0 });
+            all.len() - 1
+        });
+        let Some(found) = all.get_mut(place) else { continue };
+        if sighting.stands() {
+            found.standing += 1;
+            found.first = found.first.or(Some(sighting));
         } else {
-            *aside += 1;
+            found.aside += 1;
         }
     }
-    by_rule
+    all
 }
 
 fn empty(rule: &Rule) -> RuleReport {

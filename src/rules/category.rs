@@ -33,6 +33,11 @@ impl SectorSet {
         self.known().any(|known| known == sector)
     }
 
+    /// Whether the sector with this number is among them.
+    pub fn has_number(&self, number: usize) -> bool {
+        self.found.contains(&number)
+    }
+
     fn known(&self) -> impl Iterator<Item = &str> {
         self.found.iter().filter_map(|&index| self.names.get(index)).map(String::as_str)
     }
@@ -105,7 +110,12 @@ impl Sectors {
     }
 
     pub fn knows(&self, sector: &str) -> bool {
-        self.names.iter().any(|name| name == sector)
+        self.number(sector).is_some()
+    }
+
+    /// The number of the sector named so.
+    pub fn number(&self, sector: &str) -> Option<usize> {
+        self.names.iter().position(|name| name == sector)
     }
 
     /// The sector that `written` was probably meant to be.

@@ -96,6 +96,7 @@ pub const CODES: &[Code] = &[
         "a word is a single character, which stands inside countless words",
         "单个汉字，出现在无数词中",
     ),
+    code("rule.sla", "the time within which to decide is none", "办理时限无法读取或超出范围"),
     code("rule.syntax", "the file is no TOML, or a value is of the wrong sort", "文件不是 TOML，或值的类型不对"),
     code("rule.test", "a test’s listing cannot be read", "测试中的商品无法读取"),
     code("rule.tests", "a rule has too many tests", "测试过多"),

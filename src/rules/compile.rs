@@ -10,7 +10,7 @@ use regex::RegexBuilder;
 use toml::{Spanned, value::Datetime};
 
 use crate::{
-    model::{Channel, Diagnostic, Fix, SurfaceKind},
+    model::{Channel, Diagnostic, Fix, Handling, SurfaceKind},
     text::fold,
 };
 
@@ -20,9 +20,10 @@ use super::{
     deep,
     expression::{Expression, Mistake, Token},
     file::{
-        ClauseFile, Edges, ExceptFile, FoldStep, NearFile, NumberFile, RegexText, RuleFile, SideFile, TestFile, day,
+        ClauseFile, Edges, ExceptFile, FoldStep, NearFile, NumberFile, RegexText, ReviewFile, RuleFile, SideFile,
+        TestFile, day,
     },
-    guard,
+    guard, life,
     limits::{
         MAX_ALL_WORDS, MAX_CITES, MAX_CLAUSES, MAX_REGEX_BYTES, MAX_REGEX_COMPILED, MAX_TESTS, MAX_TOLD, MAX_WITHIN,
         MAX_WORD_CHARS, MAX_WORDS,
@@ -31,7 +32,7 @@ use super::{
     lists::Lists,
     nearest::nearest,
     number::{Number, Unit},
-    rule::{Cite, Clause, Exception, Look, Near, Rule, SectorGate, Sides, Test, Yield},
+    rule::{Cite, Clause, Exception, Look, Near, Rule, Sector, SectorGate, Sides, Test, Yield},
     sentence,
     statutes::Statutes,
     words::Words,
@@ -156,6 +157,7 @@ impl One<'_, '_> {
             cites,
             gate: file.gate.as_ref().map(|gate| gate.as_ref().into()),
             quality: file.quality.as_ref().map(Into::into).unwrap_or_default(),
+            handling: self.handling(file.review.as_ref()),
             sectors,
             fields: file.matching.as_ref().fields.clone(),
             skip_attributes,
@@ -165,6 +167,17 @@ impl One<'_, '_> {
             clauses: std::mem::take(&mut self.clauses),
             exceptions,
         })
+    }
+
+    fn handling(&mut self, file: &ReviewFile) -> Handling {
+        let sla = file.sla.as_ref();
+        let sla_minutes = sla.and_then(|written| life::sla_minutes(written.as_ref()));
+        if let Some(written) = sla.filter(|_| sla_minutes.is_none()) {
+            let message = format!("`{:.40}` is no time within which to decide", written.as_ref());
+            let help = "write hours or days, such as \"48h\" or \"2d\": an hour at least, a year at most";
+            self.wrong(written.span(), "rule.sla", message, help);
+        }
+        Handling { sla_minutes, second_approval: file.second_approval }
     }
 
     fn check_head(&mut self, file: &RuleFile) {
@@ -200,16 +213,15 @@ impl One<'_, '_> {
             let (never, name) = text.strip_prefix('!').map_or((false, text.as_str()), |name| (true, name));
             if name == "*" && !never {
                 gate.all = true;
-            } else if !self.compiler.sectors.knows(name) {
+            } else if let Some(number) = self.compiler.sectors.number(name) {
+                let sectors = if never { &mut gate.never } else { &mut gate.only };
+                sectors.push(Sector { name: name.to_owned(), number });
+            } else {
                 let help = "use a sector of lists/sectors.toml, or add it there";
                 let mark = if never { "!" } else { "" };
                 let meant = self.compiler.sectors.nearest(name).map(|meant| format!("{mark}{meant}"));
                 let message = format!("there is no sector `{name}`");
                 self.unknown(sector.span(), "rule.unknown-sector", message, help, meant.as_deref());
-            } else if never {
-                gate.never.push(name.to_owned());
-            } else {
-                gate.only.push(name.to_owned());
             }
         }
         gate

@@ -18,8 +18,9 @@ use super::{
     expression::Expression,
     file::{Bilingual, Order, Status},
     guard::{self, Given},
-    rule::{Clause, Fit, Look, Near, Rule},
-    set::{RuleSet, Work},
+    reading::Work,
+    rule::{Clause, Fit, Look, Near, Rule, Sector},
+    set::RuleSet,
 };
 
 /// What a rule makes of a listing, and why.
@@ -38,7 +39,9 @@ impl RuleSet {
         let sectors = self.sectors_of(listing);
         let mut lines = Vec::new();
         if rule.sectors.fit(&sectors) == Fit::No {
-            let names = |names: &[String], join: &str| names.join(join);
+            let names = |sectors: &[Sector], join: &str| {
+                sectors.iter().map(|sector| sector.name.as_str()).collect::<Vec<_>>().join(join)
+            };
             lines.push(line(
                 format!(
                     "商品行业（{sectors}）不在本规则范围内：只看 {}，不看 {}",

@@ -284,6 +284,12 @@ pub(super) struct ReviewFile {
     /// What to look at; a gate has its question instead.
     #[serde(default)]
     pub guidance: Option<Spanned<Bilingual>>,
+    /// Within how long its hits are to be decided, such as `48h` or `2d`.
+    #[serde(default)]
+    pub sla: Option<Spanned<String>>,
+    /// Whether a second person must agree before a confirmed hit counts.
+    #[serde(default)]
+    pub second_approval: bool,
 }
 
 /// What a rule must reach; `monitor` holds it to that.

@@ -1,6 +1,8 @@
-//! From a rule's outcome on a surface to findings with their reasons.
+//! From a rule's outcome on a surface to the places where it found something, and from these to findings with their reasons.
 //!
-//! A match that an exception covers becomes a finding too, set aside with the exception's reason.
+//! A match that an exception covers is such a place too, set aside with the exception's reason.
+
+use std::ops::Range;
 
 use jiff::civil::Date;
 
@@ -36,47 +38,77 @@ pub(super) struct Place<'a> {
     pub day: Date,
 }
 
-impl<'a> Place<'a> {
-    /// The findings of `outcome`: those that stand, then those set aside.
-    pub fn findings(self, outcome: &Outcome) -> Vec<Finding> {
-        let mut found = Vec::new();
-        let mut taken: Vec<Match> = Vec::new();
-        let aside = outcome.set_aside.and_then(|index| self.rule.exceptions.get(index));
+/// A place where a rule found something: data, not yet words.
+#[derive(Debug)]
+pub(super) struct Spot {
+    /// The rule's number.
+    pub rule: u32,
+    /// The surface's.
+    pub surface: u32,
+    pub clause: u32,
+    pub one: Match,
+    pub aside: Aside,
+}
+
+/// What sets a place aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside {
+    No,
+    /// The rule's exception with this number.
+    Exception(u32),
+    /// The rule with this number, which counts instead.
+    YieldsTo(u32),
+}
+
+impl Spot {
+    /// Adds what `outcome` comes to, for the rule and on the surface with these numbers: what stands, then what is set aside.
+    pub fn add((number, surface): (u32, usize), rule: &Rule, outcome: Outcome, spots: &mut Vec<Self>) {
+        let reports = |clause: usize| rule.clauses.get(clause).is_some_and(|clause| clause.report);
+        let spot = |(one, (clause, aside)): (Match, (usize, Aside))| Self {
+            rule: number,
+            surface: surface as u32,
+            clause: clause as u32,
+            one,
+            aside,
+        };
+        let first = spots.len();
         if outcome.holds {
-            for (clause, one) in longest(self.standing(outcome)) {
-                found.push(self.finding(clause, one, aside));
-                taken.push(one.clone());
-            }
+            let aside = outcome.set_aside.map_or(Aside::No, |index| Aside::Exception(index as u32));
+            let standing = outcome.matches.into_iter().enumerate().filter(|(clause, _)| reports(*clause));
+            let standing =
+                standing.flat_map(|(clause, found)| found.into_iter().map(move |one| (one, (clause, aside))));
+            spots.extend(longest(standing.collect()).into_iter().map(spot));
         }
         if outcome.would_hold {
-            let excepted = outcome.excepted.iter().filter(|(clause, _, _)| self.reports(*clause));
-            let chosen = longest(excepted.clone().map(|(clause, one, _)| (*clause, one)).collect());
-            for (clause, one) in chosen {
-                let exception = excepted.clone().find(|(index, other, _)| *index == clause && other == one);
-                let exception = exception.and_then(|(_, _, index)| self.rule.exceptions.get(*index));
-                if !taken.iter().any(|other| overlap(other, one)) {
-                    found.push(self.finding(clause, one, exception));
+            let excepted = outcome.excepted.into_iter().filter(|(clause, _, _)| reports(*clause));
+            let excepted = excepted.map(|(clause, one, index)| (one, (clause, Aside::Exception(index as u32))));
+            for covered in longest(excepted.collect()) {
+                let standing = spots.get(first..).unwrap_or_default();
+                // What is set aside does not overlap itself.
+                if !standing.iter().any(|other| overlap(&other.one.units, &covered.0.units)) {
+                    spots.push(spot(covered));
                 }
             }
         }
-        found
+    }
+}
+
+impl<'a> Place<'a> {
+    /// What was found at `spot`; `named` gives the name of the rule with a number.
+    pub fn finding<'b>(self, spot: &Spot, named: impl Fn(u32) -> &'b str) -> Finding {
+        let (clause, one) = (spot.clause as usize, &spot.one);
+        match spot.aside {
+            Aside::No => self.worded(clause, one, None),
+            Aside::Exception(index) => self.worded(clause, one, self.rule.exceptions.get(index as usize)),
+            Aside::YieldsTo(winner) => {
+                let mut finding = self.worded(clause, one, None);
+                set_aside(&mut finding, named(winner));
+                finding
+            }
+        }
     }
 
-    fn reports(self, clause: usize) -> bool {
-        self.rule.clauses.get(clause).is_some_and(|clause| clause.report)
-    }
-
-    fn standing(self, outcome: &Outcome) -> Vec<(usize, &Match)> {
-        outcome
-            .matches
-            .iter()
-            .enumerate()
-            .filter(|(clause, _)| self.reports(*clause))
-            .flat_map(|(clause, found)| found.iter().map(move |one| (clause, one)))
-            .collect()
-    }
-
-    fn finding(self, clause: usize, one: &Match, exception: Option<&Exception>) -> Finding {
+    fn worded(self, clause: usize, one: &Match, exception: Option<&Exception>) -> Finding {
         let rule = self.rule;
         let original = self.surface.surface.text;
         let span = self.surface.folded.span(one.units.clone());
@@ -135,6 +167,7 @@ impl<'a> Place<'a> {
             explanation,
             suppressed: exception
                 .map(|exception| format!("{}: {} / {}", exception.name, exception.why.zh, exception.why.en)),
+            handling: rule.handling,
         }
     }
 
@@ -216,7 +249,7 @@ impl<'a> Place<'a> {
 }
 
 /// Sets `finding` aside for that of the rule `winner` at the same place.
-pub(super) fn set_aside(finding: &mut Finding, winner: &str) {
+fn set_aside(finding: &mut Finding, winner: &str) {
     let (zh, en) =
         (format!("让位于规则 {winner} 在同一处的命中"), format!("gives way to what {winner} finds at the same place"));
     finding.suppressed = Some(format!("yields-to: {zh} / {en}"));
@@ -269,19 +302,22 @@ fn sector_step() -> Step {
 }
 
 /// The longest of overlapping matches, in reading order.
-fn longest(mut matches: Vec<(usize, &Match)>) -> Vec<(usize, &Match)> {
-    matches.sort_by_key(|(_, one)| (usize::MAX - one.units.len(), one.units.start));
-    matches.truncate(MAX_MATCHES);
-    let mut kept: Vec<(usize, &Match)> = Vec::new();
-    for (clause, one) in matches {
-        if !kept.iter().any(|(_, other)| overlap(other, one)) {
-            kept.push((clause, one));
+fn longest<T>(mut matches: Vec<(Match, T)>) -> Vec<(Match, T)> {
+    if matches.len() > 1 {
+        matches.sort_by_key(|(one, _)| (usize::MAX - one.units.len(), one.units.start));
+        matches.truncate(MAX_MATCHES);
+        let mut kept: Vec<(Match, T)> = Vec::with_capacity(matches.len());
+        for (one, what) in matches {
+            if !kept.iter().any(|(other, _)| overlap(&other.units, &one.units)) {
+                kept.push((one, what));
+            }
         }
+        kept.sort_by_key(|(one, _)| one.units.start);
+        return kept;
     }
-    kept.sort_by_key(|(_, one)| one.units.start);
-    kept
+    matches
 }
 
-fn overlap(a: &Match, b: &Match) -> bool {
-    a.units.start < b.units.end && b.units.start < a.units.end
+fn overlap(a: &Range<usize>, b: &Range<usize>) -> bool {
+    a.start < b.end && b.start < a.end
 }

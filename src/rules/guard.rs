@@ -137,6 +137,13 @@ pub(super) fn holds(guard: &Guard, listing: &Listing, sectors: &SectorSet, given
     guard.holds(&mut |predicate| answer(predicate, listing, sectors, given))
 }
 
+/// Whether `guard` asks what goods of a mark usually cost.
+pub(super) fn asks_usual_price(guard: &Guard) -> bool {
+    let mut asks = false;
+    guard.leaves(true, &mut |predicate, _| asks |= matches!(predicate, Predicate::PriceShare(..)));
+    asks
+}
+
 /// The facts of the listing that `guard` asks for, each once: `price 35`, `category food`, `date 2026-11-23`.
 pub(super) fn facts(guard: &Guard, listing: &Listing, sectors: &SectorSet, given: Given) -> Vec<String> {
     let mut facts: Vec<String> = Vec::new();

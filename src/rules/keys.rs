@@ -175,6 +175,8 @@ pub(super) const RULE: &[Key] = &[
         Sort::Table(&[
             must("reason", Sort::Text, "理由代码 / the reason offered to the reviewer"),
             may("guidance", Sort::Both, "审核要点 / what to look at"),
+            may("sla", Sort::Text, "办理时限，如 48h、2d / its hits are to be decided within"),
+            may("second_approval", Sort::Flag, "确认须经第二人同意 / a second person must agree to a confirmed hit"),
         ]),
         "审核 / for the reviewer",
     ),

@@ -26,6 +26,22 @@ pub struct Edition {
     pub logic: String,
 }
 
+/// The longest time to decide that a rule may name, in hours.
+const MAX_SLA_HOURS: u32 = 366 * 24;
+
+/// Minutes of a time to decide such as `48h` or `2d`; none where it is no such time, shorter than an hour or longer than a year.
+pub(super) fn sla_minutes(written: &str) -> Option<u32> {
+    let (number, unit) = written.trim().split_at_checked(written.trim().len().checked_sub(1)?)?;
+    let hours = match unit {
+        "h" => 1,
+        "d" => 24,
+        _ => return None,
+    };
+    let plain = (1..=5).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+    let hours = number.parse::<u32>().ok().filter(|_| plain)?.checked_mul(hours)?;
+    (1..=MAX_SLA_HOURS).contains(&hours).then_some(hours * 60)
+}
+
 /// What reviewers must find a rule to be, or it goes back to shadow.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Floor {
@@ -154,6 +170,14 @@ mod tests {
         assert_eq!(set.rule("test.word").unwrap().status, Status::Shadow);
         let read_anew = RuleSet::parse_after(source(), &set).unwrap();
         assert_eq!(read_anew.rule("test.word").unwrap().status, Status::Active);
+    }
+
+    #[test]
+    fn a_time_to_decide_is_hours_or_days_within_a_year() {
+        assert_eq!([sla_minutes("48h"), sla_minutes("2d"), sla_minutes(" 1h ")], [Some(2880), Some(2880), Some(60)]);
+        for wrong in ["", "h", "0h", "48", "48m", "-1h", "+1h", "367d", "99999h", "100000h", "1.5d", "２d", "2天"] {
+            assert_eq!(sla_minutes(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

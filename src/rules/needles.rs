@@ -23,6 +23,12 @@ impl Needles {
         Self(vec![vec![words]])
     }
 
+    /// Listings that meet `one` or `other`.
+    pub fn either(mut one: Self, other: Self) -> Self {
+        one.0.extend(other.0);
+        one
+    }
+
     /// The ways to be met.
     pub fn ways(&self) -> &[Vec<Vec<String>>] {
         &self.0

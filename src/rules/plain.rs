@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     RuleSet, RuleSource,
     evaluate::{self, Facts, Hit},
-    finding::Place,
+    finding::{Place, Spot},
     rule::{Fit, Rule},
 };
 use crate::{
@@ -62,9 +62,10 @@ fn plainly(set: &RuleSet, listing: &Listing, surfaces: &[FoldedSurface<'_>]) -> 
                 clauses.filter(|(index, clause)| count(*index) >= clause.min_count).map(|(index, _)| index).collect();
             let facts = Facts { listing, sectors: &sectors, given: DAY.into(), anywhere: &anywhere };
             let outcome = evaluate::run(rule, surface, &here, facts);
-            findings.extend(
-                Place { rule, surface, plans: set.plans(), deep: (set.deep(), &[]), fit, day: DAY }.findings(&outcome),
-            );
+            let place = Place { rule, surface, plans: set.plans(), deep: (set.deep(), &[]), fit, day: DAY };
+            let mut spots = Vec::new();
+            Spot::add((number, 0), rule, outcome, &mut spots);
+            findings.extend(spots.iter().map(|spot| place.finding(spot, |_| "")));
         }
     }
     findings

@@ -4,12 +4,12 @@
 //! hold; words that many rules share, such as refusals, call nobody and are only looked up. What a rule then finds is
 //! `evaluate`'s matter.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, ops::Range, sync::Arc};
 
 use crate::{model::SurfaceKind, text::Folded};
 
 use super::{
-    atoms::Atoms,
+    atoms::{Atoms, Room},
     evaluate::Hit,
     expression::Expression,
     rows::Rows,
@@ -110,10 +110,15 @@ impl Plans {
 
     /// The rules that are called by what stands in `text`, each once, by number.
     pub fn called(&self, text: &Folded) -> Vec<u32> {
-        let mut called: Vec<u32> = Vec::new();
-        for atom in self.atoms.found(text) {
-            called.extend(self.calls.row(atom));
+        thread_local! {
+            static SPACE: RefCell<Room> = RefCell::default();
         }
+        let mut called: Vec<u32> = Vec::new();
+        SPACE.with_borrow_mut(|space| {
+            for &atom in self.atoms.found(text, space) {
+                called.extend(self.calls.row(atom));
+            }
+        });
         called.sort_unstable();
         called.dedup();
         called
@@ -161,11 +166,9 @@ struct Hope<'a> {
 impl Hope<'_> {
     /// Whether so many words of a side stand in the text.
     fn stands(&self, clause: usize, side: u8, least: usize) -> bool {
-        let mut count = 0;
-        for &group in self.plans.groups(self.number, clause, side) {
-            self.plans.stock.find(group, self.text, |_, _| count += 1);
-        }
-        count >= least
+        let mut left = least;
+        let groups = self.plans.groups(self.number, clause, side).iter();
+        least == 0 || groups.copied().any(|group| self.plans.stock.has(group, self.text, &mut left))
     }
 
     /// Whether the condition could hold, and something be shown.

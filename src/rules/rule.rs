@@ -7,14 +7,14 @@ use std::{ops::Range, sync::Arc};
 use jiff::civil::Date;
 use regex::Regex;
 
-use crate::model::{Channel, Listing, Severity, SurfaceKind};
+use crate::model::{Channel, Handling, Listing, Severity, SurfaceKind};
 
 use super::{
     category::SectorSet,
     deep,
     expression::Expression,
     file::{Bilingual, Edges, Expectation, GateFile, Order, RegexText, RuleKind, Status, Stop},
-    guard::Guard,
+    guard::{self, Guard},
     life::Quality,
     number::Number,
     statutes::{self, Article},
@@ -56,6 +56,8 @@ pub struct Rule {
     pub gate: Option<Gate>,
     /// What reviewers must find it to be.
     pub quality: Quality,
+    /// How its hits are to be reviewed.
+    pub handling: Handling,
     pub(super) cites: Vec<Cite>,
     pub(super) sectors: SectorGate,
     pub(super) fields: Vec<SurfaceKind>,
@@ -97,6 +99,12 @@ impl Rule {
     pub(super) fn gives_way_to(&self, other: &Self) -> bool {
         let counts = other.status == Status::Active || other.status == self.status;
         counts && self.yields_to.iter().any(|one| one.to == other.id)
+    }
+
+    /// Whether it asks what goods of a mark usually cost.
+    pub fn asks_usual_price(&self) -> bool {
+        let asks = |clause: &Clause| matches!(&clause.look, Look::When(guard) if guard::asks_usual_price(guard));
+        self.clauses.iter().any(asks)
     }
 
     /// Whether its words are looked for deeper than the fold undoes.
@@ -172,8 +180,15 @@ impl From<&GateFile> for Gate {
 #[derive(Debug, Clone, Default)]
 pub(super) struct SectorGate {
     pub all: bool,
-    pub only: Vec<String>,
-    pub never: Vec<String>,
+    pub only: Vec<Sector>,
+    pub never: Vec<Sector>,
+}
+
+/// A sector by its name, and its number among those of the set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sector {
+    pub name: String,
+    pub number: usize,
 }
 
 /// How a rule's sectors fit a listing.
@@ -186,13 +201,13 @@ pub(super) enum Fit {
 
 impl SectorGate {
     pub fn fit(&self, sectors: &SectorSet) -> Fit {
-        if self.never.iter().any(|sector| sectors.has(sector)) {
+        if self.never.iter().any(|sector| sectors.has_number(sector.number)) {
             Fit::No
         } else if self.all {
             Fit::Yes
         } else if sectors.is_unknown() {
             Fit::Unknown
-        } else if self.only.iter().any(|sector| sectors.has(sector)) {
+        } else if self.only.iter().any(|sector| sectors.has_number(sector.number)) {
             Fit::Yes
         } else {
             Fit::No

@@ -3,9 +3,7 @@
 //! Main type: [`RuleSet`].
 
 use std::{
-    cell::OnceCell,
     collections::{BTreeMap, HashMap, HashSet},
-    ops::Range,
     sync::Arc,
 };
 
@@ -13,26 +11,25 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    model::{Diagnostic, Finding, Listing, SurfaceKind},
-    text::{FoldedSurface, fold},
+    model::{Diagnostic, Finding, Listing},
+    text::FoldedSurface,
 };
 
 use super::{
     category::{SectorSet, Sectors},
     compile::Compiler,
-    deep::{Deep, Seen},
-    evaluate::{self, Facts, Hit, Outcome},
+    deep::Deep,
     file::Status,
-    finding::{self, Place},
     folder::{RuleSource, Shelves},
     guard::Given,
     lint,
     lists::Lists,
     plan::Plans,
+    reading::{Reading, Sighting, Sightings, Work},
     rows::Rows,
-    rule::{Fit, Rule},
+    rule::Rule,
     statutes::Statutes,
-    words::{Text, Words},
+    words::Words,
 };
 
 /// Compiled rules. Matching is pure: the same listing, day and set give the same findings.
@@ -60,16 +57,6 @@ pub struct RuleSet {
     warnings_of_files: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
     hash: String,
-}
-
-/// One rule at work on one surface.
-pub(super) struct Work<'a> {
-    pub rule: &'a Rule,
-    pub surface: &'a FoldedSurface<'a>,
-    pub fit: Fit,
-    pub facts: Facts<'a>,
-    pub hits: &'a [Hit],
-    pub outcome: Outcome,
 }
 
 impl RuleSet {
@@ -202,6 +189,11 @@ impl RuleSet {
         self.sources.iter().find(|source| source.path == path)
     }
 
+    /// Its word lists and sectors, as they were read.
+    pub(super) fn lists(&self) -> &[RuleSource] {
+        &self.lists
+    }
+
     /// The text of `rule`'s file, as it was read; empty for a rule of another set.
     pub fn text(&self, rule: &Rule) -> &str {
         self.source(&rule.path).map_or("", |source| source.text.as_str())
@@ -256,60 +248,22 @@ impl RuleSet {
         on: impl Into<Given>,
         wanted: impl Fn(&Rule) -> bool,
     ) -> Vec<Finding> {
-        let mut found: Vec<(u32, Finding)> = Vec::new();
-        let given = on.into();
-        let reading = Reading::new(self, listing, surfaces, given);
-        // Those to which a wanted rule gives way are run too, and not shown.
-        let wins = |number| self.yielding.row(number).iter().filter_map(|&other| self.number(other)).any(&wanted);
-        // Looking deep costs what a look for marks does: only for a rule that is asked.
-        let asked = |number: &u32| self.number(*number).is_some_and(|rule| wanted(rule) || wins(*number));
-        let deep = self.deep.looking().iter().any(asked);
-        for (index, surface) in surfaces.iter().enumerate() {
-            let mut called = self.plans.called(&surface.folded);
-            if deep {
-                called.extend(self.deep.rules(reading.seen(index)));
-                called.sort_unstable();
-                called.dedup();
-            }
-            for number in called {
-                let Some(rule) = self.number(number).filter(|rule| wanted(rule) || wins(number)) else { continue };
-                if !self.plans.reads(number, surface.surface.kind) {
-                    continue;
-                }
-                reading.work(number, rule, index, Only::WhatMayHold, |work| {
-                    let Work { rule, surface, fit, outcome, .. } = work;
-                    let (plans, deep) = (&self.plans, (&self.deep, reading.seen(index)));
-                    let place = Place { rule, surface, plans, deep, fit, day: given.day };
-                    found.extend(place.findings(&outcome).into_iter().map(|finding| (number, finding)));
-                });
-            }
-        }
-        self.give_way(&mut found);
-        let shown = found.into_iter().filter(|(number, _)| self.number(*number).is_some_and(&wanted));
-        shown.map(|(_, finding)| finding).collect()
+        let sightings = self.sightings(listing, surfaces, on, wanted);
+        sightings.iter().map(Sighting::finding).collect()
     }
 
-    /// Sets aside what stands where a rule that counts instead has found something too.
-    fn give_way(&self, found: &mut [(u32, Finding)]) {
-        for index in 0..found.len() {
-            let Some((number, finding)) = found.get(index) else { continue };
-            let Some(rule) = self.number(*number).filter(|rule| !rule.yields_to.is_empty()) else { continue };
-            let wins = |(other, of_other): &&(u32, Finding)| {
-                let there =
-                    of_other.surface == finding.surface && of_other.start < finding.end && finding.start < of_other.end;
-                there
-                    && of_other.suppressed.is_none()
-                    && self.number(*other).is_some_and(|other| rule.gives_way_to(other))
-            };
-            let winner = found.iter().find(wins).map(|(_, winner)| winner.reference.clone());
-            let winner = winner.filter(|_| finding.suppressed.is_none());
-            if let (Some(winner), Some((_, finding))) = (winner, found.get_mut(index)) {
-                finding::set_aside(finding, &winner);
-            }
-        }
+    /// Where the rules that are `wanted` find something; a place is put into words when it is asked.
+    pub fn sightings<'a>(
+        &'a self,
+        listing: &'a Listing,
+        surfaces: &'a [FoldedSurface<'a>],
+        on: impl Into<Given>,
+        wanted: impl Fn(&Rule) -> bool,
+    ) -> Sightings<'a> {
+        Reading::new(self, listing, surfaces, on.into()).sightings(wanted)
     }
 
-    fn number(&self, number: u32) -> Option<&Rule> {
+    pub(super) fn number(&self, number: u32) -> Option<&Rule> {
         self.rules.get(number as usize).map(AsRef::as_ref)
     }
 
@@ -320,27 +274,24 @@ impl RuleSet {
         surfaces: &[FoldedSurface<'_>],
         on: impl Into<Given>,
         wanted: &Rule,
-        mut act: impl FnMut(Work<'_>),
+        act: impl FnMut(Work<'_>),
     ) {
-        let reading = Reading::new(self, listing, surfaces, on.into());
-        let numbers = (0..).zip(&self.rules).filter(|(_, rule)| rule.id == wanted.id);
-        for (number, rule) in numbers {
-            for index in 0..surfaces.len() {
-                reading.work(number, rule, index, Only::WhatHasWords, &mut act);
-            }
-        }
+        Reading::new(self, listing, surfaces, on.into()).each(wanted, act);
+    }
+
+    /// By rule, those that give way to it.
+    pub(super) fn yielding(&self) -> &Rows {
+        &self.yielding
     }
 
     pub(super) fn has_sector(&self, sector: &str) -> bool {
         self.sectors.knows(sector)
     }
 
-    #[cfg(test)]
     pub(super) fn plans(&self) -> &Plans {
         &self.plans
     }
 
-    #[cfg(test)]
     pub(super) fn deep(&self) -> &Deep {
         &self.deep
     }
@@ -363,114 +314,6 @@ fn yielding(rules: &[Arc<Rule>]) -> Rows {
         pairs.extend(winners.map(|(winner, _)| (winner, number)));
     }
     Rows::of_pairs(rules.len(), &pairs)
-}
-
-/// Which rules are run on a surface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Only {
-    /// Those of which a word stands there.
-    WhatHasWords,
-    /// Those whose condition may hold there.
-    WhatMayHold,
-}
-
-/// A listing while the set reads it.
-struct Reading<'a> {
-    set: &'a RuleSet,
-    listing: &'a Listing,
-    surfaces: &'a [FoldedSurface<'a>],
-    /// Where words stand on each surface; made when a rule first asks.
-    texts: Vec<OnceCell<Text>>,
-    /// Which words are meant there and do not stand; looked for when it is first asked.
-    seen: Vec<OnceCell<Vec<Seen>>>,
-    sectors: OnceCell<SectorSet>,
-    given: Given,
-}
-
-impl<'a> Reading<'a> {
-    fn new(set: &'a RuleSet, listing: &'a Listing, surfaces: &'a [FoldedSurface<'a>], given: Given) -> Self {
-        let texts = surfaces.iter().map(|_| OnceCell::new()).collect();
-        let seen = surfaces.iter().map(|_| OnceCell::new()).collect();
-        Self { set, listing, surfaces, texts, seen, sectors: OnceCell::new(), given }
-    }
-
-    /// The surface number `index` and where words stand in it.
-    fn text(&self, index: usize) -> Option<(&FoldedSurface<'a>, &Text)> {
-        let (surface, text) = (self.surfaces.get(index)?, self.texts.get(index)?);
-        Some((surface, text.get_or_init(|| Text::new(&surface.folded))))
-    }
-
-    /// The words of rules that are meant on the surface number `index` and do not stand there.
-    fn seen(&self, index: usize) -> &[Seen] {
-        let Some((surface, seen)) = self.surfaces.get(index).zip(self.seen.get(index)) else { return &[] };
-        seen.get_or_init(|| self.set.deep.see(surface))
-    }
-
-    /// What stands or is meant on the surface number `index` for `clauses` of a rule, and whether anything is only meant.
-    fn hits(&self, number: u32, rule: &Rule, clauses: Range<usize>, index: usize) -> (Vec<Hit>, bool) {
-        let Some((_, text)) = self.text(index) else { return (Vec::new(), false) };
-        let mut hits = self.set.plans.hits(number, clauses.clone(), text);
-        if !rule.looks_deep() {
-            return (hits, false);
-        }
-        hits.retain(|hit| rule.clauses.get(hit.clause).is_some_and(|clause| clause.written));
-        let meant = self.set.deep.hits(number, rule, clauses, self.seen(index));
-        let deeper = !meant.is_empty();
-        if deeper {
-            hits.extend(meant);
-            hits.sort_by_key(|hit| (hit.clause, hit.side, hit.units.end, hit.units.start));
-        }
-        (hits, deeper)
-    }
-
-    /// Runs one rule on one surface that it reads; `act` gets what comes of it.
-    fn work(&self, number: u32, rule: &Rule, index: usize, only: Only, act: impl FnOnce(Work<'_>)) {
-        let sectors = self.sectors.get_or_init(|| self.set.sectors.of(self.listing));
-        let fit = rule.sectors.fit(sectors);
-        if fit == Fit::No {
-            return;
-        }
-        let Some((surface, text)) = self.text(index) else { return };
-        if !rule.reads(surface.surface.kind, attribute_of(surface).as_deref()) {
-            return;
-        }
-        let plans = &self.set.plans;
-        let all = 0..rule.clauses.len();
-        let may_hold = only == Only::WhatHasWords || plans.may_hold(number, rule, text);
-        if !may_hold && !rule.looks_deep() {
-            return;
-        }
-        let (hits, deeper) = self.hits(number, rule, all, index);
-        if hits.is_empty() || !may_hold && !deeper {
-            return;
-        }
-        let anywhere = self.anywhere(number, rule);
-        let facts = Facts { listing: self.listing, sectors, given: self.given, anywhere: &anywhere };
-        let outcome = evaluate::run(rule, surface, &hits, facts);
-        act(Work { rule, surface, fit, facts, hits: &hits, outcome });
-    }
-
-    /// Clauses of `rule` that ask the whole listing and are answered; buyers and viewers are not asked.
-    fn anywhere(&self, number: u32, rule: &Rule) -> Vec<usize> {
-        let asked = rule.clauses.iter().enumerate().filter(|(_, clause)| clause.anywhere);
-        let count = |clause: usize| -> usize {
-            self.surfaces
-                .iter()
-                .enumerate()
-                .filter(|(_, surface)| !matches!(surface.surface.kind, SurfaceKind::Review | SurfaceKind::Danmaku))
-                .map(|(index, surface)| {
-                    let (hits, _) = self.hits(number, rule, clause..clause + 1, index);
-                    evaluate::direct(rule, clause, surface, &hits.iter().collect::<Vec<_>>()).len()
-                })
-                .sum()
-        };
-        asked.filter(|(index, clause)| count(*index) >= clause.min_count).map(|(index, _)| index).collect()
-    }
-}
-
-/// The folded name of the attribute a surface is.
-fn attribute_of(surface: &FoldedSurface<'_>) -> Option<String> {
-    surface.surface.path.strip_prefix("attributes.").map(fold)
 }
 
 fn read_sectors(shelf: &[RuleSource], problems: &mut Vec<Diagnostic>) -> Sectors {

@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{backtest::standing, file::Status, set::RuleSet};
-use crate::{model::Listing, text::fold_surfaces};
+use super::{file::Status, guard::Given, rule::Rule, set::RuleSet};
+use crate::{model::Listing, text::FoldedSurface};
 
 /// Listings below which nothing is said of rules that never hit.
 const MIN_LISTINGS: u64 = 1_000;
@@ -87,15 +86,15 @@ impl<'a> Survey<'a> {
         Self { set, listings: 0, hits: BTreeMap::new(), both: BTreeMap::new() }
     }
 
-    /// Looks at one listing under the law of `on`.
-    pub fn see(&mut self, listing: &Listing, on: Date) {
+    /// Looks at one listing, whose folded surfaces are `surfaces`.
+    pub fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: impl Into<Given>) {
         self.listings += 1;
-        let counts = |status| matches!(status, Status::Active | Status::Shadow);
-        let found = standing(self.set, listing, &fold_surfaces(listing), on, |rule| counts(rule.status));
-        let number = |id: &str| self.set.rules().iter().position(|rule| rule.id == id);
+        let counts = |rule: &Rule| matches!(rule.status, Status::Active | Status::Shadow);
+        let sightings = self.set.sightings(listing, surfaces, given, counts);
         let mut here: Vec<usize> =
-            found.iter().filter(|(_, (stand, _))| !stand.is_empty()).filter_map(|(id, _)| number(id)).collect();
+            sightings.iter().filter(|one| one.stands()).map(|one| one.number() as usize).collect();
         here.sort_unstable();
+        here.dedup();
         for (at, &one) in here.iter().enumerate() {
             *self.hits.entry(one).or_default() += 1;
             for &other in here.iter().skip(at + 1) {
@@ -152,7 +151,7 @@ impl<'a> Survey<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::RuleSource;
+    use crate::{rules::RuleSource, text::fold_surfaces};
 
     #[test]
     fn rules_that_never_hit_hit_too_much_or_say_the_same_are_told() {
@@ -171,7 +170,8 @@ mod tests {
                 _ => "毛巾",
             };
             let listing = Listing { title: title.into(), ..Listing::default() };
-            parts[n % 2].see(&listing, "2026-11-27".parse().unwrap());
+            let day: jiff::civil::Date = "2026-11-27".parse().unwrap();
+            parts[n % 2].see(&listing, &fold_surfaces(&listing), day);
         }
         let [mut survey, other] = parts;
         survey.merge(other);

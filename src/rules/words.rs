@@ -86,6 +86,24 @@ impl Stock {
         self.groups.get(group).and_then(|group| group.words.get(place)).map_or("", |(written, _)| written)
     }
 
+    /// Whether words of a group stand in `text` so many times as are `left`; takes away from that how often they do.
+    pub fn has(&self, group: u32, text: &Text, left: &mut usize) -> bool {
+        let words = self.group(group);
+        let keys = self.keys.get(words.start as usize..words.end as usize).unwrap_or_default();
+        for (word, &key) in words.zip(keys) {
+            let count = |_: Range<usize>| *left = left.saturating_sub(1);
+            if key == 0 {
+                text.each_single(self.codes(word), count);
+            } else if let Some(first) = text.first(key) {
+                text.each(first, self.codes(word), count);
+            }
+            if *left == 0 {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Calls `act` with each place of each word of a group in `text`: the word, and the units.
     pub fn find(&self, group: u32, text: &Text, mut act: impl FnMut(u32, Range<usize>)) {
         let words = self.group(group);

@@ -248,7 +248,8 @@ pub(super) async fn decide(
 
 async fn carry_out(desk: Desk, list: Arc<List>, decision: Decision) {
     let second = |entry: &&Entry| {
-        decision.verdict == Verdict::Confirm && desk.inner.review.second_approval.asks_for(entry.severity)
+        decision.verdict == Verdict::Confirm
+            && desk.inner.review.wants_second(entry.severity, entry.handling.second_approval)
     };
     let (seconded, plain): (Vec<&Entry>, Vec<&Entry>) = list.entries.iter().partition(second);
     for (entries, second) in [(plain, false), (seconded, true)] {

@@ -9,8 +9,8 @@ use super::{
     words::{Language, Words},
 };
 use crate::{
-    model::{Finding, FindingKind, Hit, HitState, Listing, ListingId, MarkId},
-    review::{Due, Entry, Likeness, Weight, waited},
+    model::{Finding, FindingKind, Handling, Hit, HitState, Listing, ListingId, MarkId},
+    review::{Due, Entry, Likeness, Queued, Weight, waited},
 };
 
 /// Members of a group that are listed; a decision reaches no others.
@@ -103,7 +103,9 @@ impl Gathered {
             Some(entry) => inner.board.weight(entry, &inner.review.deadline_hours, now),
             None => {
                 let record = crate::review::Record::default();
-                Weight::of(hit.what.severity, hit.what.priority, minutes, record, &inner.review.deadline_hours)
+                let (severity, priority) = (hit.what.severity, hit.what.priority);
+                let queued = Queued { severity, priority, sla_minutes: Handling::of(&hit.what.findings).sla_minutes };
+                Weight::of(queued, minutes, record, &inner.review.deadline_hours)
             }
         };
         // Shown as if it were open, to be judged again: nothing may tell how it was decided.
@@ -150,8 +152,9 @@ impl Gathered {
 pub(super) fn due(desk: &Desk, hit: &Hit, words: Words) -> DueView {
     let minutes = waited(hit.what.found_at, desk.inner.clock.now());
     let limits = &desk.inner.review.deadline_hours;
-    let left = limits.minutes(hit.what.severity) - minutes;
-    let (key, code) = match limits.due(hit.what.severity, minutes) {
+    let (severity, sla_minutes) = (hit.what.severity, Handling::of(&hit.what.findings).sla_minutes);
+    let left = limits.minutes(severity, sla_minutes) - minutes;
+    let (key, code) = match limits.due(severity, sla_minutes, minutes) {
         Due::Over => ("due-over", "over"),
         Due::Soon => ("due-soon", "soon"),
         Due::Fine => ("due-fine", "fine"),

@@ -18,6 +18,7 @@ use markwarden::{
     model::{Listing, ListingId, SystemClock},
     rules::{Backtest, Expectation, Needles, RuleSet, RuleSource},
     store::{Batch, Settings, SledStore, Store, Write},
+    text::fold_surfaces,
 };
 
 #[global_allocator]
@@ -96,7 +97,7 @@ fn main() {
 fn run(archive: &Archive, set: &RuleSet, needles: Option<&Needles>) -> (u64, u64) {
     let stop = AtomicBool::new(false);
     let scan = Scan { needles, stop: &stop, progress: &|_| {}, threads: 0 };
-    let see = |look: &mut Backtest<'_>, listing: &Listing| look.see(listing, DAY, |_| None);
+    let see = |look: &mut Backtest<'_>, listing: &Listing| look.see(listing, &fold_surfaces(listing), DAY, |_| None);
     let (parts, covered) = archive.scan(scan, || Backtest::new(set, None, 0), see).unwrap();
     let hits = parts.into_iter().flat_map(Backtest::finish).map(|report| report.listings).sum();
     (hits, covered.shown)

@@ -121,3 +121,75 @@ async fn a_check_with_the_archive_tells_of_rules_that_never_hit() {
         (&"test.word".into(), &"never-hits".into(), &1100.into())
     );
 }
+
+/// The fixture's rule, changed.
+fn rule(place: &Path, folder: &str, id: &str, changes: &[(&str, &str)]) {
+    let text = include_str!("../../fixtures/rules/test.word.toml").replace("test.word", id);
+    let text = changes.iter().fold(text, |text, (old, new)| {
+        assert!(text.contains(old), "{old}");
+        text.replace(old, new)
+    });
+    std::fs::create_dir_all(place.join(folder)).unwrap();
+    std::fs::write(place.join(folder).join(format!("{id}.toml")), text).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_knows_what_goods_of_a_mark_usually_cost() {
+    let place = tempfile::tempdir().unwrap();
+    let guard = "[clause.cheap]\nwhen = \"price < 0.3 * usual_price\"\n\n[review]";
+    let changes = [("\"active\"", "\"draft\""), ("condition = \"word\"", "condition = \"word and cheap\"")];
+    rule(place.path(), "rules", "test.cheap", &[&changes[..], &[("[review]", guard)]].concat());
+    {
+        let store = SledStore::open(&place.path().join("data"), &Settings::default(), Arc::new(SystemClock)).unwrap();
+        let mark = serde_json::json!({"id": "m1", "holder": "h", "text": "云雀", "usual_price": {"amount": "900.00", "currency": "CNY"}});
+        let mut writes = vec![Write::Mark(serde_json::from_value(mark).unwrap())];
+        for (n, (title, price)) in [
+            ("琉璃塔 云雀 联名", "199.00"),
+            ("琉璃塔 云·雀 联名", "99.00"),
+            ("琉璃塔 云雀 联名", "299.00"),
+            ("琉璃塔 无名", "9.00"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let listing =
+                serde_json::json!({"id": n.to_string(), "title": title, "price": {"amount": price, "currency": "CNY"}});
+            let listing: Listing = serde_json::from_value(listing).unwrap();
+            writes.push(Write::Listing { id: ListingId::new(&listing.id).unwrap(), listing, capture: None });
+        }
+        store.apply(Batch { actor: "test".into(), writes }).await.unwrap();
+    }
+    let trial = ["rules", "backtest", "test.cheap", "--format", "json"];
+    let report = &reports(&run(place.path(), &trial))[0];
+    let found: Vec<&str> =
+        report["samples"].as_array().unwrap().iter().map(|sample| sample["listing"].as_str().unwrap()).collect();
+    assert_eq!((&report["of"], found), (&4.into(), vec!["0", "1"]));
+    // The price changes, and the archive follows.
+    {
+        let store = SledStore::open(&place.path().join("data"), &Settings::default(), Arc::new(SystemClock)).unwrap();
+        let mark = serde_json::json!({"id": "m1", "holder": "h", "text": "云雀", "usual_price": {"amount": "500.00", "currency": "CNY"}});
+        let writes = vec![Write::Mark(serde_json::from_value(mark).unwrap())];
+        store.apply(Batch { actor: "test".into(), writes }).await.unwrap();
+    }
+    assert_eq!(reports(&run(place.path(), &trial))[0]["listings"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diff_reads_only_listings_that_a_changed_rule_can_find_something_in() {
+    let place = tempfile::tempdir().unwrap();
+    put(place.path(), (0..400).map(|n| (n, format!("{} {n}", ["琉璃塔", "青瓷瓶", "毛巾", "景泰蓝"][n % 4])))).await;
+    for folder in ["rules", "newer"] {
+        rule(place.path(), folder, "test.same", &[("琉璃塔", "毛巾")]);
+    }
+    rule(place.path(), "rules", "test.word", &[]);
+    rule(place.path(), "newer", "test.word", &[("琉璃塔", "青瓷瓶"), ("version = 1", "version = 2")]);
+    let compared = run(place.path(), &["rules", "diff", "rules", "newer", "--samples", "1", "--format", "json"]);
+    let words = String::from_utf8_lossy(&compared.stderr);
+    assert_eq!(compared.status.code(), Some(1), "{words}");
+    assert!(words.contains("400 listings, 1 rules that changed; 1 others are the same and were not run"), "{words}");
+    let change: Value = serde_json::from_slice(&compared.stdout).unwrap();
+    assert_eq!((&change["rule"], &change["kept"]), (&"test.word".into(), &0.into()));
+    assert_eq!((&change["gained"]["listings"], &change["lost"]["listings"]), (&100.into(), &100.into()));
+    let same = run(place.path(), &["rules", "diff", "rules", "rules"]);
+    assert_eq!(same.status.code(), Some(0), "{}", String::from_utf8_lossy(&same.stderr));
+}

@@ -1,9 +1,11 @@
 //! A campaign from outside: from a few words to a tried rule, live only when a person says so, with a report of its own.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output, Stdio},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use markwarden::{
@@ -16,6 +18,11 @@ use markwarden::{
     store::{Batch, Settings, SledStore, Store, Write},
 };
 use serde_json::{Value, json};
+
+use crate::program::{Server, markwarden};
+
+/// Longest wait for the server; crossing it is a failure, not a measurement.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn run(place: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_markwarden"));
@@ -149,7 +156,7 @@ async fn one_command_makes_a_live_campaign_whose_findings_carry_its_id_and_whose
     let report = run(place.path(), &["campaign", "report", "jiang", "--form", "json"]);
     let report = json_of(&report);
     assert_eq!((&report["listings"], &report["hits"], &report["open"]), (&json!(14), &json!(2), &json!(2)));
-    assert_eq!((&report["sellers"], &report["takedowns"]), (&json!(2), &Value::Null));
+    assert_eq!((&report["sellers"], &report["checked"]), (&json!(2), &Value::Null));
     let csv = run(place.path(), &["campaign", "report", "jiang", "--form", "csv"]);
     let lines: Vec<String> = String::from_utf8_lossy(&csv.stdout).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 5, "{lines:?}");
@@ -157,6 +164,21 @@ async fn one_command_makes_a_live_campaign_whose_findings_carry_its_id_and_whose
     let text = run(place.path(), &["campaign", "report", "jiang"]);
     assert!(said(&text).contains("listings looked at   14"), "{}", said(&text));
     assert_eq!(run(place.path(), &["campaign", "report", "no-such"]).status.code(), Some(2));
+
+    let command = &mut markwarden(place.path());
+    let mut server = Server(command.args(["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(server.0.stderr.take().unwrap()).lines();
+    std::thread::spawn(move || lines.for_each(drop));
+    let begun = Instant::now();
+    while !place.path().join("data/server.json").exists() {
+        assert!(begun.elapsed() < PATIENCE, "the server can be asked");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let asked = json_of(&run(place.path(), &["campaign", "report", "jiang", "--form", "json"]));
+    for part in ["listings", "hits", "open", "judged", "rules", "sellers", "most"] {
+        assert_eq!(asked[part], report[part], "{part} of {asked}");
+    }
+    assert_eq!(asked["checked"], json!({"again": 0, "gone": 0}), "the server keeps what crawls saw");
 }
 
 fn fetched() -> Fetched {

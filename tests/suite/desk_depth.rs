@@ -204,6 +204,52 @@ async fn a_second_person_must_agree_and_it_is_never_the_first() {
     assert_eq!(shop.hit(8).await.state, HitState::Confirmed);
 }
 
+/// The hits of a shop in which the rule of the first asks for more than the desk does.
+fn asking(handling: serde_json::Value) -> Vec<NewHit> {
+    let mut asking = clones(3);
+    asking[0].findings[0].handling = serde_json::from_value(handling).unwrap();
+    asking
+}
+
+#[tokio::test]
+async fn a_rule_that_wants_a_second_person_gets_one_by_key_and_in_bulk_and_others_do_not() {
+    let shop = Shop::open_with(asking(json!({"second_approval": true}))).await;
+    let (lin, wu) =
+        (Visitor::signed_in(&shop, "lin", Role::Reviewer).await, Visitor::signed_in(&shop, "wu", Role::Reviewer).await);
+    for hit in ["1", "2"] {
+        lin.page(&format!("/hits/{hit}")).await;
+        let form = [("reason", "confirm:counterfeit"), ("fence", "1"), ("seen", "0")];
+        lin.post(&format!("/hits/{hit}/decide"), &form).await;
+    }
+    assert_eq!(states(&shop, 1..=2).await, [HitState::Proposed, HitState::Confirmed]);
+    let form = [("reason", "approve:second-agrees"), ("fence", "2"), ("seen", "1")];
+    assert_eq!(lin.post("/hits/1/decide", &form).await.status(), StatusCode::CONFLICT);
+    wu.page("/hits/1").await;
+    assert_eq!(wu.post("/hits/1/decide", &form).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(shop.hit(1).await.state, HitState::Confirmed);
+
+    let shop = Shop::open_with(asking(json!({"second_approval": true}))).await;
+    let lin = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;
+    lin.page("/hits/1").await;
+    let mut form = vec![("reason", "confirm:counterfeit"), ("fence", "1"), ("seen", "0"), ("group", "on")];
+    form.extend([("member", "2:0"), ("member", "3:0")]);
+    lin.post("/hits/1/decide", &form).await;
+    assert_eq!(states(&shop, 1..=3).await, [HitState::Proposed, HitState::Confirmed, HitState::Confirmed]);
+}
+
+#[tokio::test]
+async fn a_rules_own_time_to_decide_counts_where_it_is_shorter() {
+    for (sla_minutes, over) in [(120, true), (60_000, false)] {
+        let shop = Shop::open_with(asking(json!({"sla_minutes": sla_minutes}))).await;
+        let lin = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;
+        shop.clock.advance(jiff::SignedDuration::from_hours(3));
+        let late = lin.page("/queue?text=due%3Aover").await;
+        assert_eq!(late.contains("due-over") && late.contains("\"/hits/1?"), over, "{late}");
+        assert!(!late.contains("\"/hits/2"), "{late}");
+        assert_eq!(lin.page("/hits/1").await.contains("due-over"), over);
+    }
+}
+
 #[tokio::test]
 async fn what_is_escalated_goes_to_another_person() {
     let shop = Shop::open().await;

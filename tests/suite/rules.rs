@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use jiff::civil::{Date, date};
 use markwarden::{
-    model::{Channel, Finding, Listing},
+    model::{Channel, Finding, Handling, Listing},
     rules::{Expectation, MAX_LIST_BYTES, MAX_RULE_BYTES, RuleSet, RuleSource},
     text::fold_surfaces,
 };
@@ -248,6 +248,28 @@ fn word_rule(id: &str, status: &str, word: &str, more: &str) -> RuleSource {
         &format!("{id}.toml"),
         format!("{head}\ncondition = \"claim\"\n{clause}{review}{}", tests.collect::<String>()),
     )
+}
+
+#[test]
+fn a_rule_says_how_its_hits_are_to_be_reviewed_and_no_version_changes_with_it() {
+    let listing: Listing = serde_json::from_str(r#"{"title":"绝妙 茶"}"#).unwrap();
+    let plain = word_rule("ad.one", "active", "绝妙", "");
+    let asking = RuleSource {
+        text: plain.text.replacen("[review]\n", "[review]\nsla = \"2d\"\nsecond_approval = true\n", 1),
+        ..plain.clone()
+    };
+    let look = |rule: RuleSource| {
+        let set = RuleSet::parse(vec![rule]).unwrap_or_else(|wrong| panic!("{}", wrong[0]));
+        let finding = set.findings(&listing, &fold_surfaces(&listing), DAY).remove(0);
+        (finding, set.edition("ad.one").unwrap())
+    };
+    let ((usual, before), (finding, after)) = (look(plain), look(asking));
+    assert_eq!(usual.handling, Handling::default());
+    assert_eq!(finding.handling, Handling { sla_minutes: Some(2880), second_approval: true });
+    assert_eq!(before, after);
+    let told = serde_json::to_value(&finding).unwrap();
+    assert_eq!(told["handling"], serde_json::json!({"sla_minutes": 2880, "second_approval": true}));
+    assert!(serde_json::to_value(&usual).unwrap().get("handling").is_none());
 }
 
 #[test]

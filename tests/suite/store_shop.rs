@@ -10,8 +10,8 @@ use std::{
 
 use markwarden::{
     model::{
-        AccountName, Capture, CaptureId, Clock, Decision, Finding, FindingKind, HitId, Listing, ListingId, ManualClock,
-        Mark, MarkId, NewHit, Reason, Severity, Step, Timestamp, Verdict,
+        AccountName, Capture, CaptureId, Clock, Decision, Finding, FindingKind, Handling, HitId, Listing, ListingId,
+        ManualClock, Mark, MarkId, NewHit, Reason, Severity, Step, Timestamp, Verdict,
     },
     store::{
         Ailment, Batch, ClaimSpec, Counts, Filter, Gravity, Order, Outcome, Settings, SledStore, Store, StoreError,
@@ -93,6 +93,7 @@ pub fn new_hit(n: u32) -> NewHit {
             en: "case".into(),
         }],
         suppressed: None,
+        handling: Handling::default(),
     };
     NewHit {
         dedupe: format!("{n:032x}"),

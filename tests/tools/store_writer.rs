@@ -22,8 +22,8 @@ use std::{
 
 use markwarden::{
     model::{
-        AccountName, Decision, Finding, FindingKind, Listing, ListingId, NewHit, Reason, Severity, SystemClock,
-        Timestamp, Verdict,
+        AccountName, Decision, Finding, FindingKind, Handling, Listing, ListingId, NewHit, Reason, Severity,
+        SystemClock, Timestamp, Verdict,
     },
     store::{Batch, ClaimSpec, Filter, Lease, LeaseRef, Order, Outcome, Settings, SledStore, Store, Write},
 };
@@ -74,6 +74,7 @@ fn new_hit(key: &str, long: bool) -> NewHit {
         citation: String::new(),
         explanation: Vec::new(),
         suppressed: None,
+        handling: Handling::default(),
     };
     NewHit {
         dedupe: key.to_owned(),

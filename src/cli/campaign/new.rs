@@ -16,10 +16,11 @@ use crate::{
     cli::{
         context::visible,
         notes::{Notes, person},
-        rules::{Look, Source, look, noted, replace, shown, told},
+        rules::{Look, Source, Wanted, look, noted, replace, shown, told},
     },
     model::Listing,
-    rules::{Backtest, Bilingual, Draft, RuleReport, RuleSet, RuleSource},
+    rules::{Backtest, Bilingual, Draft, Given, RuleReport, RuleSet, RuleSource},
+    text::FoldedSurface,
 };
 
 /// Topics of the law that are offered.
@@ -138,7 +139,8 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
 
     let needles = set.needles(|_| true);
     let make = || Scoped { backtest: Backtest::new(&set, None, 5), campaign: &campaign, set: &set };
-    let looked = look(&Source::of(args.place.data.clone()), context, today, needles.as_ref(), make)?;
+    let wanted = Wanted::of(&set, |_| true, needles.as_ref());
+    let looked = look(&Source::of(args.place.data.clone()), context, today, wanted, make)?;
     let listings = looked.look.backtest.listings();
     let done = looked.tell(listings, context);
     let reports = looked.look.backtest.finish();
@@ -237,9 +239,9 @@ struct Scoped<'a> {
 }
 
 impl Look for Scoped<'_> {
-    fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
+    fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: Given, verdicts: &Verdicts) {
         if self.campaign.reaches(self.set, listing) {
-            self.backtest.see(listing, on, |rule| verdicts.of(listing, rule));
+            self.backtest.see(listing, surfaces, given, |rule| verdicts.of(listing, rule));
         } else {
             self.backtest.skip(1);
         }

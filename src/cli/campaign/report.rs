@@ -5,32 +5,39 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use jiff::{civil::Date, tz::TimeZone};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{Context, Done, Place, list::now, named, read};
 use crate::{
+    app::COVERAGE,
     archive::Scan,
     campaign::Campaign,
     cli::{
+        asking::{self, Question},
         context::visible,
         notes::Notes,
         rules::{open_archive, told},
     },
-    model::{Hit, HitState},
+    crawl::Coverage,
+    model::{Hit, HitState, Timestamp},
     rules::{Judged, RuleSet},
-    store::{Filter, SledStore, each_hit},
+    store::{Filter, Store, each_hit},
 };
 
 /// Sellers that are named.
 const SELLERS: usize = 50;
+/// What becomes of an address whose listing is no longer there.
+const GONE: [&str; 2] = ["status_404", "status_410"];
 
 /// Arguments of `campaign report`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A hit counts when a finding in it carries the campaign's id. The server must not be running on the same data folder."
+    after_help = "A hit counts when a finding in it carries the campaign's id. A server that has the data folder open is asked. Of confirmed\n\
+    hits it is told how many of their listings a crawl has asked for again since, and how many of these were no longer there."
 )]
 pub struct Args {
     /// The campaign.
@@ -53,7 +60,7 @@ enum Form {
     Csv,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 struct Report<'a> {
     campaign: &'a str,
     title: &'a str,
@@ -62,27 +69,43 @@ struct Report<'a> {
     to: String,
     /// Listings in its scope whose newest state was captured on its days.
     listings: u64,
+    /// Share that is right, and its 95 % interval.
+    precision: Option<(f64, f64, f64)>,
+    #[serde(flatten)]
+    gathered: Gathered,
+}
+
+/// What the store has of a campaign.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Gathered {
     hits: u64,
     open: u64,
     judged: Judged,
-    /// Share that is right, and its 95 % interval.
-    precision: Option<(f64, f64, f64)>,
     rules: BTreeMap<String, Count>,
     sellers: usize,
     /// Those with most hits first.
     most: Vec<Seller>,
-    /// Listings that were taken down; not known before notices are sent and verified.
-    takedowns: Option<u64>,
+    /// What crawls saw of confirmed hits afterwards; none where nothing was crawled.
+    checked: Option<Checked>,
 }
 
-#[derive(Debug, Default, Clone, Serialize)]
+/// What became of the listings of confirmed hits since they were confirmed.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Checked {
+    /// Asked for again.
+    again: u64,
+    /// Of these, no longer there.
+    gone: u64,
+}
+
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 struct Count {
     hits: u64,
     #[serde(flatten)]
     judged: Judged,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seller {
     seller: String,
     hits: u64,
@@ -102,19 +125,17 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         Err(problems) => return super::show_mistakes(&problems, context).map(|()| Done::Findings),
     };
     let listings = looked_at(campaign, &set, &args.place, context)?;
-    let notes = Notes::open(&context.settings()?, args.place.data.clone())?;
-    let Some(store) = notes.store() else { bail!("the server has {} open: stop it first", notes.data().display()) };
-    let hits = notes.wait(hits(store, campaign, &set))?;
-    let mut report = Report {
+    let gathered = gathered(campaign, &set, &args.place, context)?;
+    let report = Report {
         campaign: &campaign.id,
         title: &campaign.title.zh,
         state: now(campaign, today),
         from: campaign.from.to_string(),
         to: campaign.to.to_string(),
         listings,
-        ..Report::default()
+        precision: gathered.judged.precision(),
+        gathered,
     };
-    count(&hits, campaign, &mut report);
     match args.form {
         _ if context.json() => context.data(&serde_json::to_string(&report)?)?,
         Form::Json => context.data(&serde_json::to_string(&report)?)?,
@@ -143,37 +164,84 @@ fn looked_at(campaign: &Campaign, set: &RuleSet, place: &Place, context: &Contex
     Ok(counts.into_iter().sum())
 }
 
-/// Hits with a finding of the campaign, of the families its rules are of.
-async fn hits(store: &SledStore, campaign: &Campaign, set: &RuleSet) -> Result<Vec<Hit>> {
+/// What the store has of the campaign: the server is asked where it has that open.
+fn gathered(campaign: &Campaign, set: &RuleSet, place: &Place, context: &Context) -> Result<Gathered> {
     let rules = campaign.rules.iter().chain(&campaign.also);
     let families: BTreeSet<&str> = rules.filter_map(|rule| Some(set.rule(rule)?.family.as_str())).collect();
-    let mut found = Vec::new();
-    for family in families {
-        for state in HitState::ALL {
-            let filter = Filter { state: Some(state), family: Some(family.to_owned()), ..Filter::default() };
-            let is_of =
-                |hit: &Hit| hit.what.findings.iter().any(|finding| finding.campaign.as_ref() == Some(&campaign.id));
-            each_hit(store, &filter, |hit| found.extend(Some(hit).filter(is_of))).await?;
-        }
-    }
-    Ok(found)
+    let families: Vec<String> = families.into_iter().map(str::to_owned).collect();
+    let notes = Notes::open(&context.settings()?, place.data.clone())?;
+    let Some(store) = notes.store() else {
+        return asking::ask(notes.data(), Question::Campaign { campaign: campaign.id.clone(), families });
+    };
+    let folder = notes.data().join(COVERAGE);
+    let coverage = if folder.is_dir() { Some(Coverage::open(&folder)?) } else { None };
+    notes.wait(gather(&**store, &campaign.id, &families, coverage.as_ref()))
 }
 
-fn count(hits: &[Hit], campaign: &Campaign, report: &mut Report<'_>) {
+/// Counts the hits of `families` that have a finding of `campaign`, and what crawls saw of them since.
+///
+/// # Errors
+/// When the store or the coverage cannot be read.
+pub async fn gather(
+    store: &dyn Store,
+    campaign: &str,
+    families: &[String],
+    coverage: Option<&Coverage>,
+) -> Result<Gathered> {
+    let mut gathered = Gathered { checked: coverage.map(|_| Checked::default()), ..Gathered::default() };
     let mut sellers: BTreeMap<String, Count> = BTreeMap::new();
-    for hit in hits {
+    let mut confirmed: Vec<(String, Timestamp)> = Vec::new();
+    for family in families {
+        for state in HitState::ALL {
+            let filter = Filter { state: Some(state), family: Some(family.clone()), ..Filter::default() };
+            each_hit(store, &filter, |hit| {
+                if gathered.count(&hit, campaign, &mut sellers)
+                    && hit.state == HitState::Confirmed
+                    && let (Some(url), Some(decision)) = (&hit.what.listing.url, hit.decisions.last())
+                {
+                    confirmed.push((url.clone(), decision.at));
+                }
+            })
+            .await?;
+        }
+    }
+    if let (Some(coverage), Some(checked)) = (coverage, &mut gathered.checked) {
+        for (url, at) in confirmed {
+            let Ok(url) = Url::parse(&url) else { continue };
+            // Whoever looked last knows best.
+            let newest = coverage.of(&url)?.into_iter().map(|(_, known)| known.last).max_by_key(|last| last.at);
+            let Some(last) = newest.filter(|last| last.at > at) else { continue };
+            checked.again += 1;
+            checked.gone += u64::from(GONE.contains(&last.kind.as_str()));
+        }
+    }
+    gathered.sellers = sellers.len();
+    let mut most: Vec<Seller> =
+        sellers.into_iter().map(|(seller, Count { hits, judged })| Seller { seller, hits, judged }).collect();
+    most.sort_by_key(|seller| std::cmp::Reverse((seller.hits, seller.judged.confirmed)));
+    most.truncate(SELLERS);
+    gathered.most = most;
+    Ok(gathered)
+}
+
+impl Gathered {
+    /// Counts `hit` where a finding of it is the campaign's; says whether one is.
+    fn count(&mut self, hit: &Hit, campaign: &str, sellers: &mut BTreeMap<String, Count>) -> bool {
+        let findings = hit.what.findings.iter().filter(|finding| finding.campaign.as_deref() == Some(campaign));
+        let rules: BTreeSet<&str> = findings.map(|finding| finding.reference.as_str()).collect();
+        if rules.is_empty() {
+            return false;
+        }
         let verdict = match hit.state {
             HitState::Open | HitState::Proposed | HitState::Escalated => None,
             HitState::Confirmed => Some(true),
             HitState::Dismissed => Some(false),
         };
-        report.hits += 1;
-        report.open += u64::from(verdict.is_none());
-        report.judged.add(verdict);
-        let findings = hit.what.findings.iter().filter(|finding| finding.campaign.as_ref() == Some(&campaign.id));
-        let rules: BTreeSet<&str> = findings.map(|finding| finding.reference.as_str()).collect();
+        self.hits += 1;
+        self.open += u64::from(verdict.is_none());
+        self.judged.add(verdict);
         for rule in rules {
-            let count = report.rules.entry(rule.to_owned()).or_default();
+            let count = self.rules.entry(rule.to_owned()).or_default();
             count.hits += 1;
             count.judged.add(verdict);
         }
@@ -185,38 +253,36 @@ fn count(hits: &[Hit], campaign: &Campaign, report: &mut Report<'_>) {
             count.hits += 1;
             count.judged.add(verdict);
         }
+        true
     }
-    report.precision = report.judged.precision();
-    report.sellers = sellers.len();
-    let mut most: Vec<Seller> =
-        sellers.into_iter().map(|(seller, Count { hits, judged })| Seller { seller, hits, judged }).collect();
-    most.sort_by_key(|seller| std::cmp::Reverse((seller.hits, seller.judged.confirmed)));
-    most.truncate(SELLERS);
-    report.most = most;
 }
 
 fn text(report: &Report<'_>, context: &Context) -> Result<()> {
-    let judged = told(report.judged).unwrap_or_else(|| "none decided / 尚无决定".to_owned());
+    let gathered = &report.gathered;
+    let judged = told(gathered.judged).unwrap_or_else(|| "none decided / 尚无决定".to_owned());
+    let checked = gathered.checked.map_or_else(
+        || "未知 not known".to_owned(),
+        |Checked { again, gone }| format!("{again} 再访 asked for again, {gone} 已不在 gone"),
+    );
     context.data(&format!(
         "{}  {}  {} … {}  {}\n\
          商品 listings looked at   {}\n命中 hits                 {} ({} open)\n决定 decided              {judged}\n\
-         卖家 sellers              {}\n下架 takedowns            {}",
+         卖家 sellers              {}\n确认后 once confirmed     {checked}",
         report.campaign,
         visible(report.title),
         report.from,
         report.to,
         report.state,
         report.listings,
-        report.hits,
-        report.open,
-        report.sellers,
-        report.takedowns.map_or_else(|| "未知 not known".to_owned(), |taken| taken.to_string())
+        gathered.hits,
+        gathered.open,
+        gathered.sellers
     ))?;
-    for (rule, count) in &report.rules {
+    for (rule, count) in &gathered.rules {
         let judged = told(count.judged).unwrap_or_else(|| "none decided".to_owned());
         context.data(&format!("  {rule:28} {:>6} hits; {judged}", count.hits))?;
     }
-    for seller in report.most.iter().take(10) {
+    for seller in gathered.most.iter().take(10) {
         context.data(&format!(
             "  {:28} {:>6} hits, {} confirmed",
             visible(&seller.seller),
@@ -255,11 +321,12 @@ fn csv(report: &Report<'_>, context: &Context) -> Result<()> {
             row.map(|cell| if cell.starts_with(['=', '+', '-', '@']) { format!("'{cell}") } else { cell.to_owned() }),
         )
     };
-    line("all", "", report.listings.to_string(), report.hits, report.open.to_string(), report.judged)?;
-    for (rule, count) in &report.rules {
+    let gathered = &report.gathered;
+    line("all", "", report.listings.to_string(), gathered.hits, gathered.open.to_string(), gathered.judged)?;
+    for (rule, count) in &gathered.rules {
         line("rule", rule, String::new(), count.hits, String::new(), count.judged)?;
     }
-    for seller in &report.most {
+    for seller in &gathered.most {
         line("seller", &seller.seller, String::new(), seller.hits, String::new(), seller.judged)?;
     }
     let text = String::from_utf8(out.into_inner()?)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Context, Done,
-    listings::{self, Look, Source},
+    listings::{self, Look, Source, Wanted},
     only, with_set,
 };
 use crate::{
@@ -16,8 +16,9 @@ use crate::{
     cli::notes::Notes,
     model::Listing,
     monitor::{self, BACKTEST},
-    rules::{Backtest, Edition, RuleReport, RuleSet},
+    rules::{Backtest, Edition, Given, Rule, RuleReport, RuleSet},
     store::Write,
+    text::FoldedSurface,
 };
 
 /// Seconds that a reviewer needs for a hit, unless told otherwise.
@@ -56,8 +57,8 @@ pub struct Args {
 }
 
 impl Look for Backtest<'_> {
-    fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Backtest::see(self, listing, on, |rule| verdicts.of(listing, rule));
+    fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: Given, verdicts: &Verdicts) {
+        Backtest::see(self, listing, surfaces, given, |rule| verdicts.of(listing, rule));
     }
 
     fn skip(&mut self, listings: u64) {
@@ -122,7 +123,8 @@ impl Trial<'_> {
         let wanted = (!self.wanted.is_empty()).then(|| self.wanted.to_vec());
         let needles = few.as_ref().and_then(|few| few.needles(|_| true));
         let make = || Backtest::new(set, wanted.clone(), self.samples);
-        let looked = listings::look(self.source, context, today, needles.as_ref(), make)?;
+        let named = |rule: &Rule| self.wanted.is_empty() || self.wanted.contains(&rule.id);
+        let looked = listings::look(self.source, context, today, Wanted::of(set, named, needles.as_ref()), make)?;
         let listings = looked.look.listings();
         let done = looked.tell(listings, context);
         Ok(Tried { reports: looked.look.finish(), listings, done })

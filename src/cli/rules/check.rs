@@ -7,13 +7,14 @@ use jiff::civil::Date;
 
 use super::{
     Context, Done,
-    listings::{Look, Source, look},
+    listings::{Look, Source, Wanted, look},
     read, show, with_set,
 };
 use crate::{
     archive::Verdicts,
     model::{Diagnostic, Listing},
-    rules::Survey,
+    rules::{Given, Survey},
+    text::FoldedSurface,
 };
 
 /// Arguments of `rules check`.
@@ -31,8 +32,8 @@ pub struct Args {
 }
 
 impl Look for Survey<'_> {
-    fn see(&mut self, listing: &Listing, on: Date, _: &Verdicts) {
-        Survey::see(self, listing, on);
+    fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: Given, _: &Verdicts) {
+        Survey::see(self, listing, surfaces, given);
     }
 
     fn skip(&mut self, listings: u64) {
@@ -47,7 +48,8 @@ impl Look for Survey<'_> {
 /// What the archive says of the rules; warnings, which stop nothing.
 fn survey(args: &Args, today: Date, context: &Context) -> Result<Done> {
     with_set(&args.paths, context, |set| {
-        let looked = look(&Source::of(args.data.clone()), context, today, None, || Survey::new(set))?;
+        let looked =
+            look(&Source::of(args.data.clone()), context, today, Wanted::of(set, |_| true, None), || Survey::new(set))?;
         let listings = looked.look.listings();
         let done = looked.tell(listings, context);
         let remarks = looked.look.finish();

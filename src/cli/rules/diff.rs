@@ -7,21 +7,26 @@ use jiff::civil::Date;
 
 use super::{
     Context, Done,
-    listings::{self, Look, Source},
+    listings::{self, Look, Source, Wanted},
     with_set,
 };
 use crate::{
     archive::Verdicts,
     model::Listing,
-    rules::{Comparison, RuleChange, Side},
+    rules::{Changed, Comparison, Given, Needles, Rule, RuleChange, Side, Status},
+    text::FoldedSurface,
 };
 
 /// Arguments of `rules diff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Compares what active rules find. Exit code 1 means that something is found more or less.\n\n\
+#[command(
+    after_help = "Compares what active rules find. Rules that are the same in both are not run, and listings without a word of those\n\
+    that changed are not read. Ctrl-C ends it and shows what was compared so far (exit code 130). Exit code 1 means that\n\
+    something is found more or less.\n\n\
     Examples:\n  \
     markwarden rules diff rules-as-released rules\n  \
-    markwarden rules diff old.toml new.toml --listings listings.jsonl --format json")]
+    markwarden rules diff old.toml new.toml --listings listings.jsonl --format json"
+)]
 pub struct Args {
     /// The rules before: a folder or a file.
     #[arg(value_name = "OLD")]
@@ -37,8 +42,8 @@ pub struct Args {
 }
 
 impl Look for Comparison<'_> {
-    fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts) {
-        Comparison::see(self, listing, on, |rule| verdicts.of(listing, rule));
+    fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: Given, verdicts: &Verdicts) {
+        Comparison::see(self, listing, surfaces, given, |rule| verdicts.of(listing, rule));
     }
 
     fn skip(&mut self, listings: u64) {
@@ -57,18 +62,29 @@ impl Look for Comparison<'_> {
 pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
     with_set(std::slice::from_ref(&args.before), context, |before| {
         with_set(std::slice::from_ref(&args.after), context, |after| {
-            let make = || Comparison::new(before, after, args.samples);
-            let looked = listings::look(&args.source, context, today, None, make)?;
+            let changed = Changed::between(before, after);
+            let runs = |rule: &Rule| rule.status == Status::Active && changed.has(&rule.id);
+            // A listing matters where either set may find something.
+            let needles = before.needles(runs).zip(after.needles(runs)).map(|(old, new)| Needles::either(old, new));
+            let usual_price = [before, after].map(|set| Wanted::of(set, runs, None).usual_price).contains(&true);
+            let wanted = Wanted { needles: needles.as_ref(), usual_price };
+            let make = || Comparison::new((before, after), &changed, args.samples);
+            let looked = listings::look(&args.source, context, today, wanted, make)?;
             let listings = looked.look.listings();
             let done = looked.tell(listings, context);
             let changes = looked.look.finish();
-            let mut changed = false;
+            let mut found = false;
             for change in &changes {
-                changed |= change.gained.listings + change.lost.listings > 0;
+                found |= change.gained.listings + change.lost.listings > 0;
                 show(change, context)?;
             }
-            context.say(&format!("{listings} listings, {} rules that found something or changed", changes.len()));
-            Ok(if changed && done == Done::Fine { Done::Findings } else { done })
+            let same =
+                after.rules().iter().filter(|rule| rule.status == Status::Active && !changed.has(&rule.id)).count();
+            context.say(&format!(
+                "{listings} listings, {} rules that changed; {same} others are the same and were not run",
+                changes.len()
+            ));
+            Ok(if found && done == Done::Fine { Done::Findings } else { done })
         })
     })
 }

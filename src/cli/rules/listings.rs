@@ -19,8 +19,9 @@ use crate::{
     archive::{ARCHIVE, Archive, Scan, Verdicts, refresh},
     cli::{Context, Done, check, context::on_interrupt, notes::Notes},
     model::{HitState, Listing, SystemClock},
-    rules::{Judged, Needles},
+    rules::{Given, Judged, Needles, Rule, RuleSet},
     store::{Filter, Settings, SledStore, Store, each_hit},
+    text::{FoldedSurface, fold_surfaces},
 };
 
 /// Listings that are handed out together.
@@ -54,12 +55,29 @@ impl Source {
 
 /// Something that looks at listings, in parts that are put together.
 pub trait Look: Send {
-    /// Looks at one listing under the law of a day.
-    fn see(&mut self, listing: &Listing, on: Date, verdicts: &Verdicts);
+    /// Looks at one listing, whose folded surfaces are `surfaces`.
+    fn see(&mut self, listing: &Listing, surfaces: &[FoldedSurface<'_>], given: Given, verdicts: &Verdicts);
     /// Counts listings that need not be looked at: nothing can be found in them.
     fn skip(&mut self, listings: u64);
     /// Takes in what another part looked at.
     fn merge(&mut self, other: Self);
+}
+
+/// What listings must have, and what must be known of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wanted<'a> {
+    /// What listings must have to be shown; none to show all.
+    pub needles: Option<&'a Needles>,
+    /// Whether what goods of their marks usually cost is looked up.
+    pub usual_price: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// What the rules of `set` that are wanted want.
+    pub fn of(set: &RuleSet, wanted: impl Fn(&Rule) -> bool, needles: Option<&'a Needles>) -> Self {
+        let usual_price = set.rules().iter().any(|rule| wanted(rule) && rule.asks_usual_price());
+        Self { needles, usual_price }
+    }
 }
 
 /// What a look at listings came to.
@@ -85,7 +103,7 @@ impl<L> Looked<L> {
     }
 }
 
-/// Shows the listings of `source` to looks made by `make`, on all cores; of the store's those that `needles` let matter.
+/// Shows the listings of `source` to looks made by `make`, on all cores; of the store's those that `wanted` lets matter.
 /// Ctrl-C ends it cleanly.
 ///
 /// # Errors
@@ -94,7 +112,7 @@ pub fn look<L: Look>(
     source: &Source,
     context: &Context,
     today: Date,
-    needles: Option<&Needles>,
+    wanted: Wanted<'_>,
     make: impl Fn() -> L + Sync,
 ) -> Result<Looked<L>> {
     let stop = on_interrupt()?;
@@ -107,9 +125,14 @@ pub fn look<L: Look>(
     let verdicts = archive.verdicts();
     let of = archive.manifest().listings;
     let bar = context.progress(of, "listings");
-    let scan = Scan { needles, stop: &stop, progress: &|listings| bar.inc(listings), threads: 0 };
-    let (parts, covered) =
-        archive.scan(scan, &make, |look: &mut L, listing| look.see(listing, day_of(listing), verdicts))?;
+    let finder = wanted.usual_price.then(|| archive.prices().finder());
+    let scan = Scan { needles: wanted.needles, stop: &stop, progress: &|listings| bar.inc(listings), threads: 0 };
+    let see = |look: &mut L, listing: &Listing| {
+        let (surfaces, day) = (fold_surfaces(listing), day_of(listing));
+        let usual_price = finder.as_ref().and_then(|finder| finder.usual(listing, &surfaces, day));
+        look.see(listing, &surfaces, Given { day, usual_price }, verdicts);
+    };
+    let (parts, covered) = archive.scan(scan, &make, see)?;
     bar.finish_and_clear();
     let mut all = make();
     parts.into_iter().for_each(|part| all.merge(part));
@@ -159,7 +182,9 @@ fn look_at_file<L: Look>(
                 .map(|part| {
                     scope.spawn(move || {
                         let mut look = make();
-                        part.iter().for_each(|listing| look.see(listing, day_of(listing), none));
+                        for listing in part {
+                            look.see(listing, &fold_surfaces(listing), day_of(listing).into(), none);
+                        }
                         look
                     })
                 })

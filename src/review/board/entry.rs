@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{symbols::Symbols, texts};
 use crate::{
-    model::{Hit, HitId, HitState, Severity, Timestamp},
-    review::similar::Likeness,
+    model::{Handling, Hit, HitId, HitState, Severity, Timestamp},
+    review::{similar::Likeness, weight::Queued},
 };
 
 /// Longest text kept of a hit to be searched, in bytes; what is longer is cut.
@@ -26,6 +26,8 @@ pub struct Entry {
     pub priority: u8,
     /// The worst of its findings.
     pub severity: Severity,
+    /// How its rules want it to be reviewed.
+    pub handling: Handling,
     /// When it was found, to the microsecond.
     pub found_at: Timestamp,
     /// When the newest decision was made, to the microsecond.
@@ -51,15 +53,42 @@ pub(super) struct Row {
     pub platform: u32,
     /// Who made the newest decision.
     pub by: u32,
+    /// Its rules' own minutes to decide; 0 where they have none.
+    pub sla_minutes: u32,
     /// Where it stands; none where there is no such hit.
     pub state: Option<HitState>,
     pub severity: Severity,
     pub priority: u8,
+    pub second_approval: bool,
 }
 
 impl Row {
-    pub const NONE: Self =
-        Self { found: 0, seller: 0, family: 0, platform: 0, by: 0, state: None, severity: Severity::Low, priority: 0 };
+    pub const NONE: Self = Self {
+        found: 0,
+        seller: 0,
+        family: 0,
+        platform: 0,
+        by: 0,
+        sla_minutes: 0,
+        state: None,
+        severity: Severity::Low,
+        priority: 0,
+        second_approval: false,
+    };
+
+    fn own_minutes(&self) -> Option<u32> {
+        (self.sla_minutes > 0).then_some(self.sla_minutes)
+    }
+
+    pub fn queued(&self) -> Queued {
+        Queued { severity: self.severity, priority: self.priority, sla_minutes: self.own_minutes() }
+    }
+}
+
+impl Entry {
+    pub(super) fn queued(&self) -> Queued {
+        Queued { severity: self.severity, priority: self.priority, sla_minutes: self.handling.sla_minutes }
+    }
 }
 
 /// What else is kept of it.
@@ -104,6 +133,7 @@ impl Rest {
             decisions: self.decisions as usize,
             priority: row.priority,
             severity: row.severity,
+            handling: Handling { sla_minutes: row.own_minutes(), second_approval: row.second_approval },
             found_at: time(row.found),
             decided_at: self.decided.map(time),
             like: self.like,

@@ -13,7 +13,7 @@ use super::{
     texts::Texts,
 };
 use crate::{
-    model::{AccountName, Hit, HitId, HitState, Verdict},
+    model::{AccountName, Handling, Hit, HitId, HitState, Verdict},
     review::Record,
 };
 
@@ -151,6 +151,7 @@ impl State {
 
     fn take_in(&mut self, id: u32, Prepared { hit, like, text }: &Prepared) {
         let (what, place) = (&hit.what, id as usize);
+        let handling = Handling::of(&what.findings);
         if self.rows.len() <= place {
             self.rows.resize(place + 1, Row::NONE);
             self.rests.resize(place + 1, Rest::NONE);
@@ -175,9 +176,12 @@ impl State {
             family: self.symbols.add(&what.family),
             platform,
             by: 0,
+            // None is 0; a rule's own time is a minute at least.
+            sla_minutes: handling.sla_minutes.map_or(0, |own| own.max(1)),
             state: Some(HitState::Open),
             severity: what.severity,
             priority: what.priority,
+            second_approval: handling.second_approval,
         };
         self.rests[place] = Rest { like: *like, text: self.texts.add(id, text), before, ..Rest::NONE };
         self.fresh.push(id);

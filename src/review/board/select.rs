@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     model::{AccountName, HitId, HitState, Scope, Severity, Timestamp},
-    review::{Deadlines, Due, Field, Search, Term, Weight, waited},
+    review::{Deadlines, Due, Field, Search, Term, Weight, waited, weight::Queued},
 };
 
 /// From how many hits or stretches of text on a walk is shared out among threads.
@@ -84,7 +84,7 @@ impl Board {
     pub fn weight(&self, entry: &Entry, deadlines: &Deadlines, now: Timestamp) -> Weight {
         let state = self.read();
         let record = state.record(entry.like.seller);
-        Weight::of(entry.severity, entry.priority, waited(entry.found_at, now), record, deadlines)
+        Weight::of(entry.queued(), waited(entry.found_at, now), record, deadlines)
     }
 
     /// Whether `who` made the newest decision on a hit.
@@ -243,8 +243,10 @@ impl<'s> Plan<'s> {
             Wanted::Hits(hits) => hits.binary_search(&id).is_ok(),
             Wanted::By(people) => row.by != 0 && people.contains(&row.by),
             Wanted::Due(due) => {
-                row.state.is_some_and(HitState::waits)
-                    && self.deadlines.due(row.severity, waited(time(row.found), self.now)) == *due
+                row.state.is_some_and(HitState::waits) && {
+                    let Queued { severity, sla_minutes, .. } = row.queued();
+                    self.deadlines.due(severity, sla_minutes, waited(time(row.found), self.now)) == *due
+                }
             }
             Wanted::Never => false,
         }
@@ -256,7 +258,7 @@ impl<'s> Plan<'s> {
             Strategy::Priority => {
                 let record = self.state.records.get(row.seller as usize).copied().unwrap_or_default();
                 let waited = waited(time(row.found), self.now);
-                let weight = Weight::of(row.severity, row.priority, waited, record, self.deadlines);
+                let weight = Weight::of(row.queued(), waited, record, self.deadlines);
                 u64::from(MOST_POINTS.saturating_sub(weight.points()))
             }
             Strategy::Oldest => row.found.cast_unsigned() ^ (1 << 63),

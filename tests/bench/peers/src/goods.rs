@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use fastrand::Rng;
-use markwarden::model::{Amount, Finding, FindingKind, Listing, ListingId, Money, NewHit, Seller, Severity, Timestamp};
+use markwarden::model::{Amount, Finding, FindingKind, Handling, Listing, ListingId, Money, NewHit, Seller, Severity, Timestamp};
 use serde_json::{Map, Value};
 
 pub const PLATFORMS: [&str; 4] = ["星集", "云铺", "万货", "直播港"];
@@ -116,6 +116,7 @@ pub fn hit(n: u64, whole: bool) -> NewHit {
         citation: String::new(),
         explanation: Vec::new(),
         suppressed: None,
+        handling: Handling::default(),
     };
     let shown = Listing {
         id: facts.id.clone(),
