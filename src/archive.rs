@@ -22,7 +22,7 @@ pub use error::ArchiveError;
 pub use folder::{Archive, Manifest};
 pub use prices::{PriceFinder, Prices};
 pub use refresh::refresh;
-pub use scan::{Covered, Scan};
+pub use scan::{Covered, Reaches, Scan};
 pub use verdicts::Verdicts;
 
 /// The archive's folder in the data folder.

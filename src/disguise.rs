@@ -16,7 +16,7 @@ pub(crate) use watch::{Watch, is_han};
 
 use std::ops::Range;
 
-use crate::text::lexicon::Cuts;
+use crate::text::FoldedSurface;
 
 /// So many bits double or halve the odds.
 const SCALE: f32 = 3.0;
@@ -26,7 +26,8 @@ const MOST: f64 = 0.9;
 /// What everyday words make of a text, against a watched word that stands in it in disguise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Everyday<'a> {
-    cuts: &'a Cuts,
+    /// What the text is, cut into everyday words when that is first asked.
+    surface: &'a FoldedSurface<'a>,
     /// Bits of a watched word standing at a given place, without those of its disguise.
     bits: f32,
     /// Bits by which everyday words may cost less than a watched word that is found nevertheless: of two characters, of more.
@@ -43,15 +44,15 @@ pub(crate) struct Least {
 }
 
 impl<'a> Everyday<'a> {
-    /// The text that is cut so; what is meant with a lesser chance than `least` is not found.
-    pub(crate) fn new(cuts: &'a Cuts, bits: f32, least: Least) -> Self {
+    /// The text of `surface`; what is meant with a lesser chance than `least` is not found.
+    pub(crate) fn new(surface: &'a FoldedSurface<'a>, bits: f32, least: Least) -> Self {
         let patience = |least: f64| SCALE * (MOST / least - 1.0).log2() as f32;
-        Self { cuts, bits, patience: [patience(least.two), patience(least.more)] }
+        Self { surface, bits, patience: [patience(least.two), patience(least.more)] }
     }
 
     /// The chance that `units` are a watched word, in a disguise of so many bits.
     pub(crate) fn chance(&self, units: Range<usize>, disguise: f32) -> f64 {
-        chance(self.cuts.of(units), self.bits + disguise)
+        chance(self.surface.cuts().of(units), self.bits + disguise)
     }
 
     /// Whether everyday words explain `units` so much better than a watched word of so many characters does that it is not
@@ -59,7 +60,7 @@ impl<'a> Everyday<'a> {
     #[inline]
     fn explain(&self, units: Range<usize>, characters: usize, disguise: f32) -> bool {
         let [two, more] = self.patience;
-        self.cuts.of(units) + if characters > 2 { more } else { two } < self.bits + disguise
+        self.surface.cuts().of(units) + if characters > 2 { more } else { two } < self.bits + disguise
     }
 }
 

@@ -23,6 +23,20 @@ impl Bits {
         Self(vec![u64::MAX; listings.div_ceil(64)])
     }
 
+    /// Those for which `are` says so, in their order.
+    pub fn of(are: impl Iterator<Item = bool>) -> Self {
+        let mut bits = Self(Vec::new());
+        for (number, is) in are.enumerate() {
+            if number.is_multiple_of(64) {
+                bits.0.push(0);
+            }
+            if is {
+                bits.set(number);
+            }
+        }
+        bits
+    }
+
     fn set(&mut self, number: usize) {
         if let Some(word) = self.0.get_mut(number / 64) {
             *word |= 1 << (number % 64);
@@ -33,7 +47,7 @@ impl Bits {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 
-    fn and(&mut self, other: &Self) {
+    pub fn and(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= other);
     }
 

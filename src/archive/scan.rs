@@ -19,11 +19,16 @@ use crate::{model::Listing, rules::Needles};
 /// Blocks that one thread takes at once.
 const ROW: usize = 64;
 
+/// Whether a category, from its widest part to its narrowest, can matter.
+pub type Reaches<'a> = dyn Fn(&[&str]) -> bool + Sync + 'a;
+
 /// How an archive is looked at.
 #[derive(Clone, Copy)]
 pub struct Scan<'a> {
     /// What listings must have to be shown; none to show all.
     pub needles: Option<&'a Needles>,
+    /// Which categories, part by part, can matter; none when all can. One that no word is known of is asked too.
+    pub reaches: Option<&'a Reaches<'a>>,
     /// Becomes true when the looking is to end.
     pub stop: &'a AtomicBool,
     /// Told of listings that are done with, shown or left out.
@@ -105,9 +110,15 @@ impl Archive {
     ) -> Result<(), ArchiveError> {
         let Some((part, chosen)) = self.segments.get(at).zip(chosen) else { return Ok(()) };
         let listings = part.segment.ids.len();
-        let bits = chosen.get_or_init(|| match scan.needles {
-            None => Ok(Bits::all(listings)),
-            Some(needles) => candidates(&part.segment, needles).map_err(|error| error.to_string()),
+        let bits = chosen.get_or_init(|| {
+            let mut bits = match scan.needles {
+                None => Bits::all(listings),
+                Some(needles) => candidates(&part.segment, needles).map_err(|error| error.to_string())?,
+            };
+            if let Some(reaches) = scan.reaches {
+                bits.and(&Bits::of(part.segment.of_categories(reaches)));
+            }
+            Ok(bits)
         });
         let bits =
             bits.as_ref().map_err(|what| ArchiveError::Damaged { file: "its index".into(), what: what.clone() })?;

@@ -1,13 +1,15 @@
 //! A segment: up to 32,768 listings in one file that never changes, with the index of their pairs.
 //!
 //! ```text
-//! magic · print of the fold · blocks of 8 listings, each compressed · groups · tables · footer
+//! magic · print of the fold · blocks of 8 listings, each listing compressed by itself · groups · tables · footer
 //! group of a first character: how many seconds · (second, end of its listings)… · the listings, as differences
-//! tables: an identity hash for each listing · (offset, length, crc) for each block · (first, offset, length, crc) for each group
+//! tables: an identity hash for each listing · (offset, length, crc) for each block · (first, offset, length, crc) for each group ·
+//!   the number of each listing's category · the categories
 //! ```
 //! Everything that is read is held against a checksum first: tables when the file is opened, a block or group when it is asked.
 
 use std::{
+    collections::HashMap,
     fs::File,
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt,
@@ -29,13 +31,21 @@ pub(super) const MAX_PAIRS: usize = 16 << 20;
 /// Listings of a block.
 pub(super) const BLOCK: usize = 8;
 const ID_BITS: u32 = 15;
-const MAGIC: &[u8; 8] = b"mwarch\x00\x01";
+const MAGIC: &[u8; 8] = b"mwarch\x00\x02";
 const HEAD_BYTES: u64 = 16;
 const FOOTER_BYTES: usize = 48;
 const ENTRY_BYTES: usize = 20;
-/// Bytes of a block when it is unpacked, at most.
-const MAX_BLOCK_BYTES: usize = 256 << 20;
-const LEVEL: i32 = 1;
+/// Bytes of a listing when it is unpacked, at most.
+const MAX_LISTING_BYTES: usize = 256 << 20;
+/// Fast to unpack: Chinese text hardly shrinks by more, and a trial unpacks every listing that it is shown.
+const LEVEL: i32 = -3;
+/// Categories of a segment that are told apart, and bytes of one; a listing of any other is of a category not told.
+const MAX_CATEGORIES: usize = 60_000;
+const MAX_CATEGORY_BYTES: usize = 1 << 10;
+/// The number of a category that is not told.
+const UNTOLD: u16 = u16::MAX;
+/// Between the parts of a category.
+const PART: char = '\u{1f}';
 
 /// Where a block or a group stands.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +63,8 @@ pub(super) struct Block {
     pub ids: Vec<u64>,
     /// Pair, and the number of the listing in the block.
     pub pairs: Vec<(u64, u8)>,
+    /// The category of each listing; none where it cannot be told apart from another.
+    categories: Vec<Option<String>>,
     packed: Vec<u8>,
 }
 
@@ -60,19 +72,20 @@ impl Block {
     /// Packs `listings`, at most [`BLOCK`] of them.
     pub fn pack(listings: &[Listing]) -> io::Result<Self> {
         let mut block = Self::default();
-        let mut plain = Vec::new();
         for (number, listing) in listings.iter().take(BLOCK).enumerate() {
             block.ids.push(identity(listing));
             block.pairs.extend(super::pairs::pairs(listing).into_iter().map(|pair| (pair, number as u8)));
+            let plain = !listing.category.iter().any(|part| part.contains(PART));
+            block.categories.push(plain.then(|| listing.category.join(&PART.to_string())));
             let text = serde_json::to_vec(listing)?;
-            let length = u32::try_from(text.len()).map_err(|_| io::Error::other("a listing of 4 GiB"))?;
-            plain.extend(length.to_le_bytes());
-            plain.extend(text);
+            if text.len() > MAX_LISTING_BYTES {
+                return Err(io::Error::other("a listing of more than 256 MiB"));
+            }
+            let packed = zstd::bulk::compress(&text, LEVEL)?;
+            let length = u32::try_from(packed.len()).map_err(io::Error::other)?;
+            block.packed.extend(length.to_le_bytes());
+            block.packed.extend(packed);
         }
-        if plain.len() > MAX_BLOCK_BYTES {
-            return Err(io::Error::other("a block of more than 256 MiB"));
-        }
-        block.packed = zstd::bulk::compress(&plain, LEVEL)?;
         Ok(block)
     }
 }
@@ -97,6 +110,9 @@ pub(super) struct Writer {
     ids: Vec<u64>,
     blocks: Vec<Place>,
     pairs: Vec<u64>,
+    /// The number of each listing's category, and what is numbered so.
+    categories: Vec<u16>,
+    known: HashMap<String, u16>,
 }
 
 impl Writer {
@@ -110,7 +126,8 @@ impl Writer {
         };
         let out = made().map_err(|error| io_error(path, error))?;
         let (path, at) = (path.to_owned(), HEAD_BYTES);
-        Ok(Self { path, out, at, ids: Vec::new(), blocks: Vec::new(), pairs: Vec::new() })
+        let (ids, blocks, pairs) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { path, out, at, ids, blocks, pairs, categories: Vec::new(), known: HashMap::new() })
     }
 
     /// Whether another full block has no room.
@@ -126,10 +143,24 @@ impl Writer {
             return Err(damaged(&self.path, what));
         }
         self.ids.extend(&block.ids);
+        for category in block.categories {
+            let number = self.category(category);
+            self.categories.push(number);
+        }
         self.pairs.extend(block.pairs.iter().map(|&(pair, number)| pair << ID_BITS | (base + u64::from(number))));
         let place = self.put(0, &block.packed)?;
         self.blocks.push(place);
         Ok(())
+    }
+
+    /// The number of a category.
+    fn category(&mut self, category: Option<String>) -> u16 {
+        let Some(category) = category else { return UNTOLD };
+        if category.len() > MAX_CATEGORY_BYTES || self.known.len() >= MAX_CATEGORIES {
+            return self.known.get(&category).copied().unwrap_or(UNTOLD);
+        }
+        let next = self.known.len() as u16;
+        *self.known.entry(category).or_insert(next)
     }
 
     fn put(&mut self, first: u32, bytes: &[u8]) -> Result<Place, ArchiveError> {
@@ -155,6 +186,13 @@ impl Writer {
             tables.extend(place.offset.to_le_bytes());
             tables.extend(place.length.to_le_bytes());
             tables.extend(place.crc.to_le_bytes());
+        }
+        self.categories.iter().for_each(|number| tables.extend(number.to_le_bytes()));
+        let mut known: Vec<(u16, &String)> = self.known.iter().map(|(category, number)| (*number, category)).collect();
+        known.sort_unstable();
+        for (_, category) in known {
+            tables.extend((category.len() as u32).to_le_bytes());
+            tables.extend(category.as_bytes());
         }
         let at = self.at;
         let crc = crc32c::crc32c(&tables);
@@ -278,6 +316,9 @@ pub(super) struct Segment {
     pub ids: Vec<u64>,
     blocks: Vec<Place>,
     groups: Vec<Place>,
+    /// The number of each listing's category, and the categories.
+    categories: Vec<u16>,
+    known: Vec<String>,
 }
 
 impl Segment {
@@ -288,8 +329,16 @@ impl Segment {
             _ => io_error(path, error),
         })?;
         let length = file.metadata().map_err(|error| io_error(path, error))?.len();
-        let segment =
-            Self { path: path.to_owned(), file, length, ids: Vec::new(), blocks: Vec::new(), groups: Vec::new() };
+        let segment = Self {
+            path: path.to_owned(),
+            file,
+            length,
+            ids: Vec::new(),
+            blocks: Vec::new(),
+            groups: Vec::new(),
+            categories: Vec::new(),
+            known: Vec::new(),
+        };
         segment.with_tables()
     }
 
@@ -310,10 +359,13 @@ impl Segment {
         }
         let [ids, blocks, groups, at] = [number(0), number(1), number(2), number(3)].map(|n| n as usize);
         let fits = ids <= MAX_LISTINGS && blocks <= MAX_LISTINGS && groups <= 1 << CHAR_BITS;
-        let bytes = if fits { ids * 8 + (blocks + groups) * ENTRY_BYTES } else { 0 };
-        if !fits || at as u64 + bytes as u64 != from {
+        let places = if fits { ids * 8 + (blocks + groups) * ENTRY_BYTES } else { 0 };
+        let names = if fits { places + 2 * ids } else { 0 };
+        let bytes = from.checked_sub(at as u64).and_then(|bytes| usize::try_from(bytes).ok());
+        let most = names + (MAX_CATEGORIES + 1) * (MAX_CATEGORY_BYTES + 4);
+        let Some(bytes) = bytes.filter(|bytes| fits && (names..most).contains(bytes)) else {
             return Err(wrong("its tables do not fit"));
-        }
+        };
         let tables = self.bytes(at as u64, bytes)?;
         if u64::from(crc32c::crc32c(&tables)) != number(4) {
             return Err(wrong("its tables have another checksum"));
@@ -326,12 +378,32 @@ impl Segment {
         self.ids = (0..ids).filter_map(|index| long_at(&tables, 8 * index)).collect();
         self.blocks = (0..blocks).filter_map(place).collect();
         self.groups = (blocks..blocks + groups).filter_map(place).collect();
+        let number = |two: &[u8]| two.iter().rev().fold(0_u16, |number, byte| number << 8 | u16::from(*byte));
+        self.categories = tables.get(places..names).unwrap_or_default().chunks(2).map(number).collect();
+        let mut rest = tables.get(names..).unwrap_or_default();
+        while let Some(length) = number_at(rest, 0) {
+            let name = rest.get(4..).and_then(|rest| rest.get(..length as usize));
+            let name =
+                name.and_then(|name| str::from_utf8(name).ok()).ok_or_else(|| wrong("its categories do not fit"))?;
+            self.known.push(name.to_owned());
+            rest = rest.get(4 + length as usize..).unwrap_or_default();
+        }
         Ok(self)
     }
 
     /// How many blocks there are.
     pub fn blocks(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// Whether the category of each listing, part by part, is let through by `reaches`; one that is not told is.
+    pub fn of_categories(&self, reaches: &dyn Fn(&[&str]) -> bool) -> impl Iterator<Item = bool> {
+        let asked = self.known.iter().map(|category| {
+            let parts: Vec<&str> = category.split(PART).filter(|part| !part.is_empty()).collect();
+            reaches(&parts)
+        });
+        let let_through: Vec<bool> = asked.collect();
+        self.categories.iter().map(move |number| let_through.get(usize::from(*number)).copied().unwrap_or(true))
     }
 
     /// The listings with these numbers in the block number `block`.
@@ -342,15 +414,15 @@ impl Segment {
         unpacker: &mut Unpacker,
     ) -> Result<Vec<Listing>, ArchiveError> {
         let place = *self.blocks.get(block).ok_or_else(|| damaged(&self.path, "a block is not there"))?;
-        let packed = self.checked(place)?;
-        let plain = unpacker.unpack(&packed).map_err(|error| damaged(&self.path, &error.to_string()))?;
+        let block_bytes = self.checked(place)?;
         let (mut listings, mut at) = (Vec::new(), 0);
         for number in block * BLOCK.. {
-            let Some(length) = number_at(plain, at) else { break };
+            let Some(length) = number_at(&block_bytes, at) else { break };
             let from = at + 4;
             at = from + length as usize;
-            let text = plain.get(from..at).ok_or_else(|| damaged(&self.path, "a block ends early"))?;
+            let packed = block_bytes.get(from..at).ok_or_else(|| damaged(&self.path, "a block ends early"))?;
             if wanted(number) {
+                let text = unpacker.unpack(packed).map_err(|error| damaged(&self.path, &error.to_string()))?;
                 let read = serde_json::from_slice(text);
                 listings
                     .push(read.map_err(|error| damaged(&self.path, &format!("a listing cannot be read: {error}")))?);
@@ -386,7 +458,7 @@ impl Segment {
     }
 }
 
-/// Unpacks blocks one after the other: what that needs is made once.
+/// Unpacks listings one after the other: what that needs is made once.
 pub(super) struct Unpacker {
     inner: zstd::bulk::Decompressor<'static>,
     plain: Vec<u8>,
@@ -405,10 +477,10 @@ impl Unpacker {
     }
 }
 
-/// How large a block is unpacked, as it says itself, within the bound.
+/// How large a listing is unpacked, as it says itself, within the bound.
 fn unpacked(packed: &[u8]) -> usize {
     let said = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten().unwrap_or(0);
-    usize::try_from(said).unwrap_or(MAX_BLOCK_BYTES).min(MAX_BLOCK_BYTES)
+    usize::try_from(said).unwrap_or(MAX_LISTING_BYTES).min(MAX_LISTING_BYTES)
 }
 
 pub(super) fn io_error(path: &Path, source: io::Error) -> ArchiveError {

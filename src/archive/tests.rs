@@ -38,7 +38,7 @@ async fn put(store: &SledStore, listings: impl IntoIterator<Item = Listing>) {
 /// Titles that the archive shows for `needles`.
 fn shown(archive: &Archive, needles: Option<&Needles>) -> Result<(BTreeSet<String>, Covered), ArchiveError> {
     let stop = AtomicBool::new(false);
-    let scan = Scan { needles, stop: &stop, progress: &|_| {}, threads: 2 };
+    let scan = Scan { needles, reaches: None, stop: &stop, progress: &|_| {}, threads: 2 };
     let see = |seen: &mut BTreeSet<String>, listing: &Listing| {
         seen.insert(listing.title.clone());
     };
@@ -124,7 +124,7 @@ async fn a_listing_in_two_segments_counts_once_and_a_stop_says_that_it_is_partia
     assert!(titles.contains("第7号 新") && !titles.contains("第7号 旧"));
     assert_eq!((titles.len(), covered.listings), (40, 40));
     let stop = AtomicBool::new(true);
-    let scan = Scan { needles: None, stop: &stop, progress: &|_| {}, threads: 1 };
+    let scan = Scan { needles: None, reaches: None, stop: &stop, progress: &|_| {}, threads: 1 };
     let (_, covered) = archive.scan(scan, || (), |(), _| {}).unwrap();
     assert_eq!(covered, Covered { listings: 0, shown: 0, partial: true });
 }
@@ -201,4 +201,45 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         prop_assert!(segment::Segment::open(&path).is_err());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listings_of_categories_that_cannot_matter_are_left_out_and_those_not_told_are_not() {
+    let place = tempfile::tempdir().unwrap();
+    let store = store(&place.path().join("data"));
+    let of = |n: usize, category: &[&str]| {
+        let category = category.iter().map(|part| (*part).to_owned()).collect();
+        Listing { category, ..listing(n, "国家级") }
+    };
+    let long = "食".repeat(2_000);
+    let all = [
+        of(0, &["食品", "茶"]),
+        of(1, &["家居"]),
+        of(2, &[]),
+        of(3, &["食品\u{1f}茶"]),
+        of(4, &[&long]),
+        of(5, &["家居"]),
+    ];
+    put(&store, all).await;
+    let folder = place.path().join("archive");
+    let stop = AtomicBool::new(false);
+    let archive =
+        tokio::task::block_in_place(|| refresh(&folder, &store, 2, &AtomicBool::new(false), &|_| {})).unwrap();
+    let asked = std::sync::Mutex::new(Vec::new());
+    let reaches = |category: &[&str]| {
+        asked.lock().unwrap().push(category.join("/"));
+        category != ["家居"] && category != ["食品", "茶"]
+    };
+    let needles = Needles::any_of(folded(&["国家级"]));
+    let scan = Scan { needles: Some(&needles), reaches: Some(&reaches), stop: &stop, progress: &|_| {}, threads: 1 };
+    let see = |seen: &mut BTreeSet<String>, listing: &Listing| {
+        seen.insert(listing.id.clone());
+    };
+    let (parts, covered) = archive.scan(scan, BTreeSet::new, see).unwrap();
+    let seen: Vec<String> = parts.into_iter().flatten().collect();
+    assert_eq!(seen, ["2", "3", "4"]);
+    assert_eq!((covered.listings, covered.shown), (6, 3));
+    let mut asked = asked.into_inner().unwrap();
+    asked.sort();
+    assert_eq!(asked, ["", "家居", "食品/茶"], "each once");
 }

@@ -25,6 +25,8 @@ use crate::text::{
 const MAX_CHARACTERS: usize = 24;
 /// Ways through the readings that are tried from one place.
 const MAX_WAYS: usize = 48;
+/// Spellings up to which the gates alone leave little: a rule's words, not a register's.
+const FEW: usize = 256;
 
 /// A character of a spelling, and what it sounds like.
 #[derive(Debug, Clone, Copy)]
@@ -221,12 +223,14 @@ impl Watch {
             }
         }
         let four = |start: u32| heard.get(start as usize..).and_then(|rest| rest.first_chunk::<4>());
+        // With few spellings the gates say no nearly everywhere, and no text is cut into words for it.
+        let many = self.rows.len() > FEW;
         for &(start, fitting) in rows.iter().filter(|(_, fitting)| *fitting > 1) {
             // Spellings of two and three characters alone are asked for by two of them; of two for certain goods alone.
             let explained = |count: usize| {
                 everyday.explain(lattice.units(start as usize..start as usize + count), count, LEAST_BITS)
             };
-            if explained(3) && (classes == 0 || explained(2)) {
+            if many && explained(3) && (classes == 0 || explained(2)) {
                 continue;
             }
             let Some([a, b, c, _]) = four(start) else { continue };

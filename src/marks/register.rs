@@ -180,7 +180,7 @@ impl Register {
         };
         // Latin marks alone do not need the text cut into words.
         if !self.watch.is_empty() {
-            let everyday = Everyday::new(surface.cuts(), DISGUISED_BITS, LEAST);
+            let everyday = Everyday::new(surface, DISGUISED_BITS, LEAST);
             self.watch.scan(lattice, &everyday, class_bits(classes), |pattern, tokens, alignment| {
                 keep(pattern.number, tokens, alignment);
             });

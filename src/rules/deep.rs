@@ -116,7 +116,7 @@ impl Deep {
             return seen;
         }
         let lattice = surface.lattice();
-        let everyday = Everyday::new(surface.cuts(), WORD_BITS, LEAST);
+        let everyday = Everyday::new(surface, WORD_BITS, LEAST);
         self.watch.scan(lattice, &everyday, 0, |pattern, tokens, alignment| {
             let units = lattice.units(tokens);
             let chance = everyday.chance(units.clone(), alignment.bits);

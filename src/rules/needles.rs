@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::{
+    expression::Expression,
     rule::{Look, Rule},
     set::RuleSet,
 };
@@ -46,18 +47,54 @@ impl RuleSet {
                 return None;
             }
             let words = self.words_of(number);
+            let beside = beside(rule, &words);
             for (index, clause) in rule.clauses.iter().enumerate().filter(|(_, clause)| clause.report) {
-                let way = match &clause.look {
+                let mut way = match &clause.look {
                     Look::Words | Look::Regex { .. } | Look::Number(_) => vec![side(&words, index, 0)?],
                     Look::Near(near) => {
                         vec![reached(rule, &words, near.a, index, 0)?, reached(rule, &words, near.b, index, 1)?]
                     }
                     Look::When(_) => return None,
                 };
+                let others = beside.iter().filter(|(clauses, _)| !clauses.contains(&index));
+                way.extend(others.map(|(_, words)| words.clone()));
                 ways.push(way);
             }
         }
         Some(Needles(ways))
+    }
+}
+
+/// A part of a condition: the clauses that it asks, and the words one of which stands wherever it holds.
+type Part = (Vec<usize>, Vec<String>);
+
+/// What must stand in a listing wherever the condition of `rule` holds: of parts joined by `and` each, of those joined by `or`
+/// inside one of them.
+fn beside(rule: &Rule, words: &Words) -> Vec<Part> {
+    let of_leaf = |clause: usize| -> Option<Vec<String>> {
+        let found = rule.clauses.get(clause).filter(|found| !found.cover)?;
+        match &found.look {
+            Look::Words | Look::Regex { .. } | Look::Number(_) => side(words, clause, 0),
+            Look::Near(near) => reached(rule, words, near.a, clause, 0),
+            Look::When(_) => None,
+        }
+    };
+    let of_part = |part: &Expression<usize>| -> Option<Part> {
+        let leaves = match part {
+            Expression::Any(leaves) => leaves.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let (mut clauses, mut all) = (Vec::new(), Vec::new());
+        for leaf in leaves {
+            let Expression::Leaf(clause) = leaf else { return None };
+            clauses.push(*clause);
+            all.extend(of_leaf(*clause)?);
+        }
+        Some((clauses, all))
+    };
+    match &rule.condition {
+        Expression::All(parts) => parts.iter().filter_map(of_part).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -96,7 +96,8 @@ fn main() {
 /// Hits, and listings that were shown.
 fn run(archive: &Archive, set: &RuleSet, needles: Option<&Needles>) -> (u64, u64) {
     let stop = AtomicBool::new(false);
-    let scan = Scan { needles, stop: &stop, progress: &|_| {}, threads: 0 };
+    let reaches = |category: &[&str]| set.may_reach(|_| true, category);
+    let scan = Scan { needles, reaches: Some(&reaches), stop: &stop, progress: &|_| {}, threads: 0 };
     let see = |look: &mut Backtest<'_>, listing: &Listing| look.see(listing, &fold_surfaces(listing), DAY, |_| None);
     let (parts, covered) = archive.scan(scan, || Backtest::new(set, None, 0), see).unwrap();
     let hits = parts.into_iter().flat_map(Backtest::finish).map(|report| report.listings).sum();

@@ -139,7 +139,8 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
 
     let needles = set.needles(|_| true);
     let make = || Scoped { backtest: Backtest::new(&set, None, 5), campaign: &campaign, set: &set };
-    let wanted = Wanted::of(&set, |_| true, needles.as_ref());
+    let reaches = |category: &[&str]| set.may_reach(|_| true, category);
+    let wanted = Wanted::of(&set, |_| true, needles.as_ref()).within(&reaches);
     let looked = look(&Source::of(args.place.data.clone()), context, today, wanted, make)?;
     let listings = looked.look.backtest.listings();
     let done = looked.tell(listings, context);

@@ -150,7 +150,7 @@ fn looked_at(campaign: &Campaign, set: &RuleSet, place: &Place, context: &Contex
     let archive = open_archive(place.data.clone(), &AtomicBool::new(false), context)?;
     let stop = AtomicBool::new(false);
     let bar = context.progress(archive.manifest().listings, "listings");
-    let scan = Scan { needles: None, stop: &stop, progress: &|listings| bar.inc(listings), threads: 0 };
+    let scan = Scan { needles: None, reaches: None, stop: &stop, progress: &|listings| bar.inc(listings), threads: 0 };
     let (counts, _) = archive.scan(
         scan,
         || 0_u64,

@@ -120,11 +120,13 @@ impl Trial<'_> {
     pub fn run(&self, today: Date, context: &Context) -> Result<Tried> {
         let few = if self.wanted.is_empty() { None } else { only(self.paths, self.wanted).ok() };
         let set = few.as_ref().unwrap_or(self.set);
-        let wanted = (!self.wanted.is_empty()).then(|| self.wanted.to_vec());
+        let names = (!self.wanted.is_empty()).then(|| self.wanted.to_vec());
         let needles = few.as_ref().and_then(|few| few.needles(|_| true));
-        let make = || Backtest::new(set, wanted.clone(), self.samples);
+        let make = || Backtest::new(set, names.clone(), self.samples);
         let named = |rule: &Rule| self.wanted.is_empty() || self.wanted.contains(&rule.id);
-        let looked = listings::look(self.source, context, today, Wanted::of(set, named, needles.as_ref()), make)?;
+        let reaches = |category: &[&str]| set.may_reach(named, category);
+        let wanted = Wanted::of(set, named, needles.as_ref()).within(&reaches);
+        let looked = listings::look(self.source, context, today, wanted, make)?;
         let listings = looked.look.listings();
         let done = looked.tell(listings, context);
         Ok(Tried { reports: looked.look.finish(), listings, done })

@@ -67,7 +67,8 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
             // A listing matters where either set may find something.
             let needles = before.needles(runs).zip(after.needles(runs)).map(|(old, new)| Needles::either(old, new));
             let usual_price = [before, after].map(|set| Wanted::of(set, runs, None).usual_price).contains(&true);
-            let wanted = Wanted { needles: needles.as_ref(), usual_price };
+            let reaches = |category: &[&str]| [before, after].iter().any(|set| set.may_reach(runs, category));
+            let wanted = Wanted { needles: needles.as_ref(), usual_price, reaches: Some(&reaches) };
             let make = || Comparison::new((before, after), &changed, args.samples);
             let looked = listings::look(&args.source, context, today, wanted, make)?;
             let listings = looked.look.listings();

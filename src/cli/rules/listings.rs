@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use jiff::{civil::Date, tz::TimeZone};
 
 use crate::{
-    archive::{ARCHIVE, Archive, Scan, Verdicts, refresh},
+    archive::{ARCHIVE, Archive, Reaches, Scan, Verdicts, refresh},
     cli::{Context, Done, check, context::on_interrupt, notes::Notes},
     model::{HitState, Listing, SystemClock},
     rules::{Given, Judged, Needles, Rule, RuleSet},
@@ -64,10 +64,12 @@ pub trait Look: Send {
 }
 
 /// What listings must have, and what must be known of them.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Wanted<'a> {
     /// What listings must have to be shown; none to show all.
     pub needles: Option<&'a Needles>,
+    /// Which categories can matter; none when all can.
+    pub reaches: Option<&'a Reaches<'a>>,
     /// Whether what goods of their marks usually cost is looked up.
     pub usual_price: bool,
 }
@@ -76,7 +78,13 @@ impl<'a> Wanted<'a> {
     /// What the rules of `set` that are wanted want.
     pub fn of(set: &RuleSet, wanted: impl Fn(&Rule) -> bool, needles: Option<&'a Needles>) -> Self {
         let usual_price = set.rules().iter().any(|rule| wanted(rule) && rule.asks_usual_price());
-        Self { needles, usual_price }
+        Self { needles, reaches: None, usual_price }
+    }
+
+    /// The same, of these categories.
+    #[must_use]
+    pub fn within(self, reaches: &'a Reaches<'a>) -> Self {
+        Self { reaches: Some(reaches), ..self }
     }
 }
 
@@ -126,7 +134,13 @@ pub fn look<L: Look>(
     let of = archive.manifest().listings;
     let bar = context.progress(of, "listings");
     let finder = wanted.usual_price.then(|| archive.prices().finder());
-    let scan = Scan { needles: wanted.needles, stop: &stop, progress: &|listings| bar.inc(listings), threads: 0 };
+    let scan = Scan {
+        needles: wanted.needles,
+        reaches: wanted.reaches,
+        stop: &stop,
+        progress: &|listings| bar.inc(listings),
+        threads: 0,
+    };
     let see = |look: &mut L, listing: &Listing| {
         let (surfaces, day) = (fold_surfaces(listing), day_of(listing));
         let usual_price = finder.as_ref().and_then(|finder| finder.usual(listing, &surfaces, day));

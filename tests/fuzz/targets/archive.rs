@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(archive) = Archive::open(folder) else { return };
     let (stop, needles) = (AtomicBool::new(false), Needles::any_of(vec!["国家级".into(), "云".into()]));
     for needles in [None, Some(&needles)] {
-        let scan = Scan { needles, stop: &stop, progress: &|_| {}, threads: 1 };
+        let scan = Scan { needles, reaches: None, stop: &stop, progress: &|_| {}, threads: 1 };
         drop(archive.scan(scan, || 0, |count, _| *count += 1));
     }
 });
