@@ -9,6 +9,7 @@ mod build;
 mod candidates;
 mod error;
 mod folder;
+mod keeper;
 mod pairs;
 mod refresh;
 mod scan;
@@ -19,6 +20,7 @@ mod verdicts;
 
 pub use error::ArchiveError;
 pub use folder::{Archive, Manifest};
+pub use keeper::Keeper;
 pub use refresh::refresh;
 pub use scan::{Covered, Scan};
 pub use verdicts::Verdicts;

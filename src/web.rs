@@ -14,7 +14,9 @@ mod assets;
 mod audit;
 mod bulk;
 mod card;
+mod chart;
 mod checks;
+mod disputes;
 mod documents;
 mod door;
 mod evidence;
@@ -24,6 +26,7 @@ mod gathered;
 mod guard;
 mod hit;
 mod imports;
+mod jobs;
 mod lists;
 mod mark_pages;
 mod marks;
@@ -36,9 +39,11 @@ mod push;
 mod quality;
 mod query;
 mod queue;
+mod recall;
 mod routes;
 mod rule_pages;
 mod saved;
+mod seller_file;
 mod seller_lists;
 mod source;
 mod sources;
@@ -48,6 +53,7 @@ mod tenant;
 mod throttle;
 mod tokens;
 mod totp;
+mod trials;
 mod upload;
 mod visit;
 mod words;
@@ -64,6 +70,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
+    archive::Keeper,
     model::{Account, Clock},
     monitor::{Monitor, Sellers, Works},
     review,
@@ -156,6 +163,10 @@ struct Inner {
     standing: marks::Standing,
     board: review::Board,
     orders: follow::Orders,
+    archive: Option<Arc<Keeper>>,
+    draws: jobs::Jobs<String>,
+    trials: jobs::Jobs<trials::Tried>,
+    handed: recall::Handed,
     frozen: bulk::Frozen,
     files: imports::Files,
     issued: checks::Issued,
@@ -181,6 +192,8 @@ pub struct Parts {
     pub journal: Option<Arc<dyn JournalReader>>,
     /// Shows the listings that are known, for trials of marks.
     pub listings: Option<Arc<dyn ListingReader>>,
+    /// The archive of the listings, for trials of rules and samples for recall, where there is one.
+    pub archive: Option<Arc<Keeper>>,
     /// Where the bytes of documents lie, if they are kept on this machine's disk.
     pub content: Option<ContentStore>,
     /// The lists of sellers, and the documents behind them.
@@ -202,7 +215,7 @@ impl Desk {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
         let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
-        let Parts { content, sellers, alerts, monitor, works, .. } = parts;
+        let Parts { archive, content, sellers, alerts, monitor, works, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -231,6 +244,10 @@ impl Desk {
                 standing: marks::Standing::default(),
                 board: review::Board::default(),
                 orders: follow::Orders::default(),
+                archive,
+                draws: jobs::Jobs::default(),
+                trials: jobs::Jobs::default(),
+                handed: recall::Handed::default(),
                 frozen: bulk::Frozen::default(),
                 files: imports::Files::default(),
                 issued: checks::Issued::default(),
@@ -274,9 +291,12 @@ pub async fn serve_routes(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
     let keeping = tokio::spawn(desk.clone().keep_up());
-    let alerting = tokio::spawn(desk.keep_alerting());
+    let alerting = tokio::spawn(desk.clone().keep_alerting());
     let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
     keeping.abort();
+    // Whoever looks through the archive would keep the server from ending.
+    desk.inner.trials.stop_all();
+    desk.inner.draws.stop_all();
     alerting.abort();
     // Whoever waits for the server to end may open the store next.
     drop((keeping.await, alerting.await));

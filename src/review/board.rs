@@ -4,8 +4,10 @@
 //! be lent a hit and what stands is the store's word. Ten million hits fit where the store's own caches do; a search reads
 //! all their texts, which is faster than it would be to keep an index of them.
 
+mod disputes;
 mod entry;
 mod remarks;
+mod samples;
 mod select;
 
 use std::{
@@ -14,8 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use disputes::Settlement;
 pub use entry::Entry;
 pub use remarks::{Note, Opinion, Saved};
+pub use samples::{Found, Sample, Sampled};
 pub use select::{Ask, Strategy};
 
 use super::{Record, similar::Likeness};

@@ -26,6 +26,7 @@ mod desk_browser;
 mod desk_depth;
 mod desk_looks;
 mod desk_marks;
+mod desk_quality;
 mod desk_routes;
 mod desk_sellers;
 mod desk_shop;

@@ -217,7 +217,7 @@ function arm(on) {
 function choose(number) {
   const group = $(armed ? '.dismiss' : '.confirm', card());
   const button = group?.querySelectorAll('button')[number - 1];
-  if (button) decide(button.value);
+  if (button) deckBox ? decide(button.value) : button.click();
 }
 
 function moveRow(step) {
@@ -238,6 +238,11 @@ const hitKeys = {
   next: () => move(1), previous: () => move(-1), skip, undo, dismiss: () => $('.dismiss', card()) && arm(!armed),
   note: () => $('#note')?.focus(), link: () => $('.facts a')?.click(), escalate: () => $('#escalate-hit')?.click(),
   again, group, compare: () => lookAt('#marks'), evidence: () => lookAt('#evidence'),
+};
+// A card that is judged by itself, without a deck: plain forms carry what is said.
+const apartKeys = {
+  dismiss: hitKeys.dismiss, note: hitKeys.note, link: hitKeys.link, compare: hitKeys.compare, evidence: hitKeys.evidence,
+  undo: () => $('#undo-hit')?.click(),
 };
 const queueKeys = {
   next: () => moveRow(1), previous: () => moveRow(-1), start: () => ($('#start') || { click: toReview }).click(),
@@ -322,8 +327,8 @@ function press(event) {
   let act;
   if (before === 'g' && places[key]) act = () => { location.href = places[key]; };
   else if (!deckBox && key === 'g') act = () => { prefix = 'g'; };
-  else if (deckBox && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
-  else act = (deckBox ? hitKeys : said.screen === 'queue' ? queueKeys : {})[keys[key]] || everywhere[keys[key]] || fixed[key];
+  else if ((deckBox || said.screen === 'apart') && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
+  else act = (deckBox ? hitKeys : { apart: apartKeys, queue: queueKeys }[said.screen] || {})[keys[key]] || everywhere[keys[key]] || fixed[key];
   if (!act || (event.repeat && !['next', 'previous'].includes(keys[key]))) return;
   event.preventDefault();
   act();
