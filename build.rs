@@ -87,8 +87,9 @@ fn rows(name: &str) -> Result<Vec<Vec<String>>, Box<dyn Error>> {
     Ok(text.lines().skip(1).map(|line| line.split('\t').map(str::to_owned).collect()).collect())
 }
 
-/// An open hash table of one and a half times the entries, rounded up to a power of two; a slot that is 0 is free.
-fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
+/// An open hash table of one and a half times the entries, rounded up to a power of two, whose slots have so many bytes; one
+/// that is 0 is free.
+fn slots(entries: &[(u64, u64)], bytes: usize) -> Vec<u8> {
     let count = (entries.len() * 3 / 2).next_power_of_two();
     let mut slots = vec![0_u64; count];
     for (hash, value) in entries {
@@ -98,10 +99,10 @@ fn slots(entries: &[(u64, u64)]) -> Vec<u8> {
         }
         slots[at] = *value;
     }
-    slots.into_iter().flat_map(u64::to_le_bytes).collect()
+    slots.into_iter().flat_map(|slot| slot.to_le_bytes().into_iter().take(bytes)).collect()
 }
 
-/// Words by 56 bits of their hash, with their class in the low byte and a mark on names; and by 16 bits of the hash of their
+/// Words by their hash, the high 24 bits of which are kept, with their class in the low byte and a mark on names; and by 18 bits of the hash of their
 /// first two characters, how many characters such words have: bit 1 for two, up to bit 7 for eight and more.
 fn words() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
     let mut entries = Vec::new();
@@ -118,13 +119,13 @@ fn words() -> Result<(Vec<u8>, Vec<u8>), Box<dyn Error>> {
         let hash = hash_of(&row[0]);
         let class: u64 = row[1].parse()?;
         let name = u64::from(row.get(2).is_some_and(|name| name == "name"));
-        entries.push((hash, hash & !0xFF | name << 7 | (class + 1)));
+        entries.push((hash, hash >> 40 << 8 | name << 7 | (class + 1)));
     }
     for row in rows("english")? {
         let hash = hash_of(&row[0]);
-        entries.push((hash, hash & !0xFF | (ENGLISH_CLASS + 1)));
+        entries.push((hash, hash >> 40 << 8 | (ENGLISH_CLASS + 1)));
     }
-    Ok((slots(&entries), lengths))
+    Ok((slots(&entries, 4), lengths))
 }
 
 /// Up to four syllables a character below U+10000, by their place in the table of syllables, from 1.
@@ -158,7 +159,7 @@ fn alike() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut entries: Vec<(u64, u64)> =
         pairs.into_iter().map(|(pair, grade)| (mix::spread(pair), pair << 8 | grade)).collect();
     entries.sort_unstable();
-    Ok(slots(&entries))
+    Ok(slots(&entries, 8))
 }
 
 /// Low 21 bits: the folded character, the gap's kind, or an index; 2 bits: what it is; from bit 24: what was changed.

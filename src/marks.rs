@@ -13,7 +13,6 @@ mod index;
 mod phrases;
 mod register;
 pub mod registry;
-mod rolling;
 mod table;
 
 pub use columns::{Columns, fact_named};

@@ -13,6 +13,7 @@ mod lattice;
 pub mod lexicon;
 pub mod looks;
 pub(crate) mod mix;
+pub(crate) mod rolling;
 mod slots;
 pub mod sound;
 mod steps;

@@ -51,6 +51,7 @@ mod spans;
 mod subjects;
 mod tenant;
 mod throttle;
+mod timeline;
 mod tokens;
 mod totp;
 mod trials;

@@ -103,10 +103,4 @@ impl Keys {
         let answers = self.answers.get(place).unwrap_or(&[]).iter();
         answers.filter(move |(rest, _)| *rest == key as u32).take(MAX_ANSWERS).map(|(_, pattern)| *pattern)
     }
-
-    /// Whom `key` leads to; now and then someone who shares the rest of a hash.
-    #[inline]
-    pub(crate) fn answers(&self, key: u64) -> impl Iterator<Item = u32> {
-        self.who(key, if self.may_have(key) { self.bucket(key) } else { 0..0 })
-    }
 }

@@ -8,14 +8,11 @@ use std::ops::Range;
 
 use super::{
     align::{Alignment, Change},
-    keys::Keys,
+    keys::{Asked, Keys},
 };
 use crate::{
     model::Channel,
-    text::{
-        Lattice, Token, lexicon, looks,
-        mix::{mix, spread},
-    },
+    text::{Lattice, Token, lexicon, looks, mix::spread, rolling},
 };
 
 /// Shortest and longest spelling that is watched for in disguise, in letters.
@@ -59,55 +56,53 @@ impl Latin {
         if self.words.is_empty() {
             return;
         }
-        let mut asked: Vec<u32> = Vec::new();
+        // Of all words the keys are gathered first: what leads to their answers lies far from the processor.
+        let (mut typed, mut asked): (Vec<Typed>, Vec<Asked>) = (Vec::new(), Vec::new());
         for range in words(lattice.tokens()) {
             let tokens = lattice.tokens().get(range.clone()).unwrap_or(&[]);
-            // A word of the language is meant as itself.
-            if lexicon::word(tokens.iter().map(|token| token.code)).is_some() {
+            let letters = tokens.iter().filter(|token| is_letter(token.code)).count();
+            // Numbers are no words, and a word of the language is meant as itself.
+            if letters < 2 || lexicon::word(tokens.iter().map(|token| token.code)).is_some() {
                 continue;
             }
-            // Numbers are none.
-            if tokens
-                .iter()
-                .filter(|token| u8::try_from(token.code).is_ok_and(|byte| byte.is_ascii_alphabetic()))
-                .count()
-                < 2
-            {
-                continue;
-            }
-            let signs = tokens.iter().any(|token| token.sign);
             for with_signs in [false, true] {
-                if with_signs && !signs {
+                if with_signs && !tokens.iter().any(|token| token.sign) {
                     continue;
                 }
-                let places: Vec<usize> = (range.start..)
-                    .zip(tokens)
-                    .filter(|(_, token)| with_signs || !token.sign)
-                    .map(|(at, _)| at)
-                    .collect();
-                let codes: Vec<u32> =
-                    tokens.iter().filter(|token| with_signs || !token.sign).map(|token| token.code).collect();
+                let kept = || (range.start..).zip(tokens).filter(|(_, token)| with_signs || !token.sign);
+                let codes: Vec<u32> = kept().map(|(_, token)| token.code).collect();
                 if codes.len() + 1 < MIN_LETTERS || codes.len() > MAX_LETTERS + 2 {
                     continue;
                 }
-                asked.clear();
-                keys(&codes, |key| {
-                    for word in self.keys.answers(key) {
-                        if !asked.contains(&word) {
-                            asked.push(word);
-                        }
-                    }
-                });
-                for (letters, number) in asked.iter().filter_map(|word| self.words.get(*word as usize)) {
-                    if let Some(alignment) = align(letters, &codes, |at| unit_of(lattice, &places, at))
-                        && let (Some(first), Some(last)) = (places.first(), places.last())
-                    {
-                        found(*number, *first..last + 1, alignment);
-                    }
-                }
+                let tag = typed.len() as u32;
+                keys(&codes, |key| asked.push(Asked { key, tag }));
+                typed.push(Typed { codes, places: kept().map(|(at, _)| at).collect() });
+            }
+        }
+        let mut answers: Vec<(u32, u32)> = Vec::new();
+        self.keys.each_answer(&asked, |tag, word| answers.push((tag, word)));
+        answers.sort_unstable();
+        answers.dedup();
+        for (tag, word) in answers {
+            if let (Some(Typed { codes, places }), Some((letters, number))) =
+                (typed.get(tag as usize), self.words.get(word as usize))
+                && let Some(alignment) = align(letters, codes, |at| unit_of(lattice, places, at))
+                && let (Some(first), Some(last)) = (places.first(), places.last())
+            {
+                found(*number, *first..last + 1, alignment);
             }
         }
     }
+}
+
+/// A word of a text, and the tokens its characters are.
+struct Typed {
+    codes: Vec<u32>,
+    places: Vec<usize>,
+}
+
+fn is_letter(code: u32) -> bool {
+    u8::try_from(code).is_ok_and(|byte| byte.is_ascii_alphabetic())
 }
 
 fn unit_of(lattice: &Lattice, places: &[usize], at: usize) -> Range<usize> {
@@ -117,15 +112,23 @@ fn unit_of(lattice: &Lattice, places: &[usize], at: usize) -> Range<usize> {
 /// Keys of a word: its skeleton, letter by letter, what is left of that without each letter, and the skeleton in which two
 /// letters may look like one (rn, vv).
 fn keys(word: &[u32], mut key: impl FnMut(u64)) {
-    let hash = |codes: &mut dyn Iterator<Item = u32>| spread(codes.fold(0, mix));
-    let skeleton: Vec<u32> = word.iter().map(|code| looks::leet().class(*code)).collect();
-    for without in 0..=skeleton.len() {
-        let left = skeleton.iter().enumerate().filter(|(at, _)| *at != without);
-        key(hash(&mut left.map(|(_, code)| *code)));
+    let leet = looks::leet();
+    let mut sums = [0; MAX_LETTERS + 3];
+    let mut sum = 0;
+    for (after, code) in sums.iter_mut().skip(1).zip(word) {
+        sum = rolling::next(sum, leet.class(*code));
+        *after = sum;
     }
-    let joined = looks::leet().skeleton(word);
-    if joined.len() != skeleton.len() {
-        key(hash(&mut joined.into_iter()));
+    key(spread(sum));
+    for (at, (before, after)) in sums.iter().zip(sums.iter().skip(1)).enumerate().take(word.len()) {
+        let behind = word.len() - at - 1;
+        key(spread(rolling::joined(*before, rolling::between(*after, sum, behind), behind)));
+    }
+    if leet.may_join(word) {
+        let joined = leet.skeleton(word);
+        if joined.len() != word.len() {
+            key(spread(rolling::of(joined)));
+        }
     }
 }
 
@@ -219,7 +222,7 @@ fn align(letters: &[u32], text: &[u32], unit: impl Fn(usize) -> Range<usize>) ->
         }
     }
     let cost = at(&table, letters.len(), text.len());
-    let typed = text.iter().filter(|code| u8::try_from(**code).is_ok_and(|byte| byte.is_ascii_alphabetic())).count();
+    let typed = text.iter().filter(|code| is_letter(**code)).count();
     // Short words one letter apart are other words, unless they begin alike or have the same letters.
     let same_letters = letters.len() == text.len() && letters.iter().all(|letter| text.contains(letter));
     let apart = letters.len() == MIN_LETTERS && cost.edits > 0 && text.first() != letters.first() && !same_letters;

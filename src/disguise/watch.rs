@@ -239,7 +239,9 @@ impl Watch {
         for &(start, fitting) in rows.iter().filter(|(_, fitting)| *fitting > 2) {
             let Some([a, b, c, d]) = four(start) else { continue };
             ask.start = start;
-            ask.sounds(a, b, c, (fitting > 3).then_some(d));
+            if fitting < 4 || ask.may_sound(a, b, c, d) {
+                ask.sounds(a, b, c, (fitting > 3).then_some(d));
+            }
         }
         let mut answers: Vec<(u32, u32)> = Vec::new();
         self.keys.each_answer(&ask.asked, |start, row| answers.push((start, row)));
@@ -367,6 +369,20 @@ impl Ask<'_> {
                 self.key(shape, [one, other, 0]);
             }
         }
+    }
+
+    /// Whether any key of [`sounds`](Self::sounds) may be there, where each has one sound, which is nearly everywhere: told
+    /// without a branch before all is known, for what is asked lies far from the processor.
+    #[inline]
+    fn may_sound(&self, a: &Heard, b: &Heard, c: &Heard, d: &Heard) -> bool {
+        let gate = &self.watch.of_three;
+        let ([a, more_a], [b, more_b], [c, more_c], [d, more_d]) = (a.sounds, b.sounds, c.sounds, d.sounds);
+        let (front, outer, back) = (gate.at(a, b), gate.at(a, c), gate.at(b, c));
+        (more_a | more_b | more_c | more_d != 0)
+            | front.has::<THREE_SOUNDS>(c)
+            | front.has::<ALL_BUT_THIRD>(d)
+            | outer.has::<ALL_BUT_SECOND>(d)
+            | back.has::<ALL_BUT_FIRST>(d)
     }
 
     /// Three sounds in a row, and three of four when there is a fourth.

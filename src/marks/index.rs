@@ -5,12 +5,12 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::rolling;
 use crate::{
     disguise::keys::{Asked, Keys},
     text::{
         ahead::put,
         mix::{Mixed, spread},
+        rolling,
     },
 };
 
@@ -21,6 +21,12 @@ const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Bits of a hash of first characters: 128 KiB.
 const BEGUN_BITS: u32 = 20;
+
+/// Words of the filter of single characters.
+const SINGLE_WORDS: usize = 1024;
+
+/// Lengths that are told apart of what begins with the same two characters: 2 to this; longer ones are tried all.
+const TOLD_APART: usize = 16;
 
 /// Spellings while they are gathered.
 #[derive(Debug, Default)]
@@ -36,10 +42,14 @@ pub(super) struct Index {
     /// The characters of all spellings, and where each begins; one more at the end.
     characters: Vec<char>,
     bounds: Vec<u32>,
-    /// A bit for each first two characters, and each single one, by a hash: where nothing begins is known near the processor.
+    /// A bit for each spelling of one character, by the low end of its number.
+    single: Vec<u64>,
+    /// A bit for each first two characters, by a hash: where nothing begins is known near the processor.
     begun: Vec<u64>,
-    /// By the same hash, in fewer bits: bit `n` set when a spelling of `n` units begins so.
-    lengths: Vec<u64>,
+    /// By the same hash, in fewer bits: bit `n` set when a spelling of `n + 2` units begins so, the last one for all longer.
+    lengths: Vec<u16>,
+    /// Bit `n` set when a spelling has `n` units, for those that `lengths` does not tell apart.
+    longer: u64,
     /// Hash of a whole spelling → its number.
     numbers: Keys,
 }
@@ -78,16 +88,22 @@ impl IndexBuilder {
         let Self { mut index, numbers } = self;
         let spellings = (index.bounds.len().max(1) - 1) as u32;
         let lengths = (spellings as usize * 2).next_power_of_two().clamp(64, 1 << BEGUN_BITS);
-        (index.begun, index.lengths) = (vec![0; 1 << (BEGUN_BITS - 6)], vec![0; lengths]);
+        (index.single, index.begun) = (vec![0; SINGLE_WORDS], vec![0; 1 << (BEGUN_BITS - 6)]);
+        index.lengths = vec![0; lengths];
         for number in 0..spellings {
-            let chars = index.spelling(number);
-            let (start, length) = (start(chars), chars.len());
-            if let Some(word) = index.begun.get_mut(begun(start) >> 6) {
-                *word |= 1 << (begun(start) & 63);
-            }
-            let at = index.lengths_at(start);
-            if let Some(word) = index.lengths.get_mut(at) {
-                *word |= 1 << length;
+            let (begun, length) = match index.spelling(number) {
+                [only] => {
+                    let (word, bit) = single(*only);
+                    set(&mut index.single, word, bit);
+                    continue;
+                }
+                chars => (begun(chars), chars.len()),
+            };
+            set(&mut index.begun, begun >> 6, 1 << (begun & 63));
+            let at = index.lengths_at(begun);
+            set(&mut index.lengths, at, 1 << (length.min(TOLD_APART + 1) - 2));
+            if length > TOLD_APART {
+                index.longer |= 1 << length;
             }
         }
         let pairs = numbers.into_iter().flat_map(|(hash, chain)| chain.into_iter().map(move |number| (hash, number)));
@@ -104,38 +120,41 @@ impl Index {
         self.characters.get(bound(number)..bound(number.saturating_add(1))).unwrap_or(&[])
     }
 
-    fn lengths_at(&self, start: u64) -> usize {
-        begun(start) & (self.lengths.len().wrapping_sub(1))
+    #[inline]
+    fn lengths_at(&self, begun: usize) -> usize {
+        begun & (self.lengths.len().wrapping_sub(1))
     }
 
-    /// Every spelling in `text`, by its units and number, in the order of where they begin; overlapping ones too.
+    /// Every spelling in `text`, by its units and number, in no order that means anything; overlapping ones too.
     pub(super) fn scan(&self, text: &[char], mut found: impl FnMut(Range<usize>, u32)) {
         if self.bounds.is_empty() {
             return;
         }
         // In steps over the whole text, for what is read lies far from the processor.
-        let (mut begins, mut filled) = (vec![(0_u32, false); text.len() * 2], 0);
-        let start_at = |at: u32, single: bool| {
-            let rest = text.get(at as usize..).unwrap_or(&[]);
-            start(if single { rest.get(..1).unwrap_or(&[]) } else { rest })
-        };
-        for at in 0..text.len() as u32 {
-            put(&mut begins, &mut filled, (at, true), self.may_begin(start_at(at, true)));
-            let last = at as usize + 1 == text.len();
-            put(&mut begins, &mut filled, (at, false), self.may_begin(start_at(at, false)) & !last);
+        let (mut begins, mut filled) = (vec![(0_u32, 0_u32); text.len()], 0);
+        for (at, two) in (0..).zip(text.windows(2)) {
+            let begun = begun(two);
+            put(&mut begins, &mut filled, (at, begun as u32), has(&self.begun, begun >> 6, 1 << (begun & 63)));
         }
         let mut sums = Vec::with_capacity(text.len() + 1);
         rolling::sums(text.iter().map(|&c| c as u32), &mut sums);
         let mut asked: Vec<Asked> = Vec::with_capacity(filled);
-        for &(at, single) in begins.get(..filled).unwrap_or(&[]) {
-            let mut lengths = self.lengths.get(self.lengths_at(start_at(at, single))).copied().unwrap_or(0);
-            let at = at as usize;
-            lengths &= if single { 0b10 } else { !0b10 };
-            while lengths != 0 {
-                let length = lengths.trailing_zeros() as usize;
-                lengths &= lengths - 1;
-                let (Some(&to), Some(&from)) = (sums.get(at + length), sums.get(at)) else { break };
-                asked.push(Asked { key: spread(rolling::between(from, to, length)), tag: at as u32 });
+        let mut ask = |at: u32, length: usize| {
+            if let (Some(&from), Some(&to)) = (sums.get(at as usize), sums.get(at as usize + length)) {
+                asked.push(Asked { key: spread(rolling::between(from, to, length)), tag: at });
+            }
+        };
+        for &(at, begun) in begins.get(..filled).unwrap_or(&[]) {
+            let lengths = self.lengths.get(self.lengths_at(begun as usize)).copied().unwrap_or(0);
+            each_bit((u64::from(lengths) << 2) & !(u64::MAX << (TOLD_APART + 1)), |length| ask(at, length));
+            if lengths >> (TOLD_APART - 1) != 0 {
+                each_bit(self.longer, |length| ask(at, length));
+            }
+        }
+        for (at, &c) in (0..).zip(text) {
+            let (word, bit) = single(c);
+            if has(&self.single, word, bit) {
+                ask(at, 1);
             }
         }
         self.numbers.each_answer(&asked, |at, number| {
@@ -145,22 +164,38 @@ impl Index {
             }
         });
     }
+}
 
-    #[inline]
-    fn may_begin(&self, start: u64) -> bool {
-        self.begun.get(begun(start) >> 6).is_some_and(|word| word >> (begun(start) & 63) & 1 == 1)
+fn set<T: Copy + std::ops::BitOrAssign>(words: &mut [T], word: usize, bits: T) {
+    if let Some(word) = words.get_mut(word) {
+        *word |= bits;
     }
 }
 
-/// The bit of a key of first characters.
-fn begun(start: u64) -> usize {
-    (start.wrapping_mul(BASE) >> (64 - BEGUN_BITS)) as usize
+#[inline]
+fn has(words: &[u64], word: usize, bit: u64) -> bool {
+    words.get(word).is_some_and(|word| word & bit != 0)
 }
 
-/// The first two characters as a key; one-character spellings have a key of their own.
-fn start(chars: &[char]) -> u64 {
+#[inline]
+fn each_bit(mut bits: u64, mut each: impl FnMut(usize)) {
+    while bits != 0 {
+        each(bits.trailing_zeros() as usize);
+        bits &= bits - 1;
+    }
+}
+
+/// Where the bit of a single character is.
+#[inline]
+fn single(c: char) -> (usize, u64) {
+    ((c as usize & 0xFFFF) >> 6, 1 << (c as u32 & 63))
+}
+
+/// The bit of the first two characters.
+#[inline]
+fn begun(chars: &[char]) -> usize {
     let at = |index: usize| chars.get(index).map_or(0, |&c| c as u64 + 1);
-    at(0) << 32 | at(1)
+    ((at(0) << 32 | at(1)).wrapping_mul(BASE) >> (64 - BEGUN_BITS)) as usize
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{index::IndexBuilder, register::Spelling};
 use crate::{
     disguise::{Alignment, Change},
     model::Channel,
-    text::{Folded, fold},
+    text::{Folded, fold, mix::Mixed},
 };
 
 /// Words a mark may have to be looked for so.
@@ -28,7 +28,7 @@ pub(super) type Found = (u32, u8, Range<usize>);
 pub(super) struct Phrases {
     spellings: Vec<(Spelling, u8)>,
     /// By the index's number of a word: which phrases have it, and as which of their words.
-    words: HashMap<u32, Vec<(u32, u8)>>,
+    words: HashMap<u32, Vec<(u32, u8)>, Mixed>,
 }
 
 impl Phrases {

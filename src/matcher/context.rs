@@ -1,14 +1,17 @@
 //! What the words around a mark say about its use.
 
-use std::{collections::BTreeMap, ops::Range, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+    sync::LazyLock,
+};
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use serde::Deserialize;
 
 use super::verify::joins_latin;
 use crate::{
     model::{Step, SurfaceKind},
-    text::{Folded, Gap, fold, lexicon::Cuts},
+    text::{Folded, Gap, fold, lexicon::Cuts, mix::Mixed},
 };
 
 #[derive(Debug, Default, Deserialize)]
@@ -95,17 +98,36 @@ struct Word {
     of: usize,
     role: Role,
     text: String,
+    codes: Vec<u32>,
 }
 
+/// The words of the table, by their first characters, with which hardly any place of a text begins.
 struct Words {
-    automaton: Option<AhoCorasick>,
-    words: Vec<Word>,
+    by_first: HashMap<u32, Vec<Word>, Mixed>,
+    /// A bit for each first character, by the low end of its number.
+    first: [u64; FIRST_WORDS],
+}
+
+const FIRST_WORDS: usize = 64;
+
+impl Words {
+    /// The words that may begin with `code`.
+    #[inline]
+    fn beginning_with(&self, code: u32) -> &[Word] {
+        let bits = self.first.get(code as usize >> 6 & (FIRST_WORDS - 1)).copied().unwrap_or(0);
+        if bits >> (code & 63) & 1 == 0 {
+            return &[];
+        }
+        self.by_first.get(&code).map_or(&[], Vec::as_slice)
+    }
 }
 
 static WORDS: LazyLock<Words> = LazyLock::new(|| {
     let mut words = Vec::new();
     let mut add = |of: usize, role: Role, list: &[String]| {
-        words.extend(list.iter().map(|text| Word { of, role, text: text.clone() }));
+        let word =
+            |text: &String| Word { of, role, text: text.clone(), codes: text.chars().map(|c| c as u32).collect() };
+        words.extend(list.iter().map(word));
     };
     for (of, group) in TABLE.group.iter().enumerate() {
         add(of, Role::Before, &group.before);
@@ -117,9 +139,15 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         add(of, Role::NotBefore, &raise.not_before);
         add(of, Role::NotAfter, &raise.not_after);
     }
-    let automaton =
-        AhoCorasick::builder().match_kind(MatchKind::Standard).build(words.iter().map(|word| &word.text)).ok();
-    Words { automaton, words }
+    let mut all = Words { by_first: HashMap::default(), first: [0; FIRST_WORDS] };
+    for word in words {
+        let Some(&first) = word.codes.first() else { continue };
+        if let Some(bits) = all.first.get_mut(first as usize >> 6 & (FIRST_WORDS - 1)) {
+            *bits |= 1 << (first & 63);
+        }
+        all.by_first.entry(first).or_default().push(word);
+    }
+    all
 });
 
 /// The words of the table in one text: found once, asked for each mark.
@@ -132,11 +160,14 @@ impl Surroundings {
     /// next (`栖木原 单丛`) is no word.
     pub(super) fn of(folded: &Folded) -> Self {
         let words = &*WORDS;
-        let found = words
-            .automaton
-            .iter()
-            .flat_map(|automaton| automaton.find_overlapping_iter(folded.text()))
-            .filter_map(|found| Some((words.words.get(found.pattern().as_usize())?, folded.units(found.range())?)))
+        let codes: Vec<u32> = folded.codes().collect();
+        let found = (0..codes.len())
+            .flat_map(|at| {
+                codes
+                    .get(at..)
+                    .into_iter()
+                    .flat_map(move |rest| words_at(words, rest).map(move |word| (word, at..at + word.codes.len())))
+            })
             .filter(|(_, units)| !joins_latin(folded, units.start) && !joins_latin(folded, units.end))
             .filter(|(word, units)| {
                 word.text.is_ascii() || !folded.inner_gaps(units.clone()).has(Gap::SPACE.and(Gap::STRONG))
@@ -196,6 +227,12 @@ impl Surroundings {
         };
         self.all(of, Role::Raise).find(|(_, found)| stands(found)).map(|(word, _)| word)
     }
+}
+
+/// The words with which `rest` begins.
+fn words_at<'a>(words: &'static Words, rest: &'a [u32]) -> impl Iterator<Item = &'static Word> + use<'a> {
+    let first = rest.first().copied().unwrap_or(0);
+    words.beginning_with(first).iter().filter(move |word| rest.starts_with(&word.codes))
 }
 
 fn step(code: &str, word: &str, factor: f64, zh: &str, en: &str) -> Step {

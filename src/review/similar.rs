@@ -109,17 +109,38 @@ fn simhash(listing: &Listing) -> u64 {
         .filter(|c| c.is_alphabetic())
         .flat_map(char::to_lowercase)
         .collect();
-    let mut sums = [0_i32; 64];
+    let mut sums = Sums::default();
     for pair in letters.windows(2) {
         let mixed = pair.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &c| {
             let hash = (hash ^ u64::from(u32::from(c))).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             hash ^ (hash >> 29)
         });
-        for (bit, sum) in sums.iter_mut().enumerate() {
-            *sum += if mixed >> bit & 1 == 1 { 1 } else { -1 };
+        sums.add(mixed);
+    }
+    sums.more_than(letters.len().saturating_sub(1) / 2)
+}
+
+/// How often each of 64 bits was set, counted for all of them at once: the n-th number holds the n-th digit of every count.
+#[derive(Debug, Default)]
+struct Sums([u64; 24]);
+
+impl Sums {
+    fn add(&mut self, bits: u64) {
+        let mut carry = bits;
+        for digit in &mut self.0 {
+            if carry == 0 {
+                return;
+            }
+            (*digit, carry) = (*digit ^ carry, *digit & carry);
         }
     }
-    sums.iter().enumerate().filter(|(_, sum)| **sum > 0).fold(0, |bits, (bit, _)| bits | 1 << bit)
+
+    /// The bits that were set more than so often.
+    fn more_than(&self, times: usize) -> u64 {
+        let count =
+            |bit: usize| self.0.iter().enumerate().map(|(n, digit)| ((digit >> bit & 1) as usize) << n).sum::<usize>();
+        (0..64).filter(|&bit| count(bit) > times).fold(0, |bits, bit| bits | 1 << bit)
+    }
 }
 
 #[cfg(test)]

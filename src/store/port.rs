@@ -531,6 +531,13 @@ pub struct Counts {
     pub seq: u64,
 }
 
+impl Counts {
+    /// All hits, however they stand; they are numbered from one to this.
+    pub fn hits(&self) -> u64 {
+        self.open + self.confirmed + self.dismissed + self.proposed + self.escalated
+    }
+}
+
 /// Remarks changed since a generation.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RemarksDelta {

@@ -23,7 +23,7 @@ const FILTER_BITS: u32 = 21;
 
 static FILTER: LazyLock<Vec<u64>> = LazyLock::new(|| {
     let mut filter = vec![0; 1 << (FILTER_BITS - 6)];
-    for slot in all(PAIRS) {
+    for slot in all::<8>(PAIRS) {
         let at = filter_at(spread(slot >> 8));
         if let Some(word) = filter.get_mut(at >> 6) {
             *word |= 1_u64 << (at & 63);
@@ -49,13 +49,13 @@ pub fn likeness(one: u32, other: u32) -> Option<Likeness> {
     if FILTER.get(at >> 6).is_none_or(|word| word >> (at & 63) & 1 == 0) {
         return None;
     }
-    let grade = chain(PAIRS, hash).find(|slot| slot >> 8 == pair)? & 0xFF;
+    let grade = chain::<8>(PAIRS, hash).find(|slot| slot >> 8 == pair)? & 0xFF;
     Some(if grade == 1 { Likeness::Near } else { Likeness::Far })
 }
 
 static NEAR: LazyLock<HashMap<u32, Vec<u32>, Mixed>> = LazyLock::new(|| {
     let mut near: HashMap<u32, Vec<u32>, Mixed> = HashMap::default();
-    for slot in all(PAIRS).filter(|slot| slot & 0xFF == 1) {
+    for slot in all::<8>(PAIRS).filter(|slot| slot & 0xFF == 1) {
         let (low, high) = ((slot >> 24 & 0xFFFF) as u32, (slot >> 8 & 0xFFFF) as u32);
         near.entry(low).or_default().push(high);
         near.entry(high).or_default().push(low);

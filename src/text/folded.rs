@@ -77,6 +77,19 @@ impl Unit {
     }
 }
 
+/// A unit, and where its character stands in the original.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    /// The number of the folded character.
+    pub code: u32,
+    /// Where the original one begins, in bytes and in scalar values, and its bytes.
+    pub byte: u32,
+    pub char: u32,
+    pub width: u8,
+    /// What was dropped before it.
+    pub gap: Gap,
+}
+
 /// A place in the original.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -188,6 +201,17 @@ impl Folded {
         };
         let range = at(units.start).and_then(|start| Some(start..at(units.end)?));
         range.and_then(|range| self.text.as_bytes().get(range)).unwrap_or_default()
+    }
+
+    /// Every unit with its place, in order.
+    pub(super) fn each(&self) -> impl ExactSizeIterator<Item = Placed> {
+        self.units.iter().map(|unit| Placed {
+            code: unit.code(),
+            byte: unit.start,
+            char: unit.start_char,
+            width: unit.width() as u8,
+            gap: unit.gap(),
+        })
     }
 
     /// Where `units` stand in the original; empty at its start when there are none.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::{
     Folded, Gap,
-    folded::Span,
+    folded::{Placed, Span},
     looks,
     sound::{Sound, Sounds, sounds, syllables},
 };
@@ -118,13 +118,24 @@ impl Lattice {
         if !token.sign {
             self.push(at, at + 1, code, sounds(code), Via::Plain);
         }
+        // Nine of ten tokens are neither a sign nor a letter.
+        if token.sign || code < 128 {
+            self.read_signs_and_letters(at, token, pinyin);
+        }
+        let next = self.tokens.get(at + 1).filter(|next| !next.sign && !token.sign);
+        if next.is_some_and(|next| looks::begins_split(code, next.code)) {
+            self.join(at, folded);
+        }
+    }
+
+    /// Letters as pinyin; what stands alone as what it is read aloud as.
+    fn read_signs_and_letters(&mut self, at: usize, token: Token, pinyin: &mut Vec<(u32, u32, Sound)>) {
+        let code = token.code;
         if is_latin(code) && !token.sign {
             if self.begins_run(at) {
                 self.sound_run(at, pinyin);
             }
-            for (start, end, sound) in
-                pinyin.iter().filter(|(start, _, _)| *start as usize == at).copied().collect::<Vec<_>>()
-            {
+            for &(start, end, sound) in pinyin.iter().filter(|(start, _, _)| *start as usize == at) {
                 self.push(start as usize, end as usize, 0, [sound, 0, 0, 0], Via::Pinyin);
             }
         }
@@ -133,10 +144,6 @@ impl Lattice {
             for &read in looks::read_as(code) {
                 self.push(at, at + 1, read, sounds(read), Via::Digit);
             }
-        }
-        let next = self.tokens.get(at + 1).filter(|next| !next.sign && !token.sign);
-        if next.is_some_and(|next| looks::begins_split(code, next.code)) {
-            self.join(at, folded);
         }
     }
 
@@ -211,26 +218,17 @@ fn code_is_alphanumeric(code: u32) -> bool {
 fn tokens(original: &str, folded: &Folded) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(folded.len() + 8);
     let (mut end, mut end_char) = (0, 0);
-    for (unit, code) in folded.codes().enumerate() {
-        let span = folded.span(unit..unit + 1);
-        let gap = folded.gap_before(unit);
+    for (unit, Placed { code, byte, char, width, gap }) in folded.each().enumerate() {
+        let begin = byte as usize;
         let mut parted = gap.has(Gap::SEEN);
-        if parted && gap.has(Gap::LIGHT.and(Gap::STRONG).and(Gap::EMOJI)) && span.bytes.start > end {
-            let between = original.get(end..span.bytes.start).unwrap_or("");
+        if parted && gap.has(Gap::LIGHT.and(Gap::STRONG).and(Gap::EMOJI)) && begin > end {
+            let between = original.get(end..begin).unwrap_or("");
             parted = signs(between, (end, end_char), unit, &mut tokens);
         }
-        if span.bytes.end > end {
-            (end, end_char) = (span.bytes.end, span.chars.end);
+        if begin + usize::from(width) > end {
+            (end, end_char) = (begin + usize::from(width), char as usize + 1);
         }
-        tokens.push(Token {
-            code,
-            unit: unit as u32,
-            sign: false,
-            parted,
-            char: span.chars.start as u32,
-            byte: span.bytes.start as u32,
-            width: span.bytes.len() as u8,
-        });
+        tokens.push(Token { code, unit: unit as u32, sign: false, parted, char, byte, width });
     }
     let rest = original.get(end..).unwrap_or("");
     signs(rest, (end, end_char), folded.len(), &mut tokens);

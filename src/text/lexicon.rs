@@ -11,6 +11,9 @@ use super::{
 
 static WORDS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words.bin"));
 
+/// Of a slot: 24 bits of a word's hash, and what is known of it.
+const WORD_BYTES: usize = 4;
+
 /// By [`LENGTHS_BITS`] of the hash of two characters: how long the words are that begin with them, bit 1 for two characters.
 static LENGTHS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/words_lengths.bin"));
 
@@ -70,7 +73,7 @@ impl Cuts {
         let alone = (0..characters.len()).zip(lengths);
         let alone: Vec<f32> =
             alone.map(|(start, lengths)| pieces(characters, &parted, (start, lengths), &mut asked)).collect();
-        touch(WORDS, asked.iter().map(|piece| spread(piece.hash)));
+        touch::<WORD_BYTES>(WORDS, asked.iter().map(|piece| spread(piece.hash)));
         let (mut words, mut filled) = (vec![Piece::default(); asked.len()], 0);
         for piece in asked {
             let bits = if piece.hash == 0 { None } else { known(piece.hash) }.map_or(piece.bits, bits);
@@ -226,7 +229,7 @@ fn single(code: u32) -> Option<f32> {
 
 fn known(hash: u64) -> Option<Word> {
     let hash = spread(hash);
-    let slot = chain(WORDS, hash).find(|slot| (slot ^ hash) >> 8 == 0)?;
+    let slot = chain::<WORD_BYTES>(WORDS, hash).find(|slot| slot >> 8 == hash >> 40)?;
     Some(Word { class: (slot & 0x7F) as u8 - 1, name: slot & 0x80 != 0 })
 }
 

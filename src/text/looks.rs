@@ -31,6 +31,11 @@ pub struct Leet {
     looks: HashMap<u32, Vec<Look>, Mixed>,
     /// By letter or look: the one that stands for all it can be mixed up with.
     class: HashMap<u32, u32, Mixed>,
+    /// The same of the first 128 characters: every letter of a text asks.
+    ascii: [u8; 128],
+    /// Bits of those of the first 128 with which a look begins, and one of several characters.
+    begins: u128,
+    long: u128,
 }
 
 static LEETS: LazyLock<Leet> = LazyLock::new(|| {
@@ -51,7 +56,14 @@ static LEETS: LazyLock<Leet> = LazyLock::new(|| {
         }
     }
     looks.values_mut().for_each(|list| list.sort_by_key(|(look, _)| std::cmp::Reverse(look.len())));
-    Leet { looks, class }
+    let ascii = std::array::from_fn(|code| root(&class, code as u32) as u8);
+    let begins = |least: usize| {
+        let begins =
+            |code: &u32| looks.get(code).is_some_and(|looks| looks.iter().any(|(look, _)| look.len() >= least));
+        (0..128).filter(begins).fold(0, |bits, code| bits | 1 << code)
+    };
+    let (begins, long) = (begins(1), begins(2));
+    Leet { looks, class, ascii, begins, long }
 });
 
 fn root(class: &HashMap<u32, u32, Mixed>, mut code: u32) -> u32 {
@@ -68,8 +80,18 @@ pub fn leet() -> &'static Leet {
 
 impl Leet {
     /// The one that stands for all that `code` can be mixed up with.
+    #[inline]
     pub fn class(&self, code: u32) -> u32 {
-        root(&self.class, code)
+        match self.ascii.get(code as usize) {
+            // What an ASCII character is mixed up with has the least of all numbers, which is one too.
+            Some(class) => u32::from(*class),
+            None => root(&self.class, code),
+        }
+    }
+
+    /// Whether several characters of `word` may look like one.
+    pub fn may_join(&self, word: &[u32]) -> bool {
+        word.iter().any(|code| *code >= 128 || self.long >> code & 1 == 1)
     }
 
     /// `word` as everything that can be mixed up with it is written too: a key, not a reading.
@@ -83,7 +105,7 @@ impl Leet {
                 Some((look, letters)) => (letters.first().copied().unwrap_or(first), look.len()),
                 None => (first, 1),
             };
-            skeleton.push(root(&self.class, code));
+            skeleton.push(self.class(code));
             rest = rest.get(width..).unwrap_or(&[]);
         }
         skeleton
@@ -91,7 +113,8 @@ impl Leet {
 
     /// How many characters at the beginning of `text` stand for `letter`, each way they do.
     pub fn stands_for(&self, text: &[u32], letter: u32) -> impl Iterator<Item = usize> {
-        let looks = text.first().and_then(|first| self.looks.get(first)).into_iter().flatten();
+        let begins = |first: &&u32| **first >= 128 || self.begins >> **first & 1 == 1;
+        let looks = text.first().filter(begins).and_then(|first| self.looks.get(first)).into_iter().flatten();
         looks
             .filter(move |(look, letters)| text.starts_with(look) && letters.contains(&letter))
             .map(|(look, _)| look.len())

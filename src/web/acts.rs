@@ -88,6 +88,6 @@ pub(super) async fn undo(
     if visit.wants_json {
         return Ok(Json(serde_json::json!({ "done": done, "left": left })).into_response());
     }
-    let to = if desk.inner.board.of_act(&act).is_empty() { "/queue".to_owned() } else { format!("/acts/{act}") };
+    let to = if desk.inner.board.has_act(&act) { format!("/acts/{act}") } else { "/queue".to_owned() };
     Ok(Redirect::to(&to).into_response())
 }

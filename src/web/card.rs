@@ -11,6 +11,7 @@ use super::{
     gathered::Gathered,
     query::Query,
     spans::{self, MarkedSpan, Piece, Run, severity_code},
+    timeline::TimelineView,
     words::{Language, Words},
 };
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 const MAX_SURFACES: usize = 40;
 /// Most attributes without findings printed.
 const MAX_ATTRIBUTES: usize = 100;
+/// Most pictures shown large.
+const MAX_PICTURES: usize = 12;
 /// Most findings printed.
 const MAX_FINDINGS: usize = 50;
 
@@ -76,6 +79,10 @@ struct Card<'a> {
     filter: String,
     title: Vec<Run>,
     facts: Vec<Fact>,
+    /// `live`, `picture` or `text`.
+    layout: &'static str,
+    timeline: Option<TimelineView>,
+    pictures: Vec<PictureView>,
     surfaces: Vec<SurfaceView>,
     attributes: Vec<SurfaceView>,
     left_out_words: String,
@@ -100,6 +107,13 @@ pub(super) struct SurfaceView {
     pub name: String,
     pub note: String,
     pub runs: Vec<Run>,
+}
+
+/// A picture with something found in it, and the text read from it.
+struct PictureView {
+    name: String,
+    href: Option<String>,
+    runs: Vec<Run>,
 }
 
 struct FindingView {
@@ -205,6 +219,15 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         filter: material.query.run(),
         title: shown.title,
         facts: listing_facts(listing, words, material.zone),
+        layout: if shown.timeline.is_some() {
+            "live"
+        } else if shown.pictures.is_empty() {
+            "text"
+        } else {
+            "picture"
+        },
+        timeline: shown.timeline,
+        pictures: shown.pictures,
         surfaces: shown.surfaces,
         attributes: shown.attributes,
         left_out_words: if shown.left_out > 0 {
@@ -235,6 +258,8 @@ pub(super) fn heading(hit: &Hit) -> String {
 /// The listing's texts, marked.
 pub(super) struct Shown {
     pub title: Vec<Run>,
+    timeline: Option<TimelineView>,
+    pictures: Vec<PictureView>,
     pub surfaces: Vec<SurfaceView>,
     pub attributes: Vec<SurfaceView>,
     pub left_out: u64,
@@ -243,7 +268,10 @@ pub(super) struct Shown {
 impl Shown {
     /// The texts of `listing`, with what was found in them marked.
     pub(super) fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
-        let mut shown = Self { title: Vec::new(), surfaces: Vec::new(), attributes: Vec::new(), left_out: 0 };
+        // Around nothing there is no timeline: who looks for what was missed reads all of it.
+        let timeline = if findings.is_empty() { None } else { TimelineView::of(listing, findings, words) };
+        let (title, pictures, surfaces, attributes) = Default::default();
+        let mut shown = Self { title, timeline, pictures, surfaces, attributes, left_out: 0 };
         let surfaces = listing.surfaces();
         let found = |surface: &Surface<'_>| !marks_on(&surface.path, findings).is_empty();
         let runs = |surface: &Surface<'_>| {
@@ -255,6 +283,15 @@ impl Shown {
             match surface.kind {
                 SurfaceKind::Title => shown.title = runs(surface),
                 SurfaceKind::Brand | SurfaceKind::SellerName if !found(surface) => {}
+                SurfaceKind::Spoken | SurfaceKind::Danmaku | SurfaceKind::Shelf if shown.timeline.is_some() => {}
+                SurfaceKind::PictureText if found(surface) && shown.pictures.len() < MAX_PICTURES => {
+                    let (name, note) = surface_name(surface, listing, words);
+                    let href =
+                        index_of(&surface.path).and_then(|at| listing.images.get(at)).map(|image| image.url.as_str());
+                    let href = href.and_then(|address| url::Url::parse(address).ok());
+                    let href = href.filter(|url| matches!(url.scheme(), "http" | "https")).map(String::from);
+                    shown.pictures.push(PictureView { name: format!("{name} {note}"), href, runs: runs(surface) });
+                }
                 SurfaceKind::Attribute if attribute_room > 0 || found(surface) => {
                     attribute_room = attribute_room.saturating_sub(1);
                     let name = visible(surface.path.strip_prefix("attributes.").unwrap_or(&surface.path));
@@ -302,7 +339,7 @@ fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (Stri
         SurfaceKind::Danmaku => "surface-danmaku",
         SurfaceKind::Shelf => "surface-shelf",
     });
-    let index = surface.path.split(['[', ']']).nth(1).and_then(|text| text.parse::<usize>().ok());
+    let index = index_of(&surface.path);
     let entry = index.filter(|_| surface.path.starts_with("timeline[")).and_then(|at| listing.timeline.get(at));
     let note = match (entry, index) {
         (Some(entry), _) => {
@@ -314,6 +351,11 @@ fn surface_name(surface: &Surface<'_>, listing: &Listing, words: Words) -> (Stri
         _ => String::new(),
     };
     (name, note)
+}
+
+/// The number in a path such as `images[2].text`.
+fn index_of(path: &str) -> Option<usize> {
+    path.split(['[', ']']).nth(1)?.parse().ok()
 }
 
 /// A surface path in words, such as `attribute 品牌`.

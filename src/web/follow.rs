@@ -22,6 +22,8 @@ const OFFERED: usize = 400;
 /// From how many hits on an order is kept for a moment.
 const MANY: usize = 20_000;
 const ORDER_FRESH_FOR: Duration = Duration::from_secs(3);
+/// How old an order may be that hits are lent in, while a new one is made beside: the store knows what is free.
+const ORDER_KEPT_FOR: Duration = Duration::from_secs(30);
 const MAX_ORDERS: usize = 32;
 /// How often alerts are looked at.
 const ALERT_EVERY: Duration = Duration::from_secs(5);
@@ -30,8 +32,22 @@ const ALERT_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Orders(Mutex<HashMap<String, Ordered>>);
 
-/// When an order was made, and the order.
-type Ordered = (Instant, Arc<Vec<HitId>>);
+/// An order, and when it was made.
+#[derive(Debug)]
+struct Ordered {
+    at: Instant,
+    ids: Arc<Vec<HitId>>,
+    /// A new one is being made.
+    renewing: bool,
+}
+
+impl Orders {
+    /// Whether a new order is to be made now: true for one asker alone.
+    fn renew(&self, name: &str) -> bool {
+        let mut orders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.get_mut(name).is_some_and(|known| !std::mem::replace(&mut known.renewing, true))
+    }
+}
 
 impl Desk {
     /// Takes in what changed in the store, and dismisses what is to the letter what a person dismissed.
@@ -69,9 +85,8 @@ impl Desk {
             let settled = self.inner.store.settle(&Act { decision: decision.clone(), on }).await?;
             done += settled.done.len();
             left += settled.left.len();
-            for id in settled.done.into_iter().chain(settled.left) {
-                self.inner.board.look_again(&*self.inner.store, id).await?;
-            }
+            let touched: Vec<HitId> = settled.done.into_iter().chain(settled.left).collect();
+            self.inner.board.look_at(&*self.inner.store, &touched).await?;
         }
         Ok((done, left))
     }
@@ -127,7 +142,7 @@ impl Desk {
     /// Lends `who` the next hits of a run.
     pub(super) async fn lend_many(&self, who: &Account, query: &Query, max: usize) -> Result<Vec<Lease>, WebError> {
         self.follow(false).await?;
-        let ids = self.order(who, query)?;
+        let ids = self.order_to_lend(who, query)?;
         let mut leases: Vec<Lease> = Vec::new();
         for offered in ids.chunks(OFFERED) {
             let ttl = self.lease_time();
@@ -139,20 +154,45 @@ impl Desk {
         Ok(leases)
     }
 
-    /// The hits that a run goes over, in its order.
+    /// The hits that a list shows, in its order.
     pub(super) fn order(&self, who: &Account, query: &Query) -> Result<Arc<Vec<HitId>>, WebError> {
         let ask = BoardAsk { within: who.sees(), ..query.ask()? };
-        let (inner, name) = (&self.inner, format!("{:?} {}", ask.within, query.written_whole()));
-        let mut orders = inner.orders.0.lock().unwrap_or_else(PoisonError::into_inner);
-        orders.retain(|_, (made, _)| made.elapsed() < ORDER_FRESH_FOR);
-        if let Some((_, known)) = orders.get(&name) {
-            return Ok(Arc::clone(known));
+        let name = format!("{:?} {}", ask.within, query.written_whole());
+        if let Some((ids, true)) = self.known_order(&name) {
+            return Ok(ids);
         }
-        let ids = Arc::new(inner.board.select(&ask, &inner.review.deadline_hours, inner.clock.now()));
-        if ids.len() >= MANY && orders.len() < MAX_ORDERS {
-            orders.insert(name, (Instant::now(), Arc::clone(&ids)));
+        Ok(self.new_order(name, &ask))
+    }
+
+    /// The hits that a run goes over, in its order: nobody waits for one to be made anew while there is one.
+    fn order_to_lend(&self, who: &Account, query: &Query) -> Result<Arc<Vec<HitId>>, WebError> {
+        let ask = BoardAsk { within: who.sees(), ..query.ask()? };
+        let name = format!("{:?} {}", ask.within, query.written_whole());
+        let Some((ids, fresh)) = self.known_order(&name) else { return Ok(self.new_order(name, &ask)) };
+        if !fresh && self.inner.orders.renew(&name) {
+            let desk = self.clone();
+            tokio::task::spawn_blocking(move || desk.new_order(name, &ask));
         }
         Ok(ids)
+    }
+
+    /// An order that is kept, and whether it is fresh.
+    fn known_order(&self, name: &str) -> Option<(Arc<Vec<HitId>>, bool)> {
+        let mut orders = self.inner.orders.0.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.retain(|_, known| known.at.elapsed() < ORDER_KEPT_FOR);
+        orders.get(name).map(|known| (Arc::clone(&known.ids), known.at.elapsed() < ORDER_FRESH_FOR))
+    }
+
+    fn new_order(&self, name: String, ask: &BoardAsk) -> Arc<Vec<HitId>> {
+        let inner = &self.inner;
+        let ids = Arc::new(inner.board.select(ask, &inner.review.deadline_hours, inner.clock.now()));
+        let mut orders = inner.orders.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ids.len() >= MANY && (orders.len() < MAX_ORDERS || orders.contains_key(&name)) {
+            orders.insert(name, Ordered { at: Instant::now(), ids: Arc::clone(&ids), renewing: false });
+        } else {
+            orders.remove(&name);
+        }
+        ids
     }
 
     /// Records one decision on one leased hit.

@@ -30,6 +30,7 @@ const KEYS: &[(&str, &[KeyWords])] = &[
             ("key-compare", &["@compare"]),
             ("key-evidence", &["@evidence"]),
             ("key-link", &["@link"]),
+            ("key-moments", &["@earlier", "@later"]),
         ],
     ),
     (
@@ -82,6 +83,8 @@ pub(super) const COMMANDS: &[(&str, &str, &str)] = &[
     ("compare", "c", "key-compare"),
     ("evidence", "i", "key-evidence"),
     ("link", "v", "key-link"),
+    ("earlier", "h", "key-earlier"),
+    ("later", "l", "key-later"),
     ("start", "r", "key-start"),
 ];
 

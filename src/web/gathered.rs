@@ -92,7 +92,7 @@ impl Gathered {
             counter: counter(&hit.what.findings, words),
             precedent: newest.and_then(|made| made.precedent).map(|id| id.0),
             repeats: inner.board.repeats_of(hit.id).len() as u64,
-            act: newest.and_then(|made| made.act.clone()).filter(|act| !inner.board.of_act(act).is_empty()),
+            act: newest.and_then(|made| made.act.clone()).filter(|act| inner.board.has_act(act)),
             gold: inner.board.remark(&format!("gold:{}", hit.id)).is_some(),
             marks: marks(desk, &hit.what.findings, words).await?,
             ..Self::default()

@@ -288,9 +288,8 @@ async fn decide_group(
         }
         let settled = desk.inner.store.settle(&Act { decision: Decision { second, ..decision.clone() }, on }).await?;
         stands |= settled.done.contains(&id);
-        for &hit in settled.done.iter().chain(&settled.left) {
-            desk.inner.board.look_again(&*desk.inner.store, hit).await?;
-        }
+        let touched: Vec<HitId> = settled.done.iter().chain(&settled.left).copied().collect();
+        desk.inner.board.look_at(&*desk.inner.store, &touched).await?;
     }
     if stands { Ok(()) } else { Err(WebError::Taken) }
 }

@@ -274,7 +274,7 @@ fn row_view(desk: &Desk, row: &HitRow, kept: &str, now: Timestamp, visit: &Visit
             .entry(hit.id)
             .map_or(u32::from(what.priority), |entry| board.weight(&entry, limits, now).points()),
         due: hit.state.waits().then(|| super::gathered::due(desk, hit, words)).filter(|due| due.code != "fine"),
-        like: if hit.state == HitState::Open { board.group(hit.id).len() } else { 0 },
+        like: if hit.state == HitState::Open { board.group_size(hit.id) } else { 0 },
         precedent: hit.decisions.last().and_then(|made| made.precedent).map(|id| id.0),
         act: hit.decisions.last().and_then(|made| made.act.clone()),
         title: spans::runs(&title, &card::marks_on("title", &what.findings), false, words),

@@ -11,14 +11,14 @@ use std::{
 use markwarden::model::{HitState, Reason, Role, Verdict};
 use serde_json::{Value, json};
 use thirtyfour::{
-    ChromiumLikeCapabilities, Cookie, DesiredCapabilities, WebDriver, common::capabilities::chrome::ChromeCapabilities,
+    ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, common::capabilities::chrome::ChromeCapabilities,
 };
 
 use crate::desk_shop::{PASSWORD, Shop, hits};
 
 /// The key codes of WebDriver.
-const ENTER: &str = "\u{E007}";
-const ESCAPE: &str = "\u{E00C}";
+pub const ENTER: &str = "\u{E007}";
+pub const ESCAPE: &str = "\u{E00C}";
 const FLAGS: &[&str] = &[
     "--headless=new",
     "--no-sandbox",
@@ -35,7 +35,7 @@ const FLAGS: &[&str] = &[
 
 /// A browser of its own, ended with the test.
 pub struct Browser {
-    driver: WebDriver,
+    pub driver: WebDriver,
     server: String,
     process: Child,
     _profile: tempfile::TempDir,
@@ -64,7 +64,7 @@ impl Browser {
         Some(Self { driver, server, process, _profile: profile })
     }
 
-    async fn cdp(&self, command: &str, params: Value) {
+    pub async fn cdp(&self, command: &str, params: Value) {
         let url = format!("{}/session/{}/goog/cdp/execute", self.server, self.driver.session_id());
         let body = json!({ "cmd": command, "params": params }).to_string();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -72,10 +72,13 @@ impl Browser {
         assert!(answer.status().is_success(), "{command}: {}", answer.text().await.unwrap());
     }
 
-    async fn look(&self, width: u32, height: u32, scheme: &str) {
-        let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+    /// Shows pages so large, so much magnified, in that scheme.
+    pub async fn look_at(&self, width: u32, height: u32, zoom: u32, scheme: &str) {
+        let size = json!({"width": width, "height": height, "deviceScaleFactor": zoom, "mobile": width < 600});
         self.cdp("Emulation.setDeviceMetricsOverride", size).await;
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        // Without transitions: a color half way is nobody's.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, still]});
         self.cdp("Emulation.setEmulatedMedia", media).await;
     }
 
@@ -85,7 +88,7 @@ impl Browser {
     }
 
     /// Waits, frame by frame, until a condition holds in the page, also across a navigation.
-    async fn until(&self, condition: &str) {
+    pub async fn until(&self, condition: &str) {
         let script = format!(
             "const done = arguments[arguments.length - 1]; let left = 300;
              const look = () => {{ let holds = false; try {{ holds = Boolean({condition}); }} catch {{}}
@@ -103,12 +106,22 @@ impl Browser {
         panic!("{condition} did not become true at {at}: {}", page.chars().take(3000).collect::<String>());
     }
 
-    async fn press(&self, keys: &str) {
+    /// Waits a while, frame by frame, for a condition that need not come true; whether it did.
+    pub async fn settled(&self, condition: &str) -> bool {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; let left = 180;
+             const look = () => {{ let holds = false; try {{ holds = Boolean({condition}); }} catch {{}}
+               holds || !left-- ? done(holds) : requestAnimationFrame(look); }}; look();"
+        );
+        self.driver.execute_async(&script, Vec::new()).await.is_ok_and(|answer| answer.json() == &Value::Bool(true))
+    }
+
+    pub async fn press(&self, keys: &str) {
         self.driver.action_chain().send_keys(keys).perform().await.unwrap();
     }
 
     /// Presses keys and waits for the card of `hit`.
-    async fn press_for(&self, keys: &str, hit: u64) {
+    pub async fn press_for(&self, keys: &str, hit: u64) {
         self.press(keys).await;
         self.until(&format!("document.querySelector('#card').dataset.id === '{hit}'")).await;
     }
@@ -124,10 +137,29 @@ impl Browser {
         }
     }
 
-    async fn picture(&self, name: &str) {
+    pub async fn picture(&self, name: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         self.driver.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
+    }
+
+    /// Runs `script` in every page before anything of the page does.
+    pub async fn watch(&self, script: &str) {
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", json!({"source": script})).await;
+    }
+
+    /// What a script returns; null where the browser does not answer.
+    pub async fn said(&self, script: &str) -> Value {
+        self.driver.execute(script, Vec::new()).await.map_or(Value::Null, |answer| answer.json().clone())
+    }
+
+    /// Ends the browser at once, as a crash would: its processes, then the driver.
+    pub fn kill(self) {
+        for child in children(self.process.id()) {
+            drop(Command::new("kill").args(["-9", &child.to_string()]).status());
+        }
+        // The session would be asked to end where nobody answers any more.
+        std::mem::forget(self.driver.clone());
     }
 
     pub async fn close(self) {
@@ -141,6 +173,13 @@ impl Drop for Browser {
         drop(self.process.kill());
         drop(self.process.wait());
     }
+}
+
+/// The processes that `parent` started.
+fn children(parent: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+    let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()).collect()
 }
 
 fn start_driver(chromedriver: &Path) -> (Child, String) {
@@ -166,7 +205,7 @@ fn capabilities(chromium: &Path, profile: &Path) -> ChromeCapabilities {
 }
 
 /// Waits until the store says so: each turn is one frame of the browser.
-async fn stored(browser: &Browser, shop: &Shop, id: u64, state: HitState) {
+pub async fn stored(browser: &Browser, shop: &Shop, id: u64, state: HitState) {
     for _ in 0..600 {
         if shop.hit(id).await.state == state {
             return;
@@ -294,62 +333,6 @@ async fn a_queue_is_cleared_to_the_end_as_fast_as_keys_come() {
     browser.close().await;
 }
 
-/// Runs axe-core on the page as it stands.
-async fn accessible(browser: &Browser, axe: &str, place: &str) {
-    browser.driver.execute(axe, Vec::new()).await.unwrap();
-    let run = "const done = arguments[arguments.length - 1];
-        axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
-          .then(found => done(found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).join(' | '))),
-                error => done(['axe failed: ' + error]));";
-    let found = browser.driver.execute_async(run, Vec::new()).await.unwrap();
-    assert_eq!(found.json(), &json!([]), "{place}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_page_is_accessible_in_both_looks_languages_and_widths() {
-    let test = "every_page_is_accessible_in_both_looks_languages_and_widths";
-    let Some(browser) = Browser::start(test).await else { return };
-    let axe = std::env::var("MARKWARDEN_AXE").ok().map(|path| std::fs::read_to_string(path).unwrap());
-    if axe.is_none() {
-        assert!(std::env::var_os("MARKWARDEN_REQUIRE_BROWSER").is_none(), "MARKWARDEN_AXE does not name axe.min.js");
-        eprintln!("skipped: axe-core in {test}: MARKWARDEN_AXE does not name axe.min.js; taking pictures only");
-    }
-    let shop = Shop::open().await;
-    browser.open(&format!("{}/sign-in", shop.address)).await;
-    every_look(&browser, &shop, axe.as_deref(), &[("sign-in", "/sign-in")]).await;
-    browser.open(&shop.link("lin", Role::Reviewer)).await;
-    browser.open(&format!("{}/hits/8", shop.address)).await;
-    browser.press("x4").await;
-    stored(&browser, &shop, 8, HitState::Dismissed).await;
-    let pages = [
-        ("queue", "/queue"),
-        ("hit", "/hits/1"),
-        ("quality", "/quality"),
-        ("keys", "/keys"),
-        ("reference", "/references/m-yunque-25"),
-        ("filtered", "/queue?text=%E4%BA%91%E9%9B%80+-%E8%A1%A8%E5%B8%A6&order=oldest"),
-        ("escalated", "/queue?state=escalated"),
-        ("advertising", "/hits/3"),
-        ("hostile", "/hits/4"),
-        ("long", "/hits/5"),
-        ("decided", "/hits/8"),
-        ("history", "/queue?state=dismissed"),
-        ("empty", "/queue?text=nothing"),
-        ("help", "/help"),
-        ("not-found", "/nowhere"),
-    ];
-    every_look(&browser, &shop, axe.as_deref(), &pages).await;
-    let found = "return document.querySelector('a[href^=\"/sellers/\"]').getAttribute('href')";
-    browser.open(&format!("{}/hits/1", shop.address)).await;
-    let seller = browser.driver.execute(found, Vec::new()).await.unwrap().json().as_str().unwrap().to_owned();
-    browser.open(&format!("{}/queue", shop.address)).await;
-    browser.driver.execute("document.querySelector('.to-bulk button').click()", Vec::new()).await.unwrap();
-    browser.until("location.pathname.startsWith('/bulk/') && document.documentElement.dataset.ready").await;
-    let bulk = browser.driver.current_url().await.unwrap().path().to_owned();
-    every_look(&browser, &shop, axe.as_deref(), &[("seller", &seller), ("bulk", &bulk)]).await;
-    browser.close().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn groups_commands_and_own_keys_need_no_mouse() {
     let Some(browser) = Browser::start("groups_commands_and_own_keys_need_no_mouse").await else { return };
@@ -402,26 +385,4 @@ async fn groups_commands_and_own_keys_need_no_mouse() {
         .await;
     browser.nothing_amiss(&shop).await;
     browser.close().await;
-}
-
-pub async fn every_look(browser: &Browser, shop: &Shop, axe: Option<&str>, pages: &[(&str, &str)]) {
-    for (language, scheme, width) in
-        [("zh-CN", "light", 1280), ("en", "dark", 1280), ("zh-CN", "dark", 360), ("en", "light", 360)]
-    {
-        browser.look(width, 900, scheme).await;
-        let mut cookie = Cookie::new("lang", language);
-        cookie.set_path("/");
-        browser.driver.add_cookie(cookie).await.unwrap();
-        for (name, path) in pages {
-            browser.open(&format!("{}{path}", shop.address)).await;
-            let place = format!("{name}-{language}-{scheme}-{width}");
-            browser.picture(&place).await;
-            let wide = "return document.documentElement.scrollWidth - innerWidth";
-            let over = browser.driver.execute(wide, Vec::new()).await.unwrap();
-            assert!(over.json().as_i64().unwrap() <= 0, "{place} scrolls sideways by {}", over.json());
-            if let Some(axe) = axe {
-                accessible(browser, axe, &place).await;
-            }
-        }
-    }
 }

@@ -21,25 +21,24 @@ use reqwest::{Method, StatusCode};
 
 use crate::{
     desk::Visitor,
-    desk_browser::{Browser, every_look},
     desk_shop::{PASSWORD, Shop as Office},
     shop::{Crawler, Desk, Reply, Shop},
 };
 
 /// A market that was crawled, and the desk before it.
-struct Place {
-    office: Office,
-    profiles: Vec<Profile>,
+pub struct Place {
+    pub office: Office,
+    pub profiles: Vec<Profile>,
     services: Services,
     monitor: Arc<Monitor>,
     works: Arc<Works>,
-    market: Market,
+    pub market: Market,
     _folder: tempfile::TempDir,
     _stop: tokio::sync::watch::Sender<bool>,
 }
 
 impl Place {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let market = Market::start().await.unwrap();
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
@@ -76,7 +75,7 @@ impl Place {
         Self { office, profiles, services, monitor, works, market, _folder: folder, _stop: stop }
     }
 
-    async fn crawl(&self, number: usize) -> crawl::RunReport {
+    pub async fn crawl(&self, number: usize) -> crawl::RunReport {
         crawl::run(&self.profiles[number], &self.services, &*self.monitor).await.unwrap()
     }
 
@@ -298,20 +297,4 @@ async fn a_run_that_a_pause_ends_goes_on_where_it_was() {
     for n in 0..40 {
         assert_eq!(shop.times(&format!("/p/{n}")), 1, "each listing is asked for once");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_pages_of_operators_are_accessible_in_browser() {
-    let Some(browser) = Browser::start("the_pages_of_operators_are_accessible_in_browser").await else { return };
-    let axe = std::env::var("MARKWARDEN_AXE").ok().map(|path| std::fs::read_to_string(path).unwrap());
-    assert!(axe.is_some() || std::env::var_os("MARKWARDEN_REQUIRE_BROWSER").is_none(), "MARKWARDEN_AXE is not set");
-    let place = Place::open().await;
-    place.crawl(0).await;
-    place.crawl(0).await;
-    browser.open(&place.office.link("root", Role::Admin)).await;
-    let source = format!("/sources/{}", place.profiles[0].id);
-    let pages = [("sources-crawled", "/sources"), ("source", source.as_str()), ("alarms", "/alarms")];
-    every_look(&browser, &place.office, axe.as_deref(), &pages).await;
-    browser.nothing_amiss(&place.office).await;
-    browser.close().await;
 }

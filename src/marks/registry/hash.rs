@@ -2,7 +2,7 @@
 //!
 //! None of them is trusted: what they find is compared. They are part of the file's format.
 
-use crate::marks::rolling;
+use crate::text::rolling;
 
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 const MIX: u64 = 0xD6E8_FEB8_6659_FD93;

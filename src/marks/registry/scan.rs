@@ -11,12 +11,10 @@ use super::{
     hash::{self, SpellingHash},
     layout::{LINE_BYTES, RAN_OVER, SLOTS},
 };
-use crate::{
-    marks::rolling,
-    text::{
-        Folded,
-        ahead::{put, room},
-    },
+use crate::text::{
+    Folded,
+    ahead::{put, room},
+    rolling,
 };
 
 /// Positions taken together: what is kept of them stays in the nearest cache.

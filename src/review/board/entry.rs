@@ -1,7 +1,8 @@
-//! One hit on the board, and where its words are kept.
+//! One hit on the board: as others see it, and as it is kept.
 
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::sync::Arc;
 
+use super::{symbols::Symbols, texts};
 use crate::{
     model::{Hit, HitId, HitState, Severity, Timestamp},
     review::similar::Likeness,
@@ -25,9 +26,9 @@ pub struct Entry {
     pub priority: u8,
     /// The worst of its findings.
     pub severity: Severity,
-    /// When it was found.
+    /// When it was found, to the microsecond.
     pub found_at: Timestamp,
-    /// When the newest decision was made.
+    /// When the newest decision was made, to the microsecond.
     pub decided_at: Option<Timestamp>,
     /// What it is held against others by.
     pub like: Likeness,
@@ -35,43 +36,116 @@ pub struct Entry {
     pub act: Option<Arc<str>>,
     /// The dismissal that its newest decision repeats.
     pub precedent: Option<HitId>,
-    pub(super) family: u32,
-    pub(super) platform: u32,
     /// Who made the newest decision.
     pub(super) by: u32,
-    pub(super) text: Range<usize>,
 }
 
-impl Entry {
-    pub(super) fn new(hit: &Hit, like: Likeness, symbols: &mut Symbols, arena: &mut Arena) -> Self {
-        let what = &hit.what;
-        Self {
-            id: hit.id,
-            state: hit.state,
-            decisions: 0,
-            priority: what.priority,
-            severity: what.severity,
-            found_at: what.found_at,
-            decided_at: None,
-            like,
-            act: None,
-            precedent: None,
-            family: symbols.add(&what.family),
-            platform: symbols.add(what.listing.platform.as_deref().unwrap_or("")),
-            by: 0,
-            text: arena.add(hit.id, &text_of(hit)),
-        }
+/// What a walk over all hits reads of each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    /// When it was found, in microseconds.
+    pub found: i64,
+    /// Its seller's place; 0 where nothing names one.
+    pub seller: u32,
+    pub family: u32,
+    pub platform: u32,
+    /// Who made the newest decision.
+    pub by: u32,
+    /// Where it stands; none where there is no such hit.
+    pub state: Option<HitState>,
+    pub severity: Severity,
+    pub priority: u8,
+}
+
+impl Row {
+    pub const NONE: Self =
+        Self { found: 0, seller: 0, family: 0, platform: 0, by: 0, state: None, severity: Severity::Low, priority: 0 };
+}
+
+/// What else is kept of it.
+#[derive(Debug, Clone)]
+pub(super) struct Rest {
+    pub like: Likeness,
+    /// In microseconds.
+    pub decided: Option<i64>,
+    pub act: Option<Arc<str>>,
+    /// 0 where there is none.
+    pub precedent: u32,
+    pub decisions: u32,
+    pub text: texts::Place,
+    /// The hit before it of the same listing, with the same found, of the same seller; 0 where there is none.
+    pub before: Before,
+}
+
+/// Hits that came before one, each in a chain of its own; 0 ends it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Before {
+    pub listing: u32,
+    pub found: u32,
+    pub seller: u32,
+}
+
+impl Rest {
+    pub const NONE: Self = Self {
+        like: Likeness { seller: 0, listing: 0, found: 0, reads: 0, same: 0 },
+        decided: None,
+        act: None,
+        precedent: 0,
+        decisions: 0,
+        text: texts::Place::NONE,
+        before: Before { listing: 0, found: 0, seller: 0 },
+    };
+
+    /// The hit `id` as others see it; none where there is no such hit.
+    pub fn entry(&self, id: u32, row: &Row) -> Option<Entry> {
+        Some(Entry {
+            id: HitId(u64::from(id)),
+            state: row.state?,
+            decisions: self.decisions as usize,
+            priority: row.priority,
+            severity: row.severity,
+            found_at: time(row.found),
+            decided_at: self.decided.map(time),
+            like: self.like,
+            act: self.act.clone(),
+            precedent: (self.precedent > 0).then(|| HitId(u64::from(self.precedent))),
+            by: row.by,
+        })
     }
 
-    /// Takes over where the hit stands.
-    pub(super) fn stands(&mut self, hit: &Hit, symbols: &mut Symbols) {
+    /// Takes over where `hit` stands.
+    pub fn stands(&mut self, row: &mut Row, hit: &Hit, act: Option<Arc<str>>, symbols: &mut Symbols) {
         let newest = hit.decisions.last();
-        self.state = hit.state;
-        self.decisions = hit.decisions.len();
-        self.decided_at = newest.map(|made| made.at);
-        self.by = newest.map_or(0, |made| symbols.add(made.by.as_str()));
-        self.act = newest.and_then(|made| made.act.as_deref()).map(Arc::from);
-        self.precedent = newest.and_then(|made| made.precedent);
+        row.state = Some(hit.state);
+        row.by = newest.map_or(0, |made| symbols.add(made.by.as_str()));
+        self.decisions = u32::try_from(hit.decisions.len()).unwrap_or(u32::MAX);
+        self.decided = newest.map(|made| made.at.as_microsecond());
+        self.act = act;
+        self.precedent = newest.and_then(|made| made.precedent).and_then(number).unwrap_or(0);
+    }
+}
+
+/// Microseconds as a time; the board was given a time before.
+pub(super) fn time(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A hit's number on the board; none for those beyond four billion.
+pub(super) fn number(id: HitId) -> Option<u32> {
+    u32::try_from(id.0).ok()
+}
+
+/// A hit that is to be taken in, with what takes time to make of it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub hit: Hit,
+    pub like: Likeness,
+    pub text: String,
+}
+
+impl Prepared {
+    pub fn of(hit: Hit) -> Self {
+        Self { like: Likeness::of(&hit), text: text_of(&hit), hit }
     }
 }
 
@@ -92,90 +166,20 @@ fn text_of(hit: &Hit) -> String {
         }
     }
     parts.push(listing.platform.clone().unwrap_or_default());
-    let mut seen = std::collections::BTreeSet::new();
-    parts.retain(|part| !part.is_empty() && seen.insert(part.clone()));
-    let mut text = parts.join("\u{1f}").to_lowercase().replace('\n', " ");
+    // What stands in the title already is found there.
+    let mut text = String::new();
+    for part in parts.iter().map(|part| part.to_lowercase().replace('\n', " ")) {
+        if !part.is_empty() && !text.contains(&part) {
+            if !text.is_empty() {
+                text.push('\u{1f}');
+            }
+            text.push_str(&part);
+        }
+    }
     let mut end = text.len().min(MAX_TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     text.truncate(end);
     text
-}
-
-/// Names that many hits share, as numbers; 0 is the empty one.
-#[derive(Debug)]
-pub(super) struct Symbols {
-    names: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, u32>,
-}
-
-impl Default for Symbols {
-    fn default() -> Self {
-        let empty: Arc<str> = Arc::from("");
-        Self { names: vec![Arc::clone(&empty)], numbers: HashMap::from([(empty, 0)]) }
-    }
-}
-
-impl Symbols {
-    pub fn add(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        let Ok(number) = u32::try_from(self.names.len()) else { return 0 };
-        let name: Arc<str> = Arc::from(name);
-        self.names.push(Arc::clone(&name));
-        self.numbers.insert(name, number);
-        number
-    }
-
-    pub fn find(&self, name: &str) -> Option<u32> {
-        self.numbers.get(name).copied()
-    }
-
-    pub fn name(&self, number: u32) -> &str {
-        self.names.get(number as usize).map_or("", |name| name)
-    }
-
-    /// The numbers of names that contain `word`, in lower case.
-    pub fn containing(&self, word: &str) -> std::collections::HashSet<u32> {
-        let numbers = (0_u32..).zip(&self.names).filter(|(_, name)| name.to_lowercase().contains(word));
-        numbers.map(|(number, _)| number).collect()
-    }
-}
-
-/// The texts of all hits, one after the other.
-#[derive(Debug, Default)]
-pub(super) struct Arena {
-    bytes: Vec<u8>,
-    /// Where the text of each begins.
-    begins: Vec<(usize, HitId)>,
-}
-
-impl Arena {
-    pub fn add(&mut self, id: HitId, text: &str) -> Range<usize> {
-        let begin = self.bytes.len();
-        self.begins.push((begin, id));
-        self.bytes.extend_from_slice(text.as_bytes());
-        // No word goes over the end of a text.
-        self.bytes.push(b'\n');
-        begin..begin + text.len()
-    }
-
-    pub fn text(&self, range: &Range<usize>) -> &[u8] {
-        self.bytes.get(range.clone()).unwrap_or_default()
-    }
-
-    /// The hits whose text contains `word`, as they were added.
-    pub fn containing(&self, word: &str) -> Vec<HitId> {
-        let finder = memchr::memmem::Finder::new(word.as_bytes());
-        let (mut found, mut at) = (Vec::new(), 0);
-        while let Some(offset) = self.bytes.get(at..).and_then(|rest| finder.find(rest)) {
-            let behind = self.begins.partition_point(|(begin, _)| *begin <= at + offset);
-            let Some((_, id)) = behind.checked_sub(1).and_then(|place| self.begins.get(place)) else { break };
-            found.push(*id);
-            at = self.begins.get(behind).map_or(self.bytes.len(), |(begin, _)| *begin);
-        }
-        found
-    }
 }

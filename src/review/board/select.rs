@@ -1,12 +1,24 @@
 //! Which hits a list or a run means, and in which order.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
-use super::{Board, Entry, State};
+use memchr::memmem::Finder;
+
+use super::{
+    Board, Entry,
+    entry::{Row, time},
+    hits::State,
+};
 use crate::{
     model::{AccountName, HitId, HitState, Scope, Severity, Timestamp},
-    review::{Deadlines, Due, Field, Search, Weight, waited},
+    review::{Deadlines, Due, Field, Search, Term, Weight, waited},
 };
+
+/// From how many hits or stretches of text on a walk is shared out among threads.
+const MANY_HITS: usize = 100_000;
+const MANY_STRETCHES: usize = 8;
+/// Most threads for one walk.
+const MAX_THREADS: usize = 8;
 
 /// In which order hits come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -53,51 +65,38 @@ impl Default for Ask {
     }
 }
 
-/// A term whose names were looked up.
-enum Wanted<'a> {
-    Text(&'a [u8]),
-    Sellers(HashSet<u64>),
-    Platforms(HashSet<u32>),
-    Families(HashSet<u32>),
-    Hits(HashSet<HitId>),
-    By(HashSet<u32>),
-    Due(Due),
-    Never,
-}
-
 impl Board {
     /// The hits that `ask` means, in its order at `now`.
     pub fn select(&self, ask: &Ask, deadlines: &Deadlines, now: Timestamp) -> Vec<HitId> {
         let state = self.read();
-        let admitted = admitted(&state, ask, deadlines, now);
-        let mut placed: Vec<(u64, HitId)> =
-            admitted.map(|entry| (place(&state, entry, ask.strategy, deadlines, now), entry.id)).collect();
-        placed.sort_unstable();
-        placed.into_iter().map(|(_, id)| id).collect()
+        let Some(plan) = Plan::of(&state, ask, deadlines, now) else { return Vec::new() };
+        let placed = plan.walk(|id, row| (plan.place(id, row, ask.strategy), id));
+        ordered(placed, ask.strategy)
     }
 
     /// How many hits `ask` means.
     pub fn count(&self, ask: &Ask, deadlines: &Deadlines, now: Timestamp) -> usize {
-        admitted(&self.read(), ask, deadlines, now).count()
+        let state = self.read();
+        Plan::of(&state, ask, deadlines, now).map_or(0, |plan| plan.walk(|id, _| id).len())
     }
 
     /// What a hit's place is made of at `now`.
     pub fn weight(&self, entry: &Entry, deadlines: &Deadlines, now: Timestamp) -> Weight {
-        weight(&self.read(), entry, deadlines, now)
+        let state = self.read();
+        let record = state.record(entry.like.seller);
+        Weight::of(entry.severity, entry.priority, waited(entry.found_at, now), record, deadlines)
     }
 
     /// Whether `who` made the newest decision on a hit.
     pub fn is_by(&self, entry: &Entry, who: &AccountName) -> bool {
-        self.read().is_by(entry, who)
+        self.read().is_by(entry.by, who)
     }
-}
 
-impl Board {
     /// Marks and rules with decided hits: how many of them were confirmed and dismissed; those with the most first.
     pub fn references(&self) -> Vec<(String, u64, u64)> {
         let state = self.read();
-        let count = |hits: &[HitId], wanted| {
-            hits.iter().filter_map(|&id| state.entry(id)).filter(|entry| entry.state == wanted).count() as u64
+        let count = |hits: &[u32], wanted| {
+            hits.iter().filter(|&&id| state.rows[id as usize].state == Some(wanted)).count() as u64
         };
         let mut all: Vec<(String, u64, u64)> = state
             .by_reference
@@ -118,78 +117,166 @@ impl Board {
             return Vec::new();
         }
         let state = self.read();
-        let chosen =
-            |id: HitId| id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23).is_multiple_of(u64::from(one_in));
-        let decided = state.entries.iter().flatten().filter(|entry| {
-            let done = matches!(entry.state, HitState::Confirmed | HitState::Dismissed);
-            done && chosen(entry.id) && entry.act.is_none() && entry.precedent.is_none() && !state.is_by(entry, who)
+        let chosen = |id: u32| {
+            let mixed = u64::from(id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            mixed.is_multiple_of(u64::from(one_in))
+        };
+        let decided = (0_u32..).zip(&state.rows).filter(|(id, row)| {
+            matches!(row.state, Some(HitState::Confirmed | HitState::Dismissed))
+                && chosen(*id)
+                && !state.is_by(row.by, who)
         });
-        let mut found: Vec<(Option<Timestamp>, HitId)> = decided.map(|entry| (entry.decided_at, entry.id)).collect();
+        let alone = decided.filter_map(|(id, _)| {
+            let rest = &state.rests[id as usize];
+            (rest.act.is_none() && rest.precedent == 0).then_some((rest.decided, id))
+        });
+        let mut found: Vec<(Option<i64>, u32)> = alone.collect();
         found.sort_unstable_by(|a, b| b.cmp(a));
         found.truncate(1_000);
-        found.into_iter().map(|(_, id)| id).collect()
+        found.into_iter().map(|(_, id)| HitId(u64::from(id))).collect()
     }
 }
 
-fn weight(state: &State, entry: &Entry, deadlines: &Deadlines, now: Timestamp) -> Weight {
-    let record = state.sellers.get(&entry.like.seller).map(|seller| seller.record).unwrap_or_default();
-    Weight::of(entry.severity, entry.priority, waited(entry.found_at, now), record, deadlines)
+/// A term whose names were looked up.
+enum Wanted<'a> {
+    Text(Finder<'a>),
+    /// By the seller's place.
+    Sellers(HashSet<u32>),
+    Platforms(HashSet<u32>),
+    Families(HashSet<u32>),
+    /// Sorted.
+    Hits(Vec<u32>),
+    By(HashSet<u32>),
+    Due(Due),
+    Never,
 }
 
-/// Less comes first.
-fn place(state: &State, entry: &Entry, strategy: Strategy, deadlines: &Deadlines, now: Timestamp) -> u64 {
-    match strategy {
-        Strategy::Priority => u64::MAX - u64::from(weight(state, entry, deadlines, now).points()),
-        Strategy::Oldest => entry.found_at.as_second().cast_unsigned() ^ (1 << 63),
-        Strategy::Sample => {
-            let day = now.as_second().cast_unsigned() / 86_400;
-            let mixed = (entry.id.0 ^ day << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            (mixed ^ mixed >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+/// What is asked for, with every name looked up once.
+struct Plan<'s> {
+    state: &'s State,
+    wanted_state: Option<HitState>,
+    severity: Option<Severity>,
+    platform: Option<u32>,
+    family: Option<u32>,
+    /// Unless it is everything.
+    within: Option<&'s Scope>,
+    terms: Vec<(bool, Wanted<'s>)>,
+    deadlines: &'s Deadlines,
+    now: Timestamp,
+}
+
+impl<'s> Plan<'s> {
+    /// None where a name is asked for that no hit has.
+    fn of(state: &'s State, ask: &'s Ask, deadlines: &'s Deadlines, now: Timestamp) -> Option<Self> {
+        let named = |name: &str| if name.is_empty() { Some(None) } else { state.symbols.find(name).map(Some) };
+        let (platform, family) = (named(&ask.platform)?, named(&ask.family)?);
+        let terms = ask.search.terms.iter().map(|term| (term.not, wanted(state, term))).collect();
+        let within = (!ask.within.is_everything()).then_some(&ask.within);
+        let (wanted_state, severity) = (ask.state, ask.severity);
+        Some(Self { state, wanted_state, severity, platform, family, within, terms, deadlines, now })
+    }
+
+    /// Goes over the hits that are meant, by their number, and makes something of each. Large walks are shared out.
+    fn walk<T: Send>(&self, make: impl Fn(u32, &Row) -> T + Sync) -> Vec<T> {
+        let rows = &self.state.rows;
+        let at = |id: u32| {
+            let row = rows.get(id as usize)?;
+            self.admits(id, row).then(|| make(id, row))
+        };
+        match self.candidates() {
+            Some(ids) => in_parts(ids.len(), MANY_HITS, |part| ids[part].iter().filter_map(|&id| at(id)).collect()),
+            None => {
+                in_parts(rows.len(), MANY_HITS, |part| (part.start as u32..part.end as u32).filter_map(at).collect())
+            }
+        }
+    }
+
+    /// The hits that alone can be meant, sorted, where a term names few or must be looked for in all texts.
+    fn candidates(&self) -> Option<Vec<u32>> {
+        let given = self.terms.iter().filter(|(not, _)| !not).map(|(_, wanted)| wanted);
+        let mut ids = given.clone().find_map(|wanted| match wanted {
+            Wanted::Hits(ids) => Some(ids.clone()),
+            Wanted::Sellers(places) => {
+                Some(places.iter().flat_map(|&place| self.state.of_seller(place)).collect::<Vec<u32>>())
+            }
+            Wanted::Never => Some(Vec::new()),
+            _ => None,
+        });
+        if ids.is_none() {
+            // The longest word is the rarest, as a rule.
+            let words = given.filter_map(|wanted| if let Wanted::Text(finder) = wanted { Some(finder) } else { None });
+            let word = words.max_by_key(|finder| finder.needle().len());
+            let texts = &self.state.texts;
+            ids = word.map(|finder| in_parts(texts.stretches(), MANY_STRETCHES, |part| texts.containing(finder, part)));
+        }
+        let mut ids = ids?;
+        ids.sort_unstable();
+        Some(ids)
+    }
+
+    fn admits(&self, id: u32, row: &Row) -> bool {
+        let Some(state) = row.state else { return false };
+        self.wanted_state.is_none_or(|wanted| wanted == state)
+            && self.severity.is_none_or(|least| row.severity >= least)
+            && self.platform.is_none_or(|platform| platform == row.platform)
+            && self.family.is_none_or(|family| family == row.family)
+            && self.within.is_none_or(|scope| self.is_within(row, scope))
+            && self.terms.iter().all(|(not, wanted)| *not != self.holds(id, row, wanted))
+    }
+
+    /// Whether a hit belongs to the tenants.
+    fn is_within(&self, row: &Row, scope: &Scope) -> bool {
+        let symbols = &self.state.symbols;
+        let platform = Some(symbols.name(row.platform)).filter(|name| !name.is_empty());
+        scope.has(symbols.name(row.family), platform)
+    }
+
+    fn holds(&self, id: u32, row: &Row, wanted: &Wanted<'_>) -> bool {
+        match wanted {
+            Wanted::Text(finder) => {
+                let text = self.state.rests.get(id as usize).map(|rest| self.state.texts.text(rest.text));
+                text.is_some_and(|text| finder.find(text).is_some())
+            }
+            Wanted::Sellers(places) => places.contains(&row.seller),
+            Wanted::Platforms(platforms) => platforms.contains(&row.platform),
+            Wanted::Families(families) => families.contains(&row.family),
+            Wanted::Hits(hits) => hits.binary_search(&id).is_ok(),
+            Wanted::By(people) => row.by != 0 && people.contains(&row.by),
+            Wanted::Due(due) => {
+                row.state.is_some_and(HitState::waits)
+                    && self.deadlines.due(row.severity, waited(time(row.found), self.now)) == *due
+            }
+            Wanted::Never => false,
+        }
+    }
+
+    /// Less comes first.
+    fn place(&self, id: u32, row: &Row, strategy: Strategy) -> u64 {
+        match strategy {
+            Strategy::Priority => {
+                let record = self.state.records.get(row.seller as usize).copied().unwrap_or_default();
+                let waited = waited(time(row.found), self.now);
+                let weight = Weight::of(row.severity, row.priority, waited, record, self.deadlines);
+                u64::from(MOST_POINTS.saturating_sub(weight.points()))
+            }
+            Strategy::Oldest => row.found.cast_unsigned() ^ (1 << 63),
+            Strategy::Sample => {
+                let day = self.now.as_second().cast_unsigned() / 86_400;
+                let mixed = (u64::from(id) ^ day << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                (mixed ^ mixed >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+            }
         }
     }
 }
 
-fn admitted<'s>(
-    state: &'s State,
-    ask: &'s Ask,
-    deadlines: &'s Deadlines,
-    now: Timestamp,
-) -> impl Iterator<Item = &'s Entry> {
-    let named = |name: &str| if name.is_empty() { Some(None) } else { state.symbols.find(name).map(Some) };
-    let (platform, family) = (named(&ask.platform), named(&ask.family));
-    let everything = ask.within.is_everything();
-    let terms: Vec<(bool, Wanted<'s>)> =
-        ask.search.terms.iter().map(|term| (term.not, wanted(state, term.field, &term.word))).collect();
-    // What must stand there is found by going over all texts at once.
-    let first = ask.search.terms.iter().find(|term| !term.not && term.field == Field::Anywhere);
-    let ids = first.map(|term| state.arena.containing(&term.word));
-    let entries: Box<dyn Iterator<Item = &'s Entry> + 's> = match ids {
-        Some(ids) => Box::new(ids.into_iter().filter_map(|id| state.entry(id))),
-        None => Box::new(state.entries.iter().flatten()),
-    };
-    entries.filter(move |entry| {
-        let (Some(platform), Some(family)) = (platform, family) else { return false };
-        ask.state.is_none_or(|state| state == entry.state)
-            && ask.severity.is_none_or(|severity| entry.severity >= severity)
-            && platform.is_none_or(|platform| platform == entry.platform)
-            && family.is_none_or(|family| family == entry.family)
-            && (everything || within(state, entry, &ask.within))
-            && terms.iter().all(|(not, wanted)| *not != holds(state, entry, wanted, deadlines, now))
-    })
-}
-
-/// Whether a hit belongs to the tenants.
-fn within(state: &State, entry: &Entry, scope: &Scope) -> bool {
-    let platform = Some(state.symbols.name(entry.platform)).filter(|name| !name.is_empty());
-    scope.has(state.symbols.name(entry.family), platform)
-}
-
-fn wanted<'s>(state: &State, field: Field, word: &'s str) -> Wanted<'s> {
-    match field {
-        Field::Anywhere => Wanted::Text(word.as_bytes()),
+fn wanted<'s>(state: &State, term: &'s Term) -> Wanted<'s> {
+    let word = term.word.as_str();
+    match term.field {
+        Field::Anywhere => Wanted::Text(Finder::new(word.as_bytes())),
         Field::Seller => {
-            let sellers = state.sellers.iter().filter(|(_, seller)| seller.name.to_lowercase().contains(word));
-            Wanted::Sellers(sellers.map(|(&key, _)| key).collect())
+            let sellers = (0_u32..).zip(&state.sellers).skip(1);
+            let named = sellers.filter(|(_, seller)| seller.name.to_lowercase().contains(word));
+            Wanted::Sellers(named.map(|(place, _)| place).collect())
         }
         Field::Platform => Wanted::Platforms(state.symbols.containing(word)),
         Field::Family => Wanted::Families(state.symbols.containing(word)),
@@ -197,7 +284,10 @@ fn wanted<'s>(state: &State, field: Field, word: &'s str) -> Wanted<'s> {
         Field::Reference => {
             let symbols = state.symbols.containing(word);
             let hits = state.by_reference.iter().filter(|(symbol, _)| symbols.contains(symbol));
-            Wanted::Hits(hits.flat_map(|(_, hits)| hits.iter().copied()).collect())
+            let mut hits: Vec<u32> = hits.flat_map(|(_, hits)| hits.iter().copied()).collect();
+            hits.sort_unstable();
+            hits.dedup();
+            Wanted::Hits(hits)
         }
         Field::Due => match word {
             "over" | "逾期" => Wanted::Due(Due::Over),
@@ -207,15 +297,63 @@ fn wanted<'s>(state: &State, field: Field, word: &'s str) -> Wanted<'s> {
     }
 }
 
-fn holds(state: &State, entry: &Entry, wanted: &Wanted<'_>, deadlines: &Deadlines, now: Timestamp) -> bool {
-    match wanted {
-        Wanted::Text(word) => memchr::memmem::find(state.arena.text(&entry.text), word).is_some(),
-        Wanted::Sellers(sellers) => sellers.contains(&entry.like.seller),
-        Wanted::Platforms(platforms) => platforms.contains(&entry.platform),
-        Wanted::Families(families) => families.contains(&entry.family),
-        Wanted::Hits(hits) => hits.contains(&entry.id),
-        Wanted::By(people) => entry.by != 0 && people.contains(&entry.by),
-        Wanted::Due(due) => entry.state.waits() && deadlines.due(entry.severity, waited(entry.found_at, now)) == *due,
-        Wanted::Never => false,
+/// More points than a weight has.
+const MOST_POINTS: u32 = 1_023;
+
+/// The hits in order of their place, those of one place by number; they come by number.
+fn ordered(mut placed: Vec<(u64, u32)>, strategy: Strategy) -> Vec<HitId> {
+    if strategy == Strategy::Priority {
+        return by_weight(&placed);
     }
+    if strategy == Strategy::Oldest {
+        // Mostly in order already, which a sort that keeps order uses.
+        placed.sort();
+    } else {
+        placed.sort_unstable();
+    }
+    placed.into_iter().map(|(_, id)| HitId(u64::from(id))).collect()
+}
+
+/// There are few places, so that they are counted instead of compared.
+fn by_weight(placed: &[(u64, u32)]) -> Vec<HitId> {
+    let mut begins = [0_usize; MOST_POINTS as usize + 2];
+    for (place, _) in placed {
+        begins[*place as usize + 1] += 1;
+    }
+    for place in 1..begins.len() {
+        begins[place] += begins[place - 1];
+    }
+    let mut ids = vec![HitId(0); placed.len()];
+    for (place, id) in placed {
+        let at = &mut begins[*place as usize];
+        ids[*at] = HitId(u64::from(*id));
+        *at += 1;
+    }
+    ids
+}
+
+/// Makes a list of `0..length` in parts, one a thread where there are `many`, and joins them in their order.
+fn in_parts<T: Send>(length: usize, many: usize, make: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    if length < many || threads < 2 {
+        return make(0..length);
+    }
+    let part = length.div_ceil(threads);
+    let range = |n: usize| (n * part).min(length)..((n + 1) * part).min(length);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads)
+            .map(|n| {
+                scope.spawn({
+                    let make = &make;
+                    move || make(range(n))
+                })
+            })
+            .collect();
+        let mut all = make(range(0));
+        for (n, other) in (1..).zip(others) {
+            // A part whose thread did not end well is made here.
+            all.extend(other.join().unwrap_or_else(|_| make(range(n))));
+        }
+        all
+    })
 }

@@ -5,12 +5,14 @@ const said = main.dataset, csrf = body.dataset.csrf, filter = said.filter || '';
 let deck = [], at = 0, made = [], armed = false, prefix = '', last = '', shownAt = performance.now();
 // Decided or skipped here: the server may not know yet and lend them again.
 const gone = new Set();
-let line = Promise.resolve(), filling = null, leaving = false, toastTimer = 0;
+// What is on its way to the server, by the hits that it is about.
+const lines = new Map();
+let filling = null, leaving = false, toastTimer = 0;
 
 // An account's own keys over the usual ones.
 const usual = {
   dismiss: 'x', skip: 's', undo: 'z', escalate: 'e', again: '.', group: 'g', note: 'n', next: 'j', previous: 'k',
-  compare: 'c', evidence: 'i', link: 'v', start: 'r',
+  compare: 'c', evidence: 'i', link: 'v', earlier: 'h', later: 'l', start: 'r',
 };
 const pairs = (body.dataset.keymap || '').split(' ').filter(Boolean).map(pair => {
   const at = pair.indexOf(':');
@@ -50,6 +52,7 @@ async function post(path, fields = {}) {
       if (!answer.ok) throw Object.assign(new Error(value.detail), { refused: answer.status });
       return value;
     } catch (error) {
+      if (error.refused === 401) signIn();
       if (error.refused || leaving || wait > 8000) throw error;
       toast(said.saidOffline, false);
       await pause(wait);
@@ -57,10 +60,19 @@ async function post(path, fields = {}) {
   }
 }
 
-// Acts reach the server one after the other, so that an undo follows its decision.
-function queue(act) {
-  const turn = line.then(act);
-  line = turn.catch(() => {});
+// The session ended, as with the server: back to this hit after the door.
+function signIn() {
+  if (leaving) return;
+  leaving = true;
+  location.href = `/sign-in?back=${encodeURIComponent(location.pathname + location.search)}`;
+}
+
+// Acts on a hit reach the server one after the other, so that an undo follows its decision; those on others go beside.
+function queue(ids, act) {
+  const before = Promise.allSettled(ids.map(id => lines.get(id)));
+  const turn = before.then(act);
+  const ended = turn.catch(() => {}).finally(() => ids.forEach(id => lines.get(id) === ended && lines.delete(id)));
+  ids.forEach(id => lines.set(id, ended));
   return turn;
 }
 
@@ -97,7 +109,8 @@ async function settle() {
     if (!current()) await wait;
   }
   if (current()) return show();
-  await line;
+  await Promise.all(lines.values());
+  if (leaving) return;
   leaving = true;
   location.href = address('/review');
 }
@@ -115,7 +128,7 @@ function take(act, words) {
   made = made.slice(-100);
   toast(words, true);
   settle();
-  queue(() => post(`/hits/${item.id}/${act.path}`, act.fields)).catch(error => {
+  queue([item.id, ...(act.members || [])], () => post(`/hits/${item.id}/${act.path}`, act.fields)).catch(error => {
     made = made.filter(entry => entry.item !== item);
     toast(`${said.saidFailed}: ${error.message}`, false);
     if (error.refused === 409) return;
@@ -170,6 +183,23 @@ function lookAt(id) {
   box.focus({ preventScroll: true });
 }
 
+// A moment of a live room is looked at; what was pinned then is shown with it.
+function lookAtMoment(cue) {
+  $('#cues .cue[aria-current]')?.removeAttribute('aria-current');
+  cue.setAttribute('aria-current', 'true');
+  document.querySelectorAll('#pins > li').forEach(pin => { pin.hidden = pin.dataset.pin !== cue.dataset.pin; });
+  cue.focus({ preventScroll: true });
+  cue.scrollIntoView({ block: 'nearest' });
+}
+
+function step(by) {
+  const cues = [...document.querySelectorAll('#cues .cue')];
+  const now = cues.findIndex(cue => cue.getAttribute('aria-current'));
+  const next = cues[Math.min(cues.length - 1, Math.max(0, now + by))];
+  if (next) lookAtMoment(next);
+  else announce(said.saidNothing);
+}
+
 function skip() {
   if (!$('#skip-hit') || !current()) return;
   const { fence, id } = card().dataset;
@@ -190,7 +220,7 @@ function undo() {
   toast(`#${item.id} ${said.saidUndone}`, false);
   const back = () => post(address(`/hits/${item.id}/claim`));
   const ask = act ? () => post(`/acts/${act}/undo`).then(back) : skipped ? back : () => post(address(`/hits/${item.id}/undo`));
-  queue(ask).then(fresh => {
+  queue([item.id, ...(members || [])], ask).then(fresh => {
     Object.assign(item, fresh);
     if (current() === item) show();
   }).catch(error => {
@@ -238,6 +268,7 @@ const hitKeys = {
   next: () => move(1), previous: () => move(-1), skip, undo, dismiss: () => $('.dismiss', card()) && arm(!armed),
   note: () => $('#note')?.focus(), link: () => $('.facts a')?.click(), escalate: () => $('#escalate-hit')?.click(),
   again, group, compare: () => lookAt('#marks'), evidence: () => lookAt('#evidence'),
+  earlier: () => step(-1), later: () => step(1),
 };
 // A card that is judged by itself, without a deck: plain forms carry what is said.
 const apartKeys = {
@@ -329,7 +360,7 @@ function press(event) {
   else if (!deckBox && key === 'g') act = () => { prefix = 'g'; };
   else if ((deckBox || said.screen === 'apart') && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
   else act = (deckBox ? hitKeys : { apart: apartKeys, queue: queueKeys }[said.screen] || {})[keys[key]] || everywhere[keys[key]] || fixed[key];
-  if (!act || (event.repeat && !['next', 'previous'].includes(keys[key]))) return;
+  if (!act || (event.repeat && !['next', 'previous', 'earlier', 'later'].includes(keys[key]))) return;
   event.preventDefault();
   act();
 }
@@ -351,6 +382,10 @@ function startDeck() {
       event.target.blur();
     }
   });
+  deckBox.addEventListener('click', event => {
+    const cue = event.target.closest('.cue');
+    if (cue && !event.target.closest('a, summary')) lookAtMoment(cue);
+  });
   if (said.decides !== 'true') return;
   fill();
   setInterval(() => { if (!document.hidden) fill(); }, 180000);
@@ -368,6 +403,15 @@ function startDeck() {
     }).catch(() => {});
   });
 }
+
+// On a narrow screen a table's cells stand below each other, each with its column's name.
+for (const table of document.querySelectorAll('table:has(thead):not(:has(thead :is(select, input)))')) {
+  const names = [...table.querySelectorAll('thead th')].map(name => name.textContent.trim());
+  table.querySelectorAll('tbody tr').forEach(row => [...row.cells].forEach((cell, at) => { cell.dataset.name = names[at] ?? ''; }));
+  table.classList.add('named');
+}
+const place = $('.top nav [aria-current]');
+if (place) place.parentElement.scrollLeft = place.offsetLeft - innerWidth / 3;
 
 document.addEventListener('keydown', press);
 $('#open-help')?.addEventListener('click', event => { event.preventDefault(); toggleHelp(true); });

@@ -2,13 +2,14 @@
 //!
 //! Part of the registry file's format: what they say of a spelling never changes.
 
-use super::MAX_UNITS;
-
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// Powers of the base, as many as a spelling has units.
-static POWERS: [u64; MAX_UNITS + 1] = {
-    let mut powers = [1_u64; MAX_UNITS + 1];
+/// Most characters whose sum is told: a spelling has no more.
+const MOST: usize = 63;
+
+/// Powers of the base.
+static POWERS: [u64; MOST + 1] = {
+    let mut powers = [1_u64; MOST + 1];
     let mut at = 1;
     while at < powers.len() {
         powers[at] = powers[at - 1].wrapping_mul(BASE);
@@ -19,17 +20,17 @@ static POWERS: [u64; MAX_UNITS + 1] = {
 
 /// `sum` with one more character.
 #[inline]
-pub(super) fn next(sum: u64, code: u32) -> u64 {
+pub(crate) fn next(sum: u64, code: u32) -> u64 {
     sum.wrapping_mul(BASE).wrapping_add(u64::from(code) + 1)
 }
 
 /// The sum of a whole spelling.
-pub(super) fn of(codes: impl IntoIterator<Item = u32>) -> u64 {
+pub(crate) fn of(codes: impl IntoIterator<Item = u32>) -> u64 {
     codes.into_iter().fold(0, next)
 }
 
 /// Sums of all beginnings of a text: `sums[n]` covers the first `n` characters.
-pub(super) fn sums(codes: impl IntoIterator<Item = u32>, sums: &mut Vec<u64>) {
+pub(crate) fn sums(codes: impl IntoIterator<Item = u32>, sums: &mut Vec<u64>) {
     sums.clear();
     sums.push(0);
     let mut sum = 0;
@@ -39,9 +40,16 @@ pub(super) fn sums(codes: impl IntoIterator<Item = u32>, sums: &mut Vec<u64>) {
     }));
 }
 
-/// The sum of the `length` characters between two sums of beginnings.
+/// The sum of `length` characters, at most 63, between two sums of beginnings.
 #[inline]
-pub(super) fn between(from: u64, to: u64, length: usize) -> u64 {
+pub(crate) fn between(from: u64, to: u64, length: usize) -> u64 {
     let power = POWERS.get(length).copied().unwrap_or(1);
     to.wrapping_sub(from.wrapping_mul(power))
+}
+
+/// The sum of what has `left` before and a stretch of `length` characters, at most 63, with the sum `right` behind.
+#[inline]
+pub(crate) fn joined(left: u64, right: u64, length: usize) -> u64 {
+    let power = POWERS.get(length).copied().unwrap_or(1);
+    left.wrapping_mul(power).wrapping_add(right)
 }
