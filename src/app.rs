@@ -24,7 +24,7 @@ use crate::{
     monitor::{Gate, Halting, Monitor, Operating, Risk, Sellers, Works},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
-    web::{Accounts, Alerts, Desk, Parts},
+    web::{Accounts, Alerts, Desk, Oidc, Parts},
 };
 
 /// Folder of WARC files inside the data folder.
@@ -327,6 +327,7 @@ impl App {
             journal: kept.clone().map(|kept| kept as _),
             listings: kept.map(|kept| kept as _),
             archive: self.archive.clone(),
+            oidc: self.oidc()?,
             content: self.kept.as_ref().map(|kept| kept.content().clone()),
             sellers: Arc::clone(&self.sellers),
             alerts: Some(self.alerts()?),
@@ -337,6 +338,12 @@ impl App {
 }
 
 impl App {
+    fn oidc(&self) -> Result<Option<Arc<Oidc>>> {
+        let Some(settings) = self.config.desk.oidc.clone() else { return Ok(None) };
+        let fetcher = Arc::new(Fetcher::new(Arc::new(self.config.crawl.clone()), self.clock())?);
+        Ok(Some(Arc::new(Oidc::new(settings, fetcher, self.clock()))))
+    }
+
     fn alerts(&self) -> Result<Alerts> {
         let settings = self.config.alerts.clone();
         let book = Book::open(self.config.data.join(ALERTS)).context("reading who is told of new hits")?;

@@ -33,6 +33,7 @@ mod marks;
 mod me;
 mod metrics;
 mod noted;
+mod oidc;
 mod people;
 mod problem;
 mod push;
@@ -83,6 +84,7 @@ pub use alerts::Alerts;
 pub use api::document as api_document;
 pub use evidence::{EvidenceReader, JournalReader, JournalVerdict, Verification};
 pub use marks::ListingReader;
+pub use oidc::{Oidc, Settings as OidcSettings};
 pub use problem::WebError;
 pub use push::{MAX_PUSH_BYTES, MAX_PUSH_LISTINGS, PushParts, push};
 pub use routes::{Needs, Route, router, routes};
@@ -115,6 +117,9 @@ pub struct Settings {
     pub time_zone: String,
     /// Requests that one account may send to the API in a minute.
     pub api_per_minute: u32,
+    /// A provider of OpenID Connect where people may sign in too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Default for Settings {
@@ -127,6 +132,7 @@ impl Default for Settings {
             secure_cookie: false,
             time_zone: "Asia/Shanghai".to_owned(),
             api_per_minute: 600,
+            oidc: None,
         }
     }
 }
@@ -172,6 +178,7 @@ struct Inner {
     files: imports::Files,
     issued: checks::Issued,
     throttle: Throttle,
+    oidc: Option<Arc<Oidc>>,
     checks: Semaphore,
 }
 
@@ -201,6 +208,8 @@ pub struct Parts {
     pub sellers: Arc<Sellers>,
     /// Who is told of new hits, and how.
     pub alerts: Option<Alerts>,
+    /// Sign-in at a provider, where the settings name one.
+    pub oidc: Option<Arc<Oidc>>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
     /// What runs behind it, where this server crawls.
@@ -216,7 +225,7 @@ impl Desk {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
         let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
-        let Parts { archive, content, sellers, alerts, monitor, works, .. } = parts;
+        let Parts { archive, content, sellers, alerts, monitor, works, oidc, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -253,6 +262,7 @@ impl Desk {
                 files: imports::Files::default(),
                 issued: checks::Issued::default(),
                 throttle: Throttle::default(),
+                oidc,
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
             }),
         })

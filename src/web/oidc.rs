@@ -82,7 +82,7 @@ fn subject() -> String {
 
 /// Why nobody could be signed in.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum OidcError {
+enum OidcError {
     /// A setting that cannot be used.
     #[error("desk.oidc.{0} cannot be used: see config.toml")]
     Settings(&'static str),

@@ -101,6 +101,9 @@ pub enum WebError {
     /// Alerts cannot be read or changed.
     #[error(transparent)]
     Alert(#[from] BookError),
+    /// The provider of sign-ins cannot be asked, or answers what does not fit.
+    #[error("the provider of sign-ins does not answer as it should")]
+    Provider,
     /// Work of this kind runs already.
     #[error("this kind of work runs already: wait for its end, or stop it")]
     Busy,
@@ -139,6 +142,7 @@ impl WebError {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Provider => StatusCode::BAD_GATEWAY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -152,6 +156,7 @@ impl WebError {
             Self::Review(ReviewError::Involved(_)) => "problem-involved",
             Self::Review(ReviewError::ViewFirst(_)) => "problem-view-first",
             Self::Busy => "problem-busy",
+            Self::Provider => "oidc-away",
             Self::NoArchive => "problem-no-archive",
             Self::Review(ReviewError::LongNote(_)) => "problem-long-note",
             Self::Review(ReviewError::WrongReason { .. }) | Self::Field(_) => "problem-field",

@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use markwarden::{
-    model::{HitState, Listing, NewHit, Role, Verdict},
+    model::{AccountName, Check, HitId, HitState, Listing, NewHit, Reason, Remark, Role, Saying, Verdict},
     review::Settings,
     rules::{RuleSet, RuleSource},
+    store::{Batch, Write},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     desk::{Visitor, location},
+    desk_browser::Browser,
+    desk_looks::{Page, axe, look_at},
     desk_shop::{Shop, hits},
 };
 
@@ -299,4 +302,73 @@ async fn a_desk_without_an_archive_says_so() {
             assert!(!hu.page_in(path, language).await.contains('⟦'), "{path} has all its words in {language}");
         }
     }
+}
+
+/// wu, who did not know, would have dismissed hit 1.
+async fn saw_otherwise(shop: &Shop) {
+    let (lin, wu) = (AccountName::new("lin").unwrap(), AccountName::new("wu").unwrap());
+    let says = Saying::Opinion {
+        hit: HitId(1),
+        verdict: Verdict::Dismiss,
+        reason: Reason::LawfulWording,
+        check: Check::Second,
+        against: Verdict::Confirm,
+        of: lin,
+    };
+    let at = "2026-11-20T09:00:00Z".parse().unwrap();
+    let remark = Remark { key: "opinion:1:wu".into(), by: wu, at, says };
+    shop.store.apply(Batch { actor: "wu".into(), writes: vec![Write::Remark(remark)] }).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn disagreements_and_samples_need_no_mouse_and_are_accessible_in_browser() {
+    let name = "disagreements_and_samples_need_no_mouse_and_are_accessible_in_browser";
+    let Some(browser) = Browser::start(name).await else { return };
+    let axe = axe(name);
+    let shop = kept().await;
+    let hu = Visitor::signed_in(&shop, "hu", Role::Admin).await;
+    let lin = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;
+    lin.page("/hits/1").await;
+    lin.post("/hits/1/decide", &[("reason", "confirm:false-advertising"), ("fence", "1"), ("seen", "0")]).await;
+    saw_otherwise(&shop).await;
+    hu.post("/recall", &[("size", "12")]).await;
+    let samples = ask_until(&hu, "/api/v1/samples", |all| all.as_array().is_some_and(|all| !all.is_empty())).await;
+    hu.post("/rules/test.word/backtest", &[]).await;
+    ask_until(&hu, "/api/v1/rules/test.word/backtest", |value| value["state"] == "done").await;
+    let sample = samples[0]["name"].as_str().unwrap();
+    let missed = json!({ "missed": { "words": "塔", "reference": "test.word" } });
+    let first = format!("/api/v1/samples/{sample}/1");
+    assert_eq!(send(&hu, Method::POST, &first, missed).await.0, StatusCode::NO_CONTENT);
+    browser.open(&shop.link("root", Role::Admin)).await;
+    let pages: Vec<Page> = vec![
+        ("/disputes", "disputes", "/disputes".to_owned()),
+        ("/disputes/{id}", "dispute", "/disputes/1".to_owned()),
+        ("/recall", "recall", "/recall".to_owned()),
+        ("/recall/{name}/{id}", "recall-task", format!("/recall/{sample}/2")),
+        ("/rules/{id}", "rule-backtest", "/rules/test.word".to_owned()),
+        ("/quality", "quality-recall", "/quality".to_owned()),
+    ];
+    look_at(&browser, &shop, axe.as_deref(), &pages).await;
+    // First the own view, then the last word, by the same keys as in the queue.
+    browser.open(&format!("{}/disputes/1", shop.address)).await;
+    browser.press("x").await;
+    browser.press("5").await;
+    browser.until("document.querySelector('#decide').action.endsWith('/disputes/1/decide')").await;
+    browser.until("document.documentElement.dataset.ready === 'true'").await;
+    browser.press("x").await;
+    browser.press("5").await;
+    browser.until("location.pathname === '/disputes'").await;
+    assert_eq!(shop.hit(1).await.state, HitState::Dismissed);
+    browser.open(&format!("{}/recall/next", shop.address)).await;
+    let at = "document.querySelector('#undo-hit') && document.documentElement.dataset.ready === 'true'";
+    browser.press("1").await;
+    browser.until(at).await;
+    let (_, samples) = send(&hu, Method::GET, "/api/v1/samples", json!({})).await;
+    assert_eq!(samples[0]["looked"], 2);
+    browser.press("z").await;
+    browser.until("!document.querySelector('#undo-hit') && document.documentElement.dataset.ready === 'true'").await;
+    let (_, samples) = send(&hu, Method::GET, "/api/v1/samples", json!({})).await;
+    assert_eq!(samples[0]["looked"], 1, "taken back");
+    browser.nothing_amiss(&shop).await;
+    browser.close().await;
 }

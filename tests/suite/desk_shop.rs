@@ -13,7 +13,10 @@ use markwarden::{
     review,
     rules::{Floor, RuleSet},
     store::{Batch, ContentStore, MemoryStore, SledStore, Store, StoredListing, Write},
-    web::{Accounts, Alerts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
+    web::{
+        Accounts, Alerts, Desk, EvidenceReader, ListingReader, Oidc, OidcSettings, Parts, PasswordCost, Settings,
+        Verification,
+    },
 };
 use serde_json::{Value, json};
 
@@ -102,6 +105,16 @@ impl Shop {
         Self::start((store, clock), review, (monitor, None), (sellers, folder)).await
     }
 
+    /// A desk without hits whose people may sign in at a provider.
+    pub async fn open_with_provider(settings: OidcSettings) -> Self {
+        let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
+        let folder = tempfile::tempdir().unwrap();
+        let review = review::Settings::default();
+        let beside = (Arc::default(), folder);
+        Self::assemble((store, clock), review, (None, None), beside, (None, Some(settings))).await
+    }
+
     /// A desk over a store on the disk, which holds `listings`, with their archive and with `rules` behind a gate.
     pub async fn open_kept(hits: Vec<NewHit>, listings: Vec<Listing>, mut rules: RuleSet) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
@@ -124,7 +137,7 @@ impl Shop {
         let sellers = Arc::new(Sellers::open(folder.path().join("sellers.json")).unwrap());
         let archive = Arc::new(Keeper::new(folder.path().join("archive"), kept));
         let review = review::Settings::default();
-        Self::assemble((store, clock), review, (Some(monitor), None), (sellers, folder), Some(archive)).await
+        Self::assemble((store, clock), review, (Some(monitor), None), (sellers, folder), (Some(archive), None)).await
     }
 
     /// A desk over a store that something filled, with what runs behind it.
@@ -134,7 +147,7 @@ impl Shop {
         behind: (Option<Arc<Monitor>>, Option<Arc<Works>>),
         beside: (Arc<Sellers>, tempfile::TempDir),
     ) -> Self {
-        Self::assemble(kept, review, behind, beside, None).await
+        Self::assemble(kept, review, behind, beside, (None, None)).await
     }
 
     async fn assemble(
@@ -142,7 +155,7 @@ impl Shop {
         review: review::Settings,
         (monitor, works): (Option<Arc<Monitor>>, Option<Arc<Works>>),
         (sellers, folder): (Arc<Sellers>, tempfile::TempDir),
-        archive: Option<Arc<Keeper>>,
+        (archive, oidc): (Option<Arc<Keeper>>, Option<OidcSettings>),
     ) -> Self {
         let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
@@ -158,6 +171,7 @@ impl Shop {
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
             archive,
+            oidc: oidc.map(|settings| Arc::new(provider(settings, &clock))),
             content: Some(ContentStore::open(folder.path()).unwrap()),
             sellers: sellers.clone(),
             alerts: Some(alerts(folder.path(), &clock)),
@@ -254,6 +268,12 @@ fn alerts(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Alerts {
     let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
     let book = Arc::new(Book::open(folder.join("alerts.json")).unwrap());
     Alerts { book, sender: Sender::new(settings, Arc::new(fetcher), clock.clone()) }
+}
+
+/// A provider on this machine.
+fn provider(settings: OidcSettings, clock: &Arc<ManualClock>) -> Oidc {
+    let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
+    Oidc::new(settings, Arc::new(fetcher), clock.clone())
 }
 
 /// Accounts whose passwords are hashed in no time: what hashes cost is tested where they are made.

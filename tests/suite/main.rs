@@ -28,6 +28,7 @@ mod desk_depth;
 mod desk_keyboard;
 mod desk_looks;
 mod desk_marks;
+mod desk_oidc;
 mod desk_painted;
 mod desk_quality;
 mod desk_routes;

@@ -93,21 +93,23 @@ impl Board {
 
     /// The keys of listings that have hits, whatever was decided on them.
     pub fn listings_with_hits(&self) -> HashSet<u64> {
-        self.read().by_listing.keys().copied().collect()
+        self.read().listings().collect()
     }
 
     /// Listings by what became of their hits.
     pub fn found(&self) -> Found {
         let state = self.read();
         let mut found = Found::default();
-        for hits in state.by_listing.values() {
-            let states = || hits.iter().filter_map(|&id| state.entry(id)).map(|entry| entry.state);
-            if states().any(|state| state == HitState::Confirmed) {
-                found.confirmed += 1;
-            } else if states().any(HitState::waits) {
-                found.waiting += 1;
-            } else {
-                found.dismissed += 1;
+        for states in state.states_by_listing() {
+            let (mut confirmed, mut waiting) = (false, false);
+            for state in states {
+                confirmed |= state == HitState::Confirmed;
+                waiting |= state.waits();
+            }
+            match (confirmed, waiting) {
+                (true, _) => found.confirmed += 1,
+                (false, true) => found.waiting += 1,
+                (false, false) => found.dismissed += 1,
             }
         }
         found

@@ -247,7 +247,9 @@ function arm(on) {
 function choose(number) {
   const group = $(armed ? '.dismiss' : '.confirm', card());
   const button = group?.querySelectorAll('button')[number - 1];
-  if (button) deckBox ? decide(button.value) : button.click();
+  if (!button) return;
+  // The key is over before the page goes.
+  deckBox ? decide(button.value) : setTimeout(() => button.click());
 }
 
 function moveRow(step) {

@@ -849,3 +849,11 @@ list-take-file = Take the file
 list-no-file = Choose a file first.
 list-mistakes = Nothing was taken. By row: { $mistakes }
 list-added = { $n } sellers are new on the lists.
+
+# Sign-in at a provider
+oidc-sign-in = Sign in at your organization
+oidc-sign-out = Sign out there too
+oidc-away = The provider of sign-ins does not answer as it should. Try again later, or sign in with a password.
+oidc-late = This sign-in was begun elsewhere, or too long ago. Begin it again.
+oidc-refused = The provider did not let you in.
+oidc-nobody = You are known there, but there is no account for you here. Ask an admin to add one.

@@ -822,3 +822,11 @@ list-take-file = 导入文件
 list-no-file = 请先选择文件。
 list-mistakes = 未导入任何内容。按行：{ $mistakes }
 list-added = 名单新增 { $n } 个卖家。
+
+# 经身份提供方登录
+oidc-sign-in = 使用单位账号登录
+oidc-sign-out = 同时退出单位账号
+oidc-away = 身份提供方没有正常应答，请稍后再试，或使用密码登录。
+oidc-late = 此登录不是在本浏览器发起，或已超时，请重新开始。
+oidc-refused = 身份提供方未允许登录。
+oidc-nobody = 身份已确认，但此处没有您的账户，请联系管理员添加。

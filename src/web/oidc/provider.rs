@@ -74,7 +74,8 @@ impl Provider {
         let address = format!("{}/.well-known/openid-configuration", settings.issuer.trim_end_matches('/'));
         let address = Url::parse(&address).map_err(|_| OidcError::Settings("issuer"))?;
         let body = get(fetcher, settings, &address).await?;
-        let document: Document = serde_json::from_slice(&body).map_err(|_| OidcError::Answer("what it says of itself"))?;
+        let document: Document =
+            serde_json::from_slice(&body).map_err(|_| OidcError::Answer("what it says of itself"))?;
         // Another issuer could be made to speak for this one (Discovery §4.3).
         if document.issuer != settings.issuer {
             return Err(OidcError::Answer("issuer"));
@@ -111,6 +112,16 @@ impl Provider {
         settings: &Settings,
         with: Redeemed<'_>,
     ) -> Result<String, OidcError> {
+        let (body, secret) = self.question(settings, &with)?;
+        let post = Some(("application/x-www-form-urlencoded", Bytes::from(body)));
+        let extra = Extra { secret, post, stay: true, ..Extra::default() };
+        let body = ask(fetcher, settings, &self.token, &extra).await?;
+        let tokens: Tokens = serde_json::from_slice(&body).map_err(|_| OidcError::Answer("id_token"))?;
+        Ok(tokens.id_token)
+    }
+
+    /// The form that redeems a code, and the headers that say who asks.
+    fn question(&self, settings: &Settings, with: &Redeemed<'_>) -> Result<(String, HeaderMap), OidcError> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code").append_pair("code", with.code);
         form.append_pair("redirect_uri", with.redirect).append_pair("code_verifier", with.verifier);
@@ -119,9 +130,8 @@ impl Provider {
             Some(key) if !self.in_form => {
                 let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
                 let pair = STANDARD.encode(format!("{}:{}", encoded(&settings.client_id), encoded(key)));
-                let value =
-                    HeaderValue::from_str(&format!("Basic {pair}")).map_err(|_| OidcError::Settings("client_secret"))?;
-                secret.insert(header::AUTHORIZATION, value);
+                let value = HeaderValue::from_str(&format!("Basic {pair}"));
+                secret.insert(header::AUTHORIZATION, value.map_err(|_| OidcError::Settings("client_secret"))?);
             }
             Some(key) => {
                 form.append_pair("client_id", &settings.client_id).append_pair("client_secret", key);
@@ -130,11 +140,7 @@ impl Provider {
                 form.append_pair("client_id", &settings.client_id);
             }
         }
-        let post = Some(("application/x-www-form-urlencoded", Bytes::from(form.finish())));
-        let extra = Extra { secret, post, stay: true, ..Extra::default() };
-        let body = ask(fetcher, settings, &self.token, &extra).await?;
-        let tokens: Tokens = serde_json::from_slice(&body).map_err(|_| OidcError::Answer("id_token"))?;
-        Ok(tokens.id_token)
+        Ok((form.finish(), secret))
     }
 }
 

@@ -4,9 +4,7 @@
 //! RS256 and ES256 are read, by ring; whatever else a token names is refused, above all `none` and a shared secret.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
-};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -51,7 +49,10 @@ pub(super) struct Key {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Public {
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// An uncompressed point.
     P256(Vec<u8>),
 }
@@ -90,7 +91,7 @@ fn key(value: &Value) -> Option<Key> {
         }
         ("EC", Some("P-256")) => {
             let (x, y) = (bytes("x")?, bytes("y")?);
-            (x.len() == 32 && y.len() == 32).then(|| Public::P256([&[4][..], &x, &y].concat()))?
+            (x.len() == 32 && y.len() == 32).then(|| Public::P256([&[4_u8][..], &x[..], &y[..]].concat()))?
         }
         _ => return None,
     };
@@ -287,7 +288,10 @@ mod tests {
         claims["sub"] = json!("admin");
         let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(claims.to_string()), parts[2]);
         assert_eq!(check(&forged, &keys, &expected()), Err(TokenError::Signature));
-        assert!(matches!(check(&format!("{}.{}.", parts[0], parts[1]), &keys, &expected()), Err(TokenError::Signature)));
+        assert!(matches!(
+            check(&format!("{}.{}.", parts[0], parts[1]), &keys, &expected()),
+            Err(TokenError::Signature)
+        ));
         let long = format!("{token}{}", "A".repeat(MAX_TOKEN_BYTES));
         assert_eq!(check(&long, &keys, &expected()), Err(TokenError::Malformed("it is too long")));
     }
