@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     alert::{Book, Sender},
+    archive::{ARCHIVE, Keeper},
     campaign::{CAMPAIGNS, Campaigns},
     config::Config,
     crawl::{Coverage, Fetcher, Hosts, Meters, Paused, Profile, Renderer, Services},
@@ -23,7 +24,7 @@ use crate::{
     monitor::{Gate, Halting, Monitor, Operating, Risk, Sellers, Works},
     rules::{LOCK_FILE, RuleSet},
     store::{MemoryStore, SledStore, Store},
-    web::{Accounts, Alerts, Desk, Parts},
+    web::{Accounts, Alerts, Desk, Oidc, Parts},
 };
 
 /// Folder of WARC files inside the data folder.
@@ -67,6 +68,8 @@ pub struct App {
     sellers: Arc<Sellers>,
     /// The store, where it lies on this machine's disk.
     kept: Option<Arc<SledStore>>,
+    /// The archive of its listings.
+    archive: Option<Arc<Keeper>>,
     /// Kept only to be dropped with the app: its folder is gone then.
     _scratch: Option<Scratch>,
 }
@@ -95,7 +98,8 @@ impl App {
         let kept = Arc::new(SledStore::open(&config.data, &config.store, Arc::clone(&clock))?);
         let store: Arc<dyn Store> = Arc::clone(&kept) as _;
         let sellers = Arc::new(Sellers::open(config.data.join(SELLERS)).context("reading the lists of sellers")?);
-        Ok(Self { sellers, kept: Some(kept), ..Self::of(runtime()?, config, clock, store) })
+        let archive = Arc::new(Keeper::new(config.data.join(ARCHIVE), Arc::clone(&kept)));
+        Ok(Self { sellers, kept: Some(kept), archive: Some(archive), ..Self::of(runtime()?, config, clock, store) })
     }
 
     /// An app whose store and frontiers are gone when it ends.
@@ -122,6 +126,7 @@ impl App {
             air: Arc::default(),
             sellers: Arc::default(),
             kept: None,
+            archive: None,
             _scratch: None,
         }
     }
@@ -160,6 +165,11 @@ impl App {
     /// The store, where it lies on this machine's disk.
     pub fn kept(&self) -> Option<&Arc<SledStore>> {
         self.kept.as_ref()
+    }
+
+    /// The archive of the store's listings, where it lies on this machine's disk.
+    pub fn archive(&self) -> Option<&Arc<Keeper>> {
+        self.archive.as_ref()
     }
 
     /// The monitor over this store, with `rules` as far as the gate lets them go live.
@@ -316,6 +326,8 @@ impl App {
             evidence: Some(Arc::new(records::Records::new(self.config.data.join(EVIDENCE)))),
             journal: kept.clone().map(|kept| kept as _),
             listings: kept.map(|kept| kept as _),
+            archive: self.archive.clone(),
+            oidc: self.oidc()?,
             content: self.kept.as_ref().map(|kept| kept.content().clone()),
             sellers: Arc::clone(&self.sellers),
             alerts: Some(self.alerts()?),
@@ -326,6 +338,12 @@ impl App {
 }
 
 impl App {
+    fn oidc(&self) -> Result<Option<Arc<Oidc>>> {
+        let Some(settings) = self.config.desk.oidc.clone() else { return Ok(None) };
+        let fetcher = Arc::new(Fetcher::new(Arc::new(self.config.crawl.clone()), self.clock())?);
+        Ok(Some(Arc::new(Oidc::new(settings, fetcher, self.clock()))))
+    }
+
     fn alerts(&self) -> Result<Alerts> {
         let settings = self.config.alerts.clone();
         let book = Book::open(self.config.data.join(ALERTS)).context("reading who is told of new hits")?;

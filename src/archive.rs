@@ -9,6 +9,7 @@ mod build;
 mod candidates;
 mod error;
 mod folder;
+mod keeper;
 mod pairs;
 mod prices;
 mod refresh;
@@ -20,6 +21,7 @@ mod verdicts;
 
 pub use error::ArchiveError;
 pub use folder::{Archive, Manifest};
+pub use keeper::Keeper;
 pub use prices::{PriceFinder, Prices};
 pub use refresh::refresh;
 pub use scan::{Covered, Reaches, Scan};

@@ -32,5 +32,5 @@ pub use listing::{Image, Listing, Review, Surface, SurfaceKind, TimelineEntry};
 pub use live::{Goods, Moment, ShelfState};
 pub use mark::{Mark, MarkStatus};
 pub use money::{Amount, AmountError, Money};
-pub use remark::{Check, MAX_REMARK_BYTES, MAX_REMARK_KEY_BYTES, Remark, Saying};
+pub use remark::{Check, MAX_REMARK_BYTES, MAX_REMARK_KEY_BYTES, Missed, Remark, Saying, Stratum};
 pub use seller::{Seller, SellerKind};

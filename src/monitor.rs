@@ -56,7 +56,7 @@ pub use rulebook::{Refused, RulesState};
 pub use sellers::{Sellers, file, list, set_state, unlist};
 pub use settings::Settings;
 pub use shadow::{Shadow, ShadowCount, ShadowSample};
-pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, note};
+pub use standing::{BACKTEST, DEMOTED, Demotion, Held, PROMOTED, Standing, Tried, WITHDRAWN, Why, backtest_note, note};
 pub use works::{Works, WorksError, costs};
 
 use quota::Quota;
@@ -199,6 +199,11 @@ impl Monitor {
             Some(gate) => gate.follow(&*self.store).await,
             None => Ok(()),
         }
+    }
+
+    /// The newest backtest of a rule that is noted, as far as notes were taken in.
+    pub fn last_tried(&self, rule: &str) -> Option<Tried> {
+        self.gate.as_ref().and_then(|gate| gate.known().last_tried(rule).cloned())
     }
 
     /// Sends active rules back to shadow that reviewers find right too seldom, by what [`learn`](Self::learn) took in last;

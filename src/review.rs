@@ -8,6 +8,7 @@
 mod agreement;
 mod board;
 mod decision;
+mod recall;
 mod search;
 mod similar;
 mod weight;
@@ -17,8 +18,12 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Handling, Hit, Severity};
 
 pub use agreement::{Share, kappa};
-pub use board::{Ask as BoardAsk, Board, Entry, MAX_GROUP, Note, Opinion, Saved, SellerView, Strategy, Subject};
-pub use decision::{Ask, MAX_LOOKED_MS, MAX_NOTE_CHARS, ReviewError, decide, reason, undo};
+pub use board::{
+    Ask as BoardAsk, Board, Entry, Found, MAX_GROUP, Note, Opinion, Sample, Sampled, Saved, SellerView, Settlement,
+    Strategy, Subject,
+};
+pub use decision::{Ask, MAX_LOOKED_MS, MAX_NOTE_CHARS, ReviewError, decide, overrule, reason, undo};
+pub use recall::{Draw, Drawn, Looked, MAX_SAMPLE, MIN_SAMPLE, Recall};
 pub use search::{Field, MAX_TERMS, Search, Term};
 pub use similar::{Likeness, listing_key, seller_key};
 pub use weight::{Deadlines, Due, Queued, Record, Weight, waited};

@@ -14,7 +14,9 @@ mod assets;
 mod audit;
 mod bulk;
 mod card;
+mod chart;
 mod checks;
+mod disputes;
 mod documents;
 mod door;
 mod evidence;
@@ -24,21 +26,25 @@ mod gathered;
 mod guard;
 mod hit;
 mod imports;
+mod jobs;
 mod lists;
 mod mark_pages;
 mod marks;
 mod me;
 mod metrics;
 mod noted;
+mod oidc;
 mod people;
 mod problem;
 mod push;
 mod quality;
 mod query;
 mod queue;
+mod recall;
 mod routes;
 mod rule_pages;
 mod saved;
+mod seller_file;
 mod seller_lists;
 mod source;
 mod sources;
@@ -49,6 +55,7 @@ mod throttle;
 mod timeline;
 mod tokens;
 mod totp;
+mod trials;
 mod upload;
 mod visit;
 mod words;
@@ -65,6 +72,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::{
+    archive::Keeper,
     model::{Account, Clock},
     monitor::{Monitor, Sellers, Works},
     review,
@@ -76,6 +84,7 @@ pub use alerts::Alerts;
 pub use api::document as api_document;
 pub use evidence::{EvidenceReader, JournalReader, JournalVerdict, Verification};
 pub use marks::ListingReader;
+pub use oidc::{Oidc, Settings as OidcSettings};
 pub use problem::WebError;
 pub use push::{MAX_PUSH_BYTES, MAX_PUSH_LISTINGS, PushParts, push};
 pub use routes::{Needs, Route, router, routes};
@@ -108,6 +117,9 @@ pub struct Settings {
     pub time_zone: String,
     /// Requests that one account may send to the API in a minute.
     pub api_per_minute: u32,
+    /// A provider of OpenID Connect where people may sign in too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Default for Settings {
@@ -120,6 +132,7 @@ impl Default for Settings {
             secure_cookie: false,
             time_zone: "Asia/Shanghai".to_owned(),
             api_per_minute: 600,
+            oidc: None,
         }
     }
 }
@@ -157,10 +170,15 @@ struct Inner {
     standing: marks::Standing,
     board: review::Board,
     orders: follow::Orders,
+    archive: Option<Arc<Keeper>>,
+    draws: jobs::Jobs<String>,
+    trials: jobs::Jobs<trials::Tried>,
+    handed: recall::Handed,
     frozen: bulk::Frozen,
     files: imports::Files,
     issued: checks::Issued,
     throttle: Throttle,
+    oidc: Option<Arc<Oidc>>,
     checks: Semaphore,
 }
 
@@ -182,12 +200,16 @@ pub struct Parts {
     pub journal: Option<Arc<dyn JournalReader>>,
     /// Shows the listings that are known, for trials of marks.
     pub listings: Option<Arc<dyn ListingReader>>,
+    /// The archive of the listings, for trials of rules and samples for recall, where there is one.
+    pub archive: Option<Arc<Keeper>>,
     /// Where the bytes of documents lie, if they are kept on this machine's disk.
     pub content: Option<ContentStore>,
     /// The lists of sellers, and the documents behind them.
     pub sellers: Arc<Sellers>,
     /// Who is told of new hits, and how.
     pub alerts: Option<Alerts>,
+    /// Sign-in at a provider, where the settings name one.
+    pub oidc: Option<Arc<Oidc>>,
     /// What matches crawled pages, where this server crawls.
     pub monitor: Option<Arc<Monitor>>,
     /// What runs behind it, where this server crawls.
@@ -203,7 +225,7 @@ impl Desk {
         let zone = jiff::tz::TimeZone::get(&parts.settings.time_zone)
             .map_err(|_| WebError::TimeZone(parts.settings.time_zone.clone()))?;
         let Parts { store, accounts, clock, settings, review, evidence, journal, listings, .. } = parts;
-        let Parts { content, sellers, alerts, monitor, works, .. } = parts;
+        let Parts { archive, content, sellers, alerts, monitor, works, oidc, .. } = parts;
         let access = AccessTokens::open(&accounts.beside("tokens.json"))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -232,10 +254,15 @@ impl Desk {
                 standing: marks::Standing::default(),
                 board: review::Board::default(),
                 orders: follow::Orders::default(),
+                archive,
+                draws: jobs::Jobs::default(),
+                trials: jobs::Jobs::default(),
+                handed: recall::Handed::default(),
                 frozen: bulk::Frozen::default(),
                 files: imports::Files::default(),
                 issued: checks::Issued::default(),
                 throttle: Throttle::default(),
+                oidc,
                 checks: Semaphore::new(MAX_CHECKS_AT_ONCE),
             }),
         })
@@ -275,9 +302,12 @@ pub async fn serve_routes(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), WebError> {
     let keeping = tokio::spawn(desk.clone().keep_up());
-    let alerting = tokio::spawn(desk.keep_alerting());
+    let alerting = tokio::spawn(desk.clone().keep_alerting());
     let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown).await.map_err(WebError::Serve);
     keeping.abort();
+    // Whoever looks through the archive would keep the server from ending.
+    desk.inner.trials.stop_all();
+    desk.inner.draws.stop_all();
     alerting.abort();
     // Whoever waits for the server to end may open the store next.
     drop((keeping.await, alerting.await));

@@ -1,5 +1,6 @@
 //! `markwarden queue`: the review queue in a terminal.
 
+mod acts;
 mod remote;
 
 use std::path::PathBuf;
@@ -20,10 +21,15 @@ const PAGE: usize = 200;
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Without --server, no server may run on the same data folder.\n\nExamples:\n  markwarden queue --limit 10\n  \
-                  MARKWARDEN_TOKEN=mw_… markwarden queue --server http://127.0.0.1:8420"
+                  MARKWARDEN_TOKEN=mw_… markwarden queue --server http://127.0.0.1:8420\n  \
+                  markwarden queue decide dismiss:common-word 12 17 --server http://127.0.0.1:8420"
 )]
 pub struct Args {
+    /// What to do with hits of a running server; without one hits are shown.
+    #[command(subcommand)]
+    act: Option<acts::Act>,
     /// The data folder; the settings' when absent.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -58,6 +64,9 @@ enum State {
 /// # Errors
 /// When the store cannot be opened, or the server does not answer or refuses.
 pub fn run(args: Args, context: &Context) -> Result<Done> {
+    if let Some(act) = args.act {
+        return acts::run(act, context);
+    }
     if args.remote.server.is_some() {
         let state = match args.state {
             State::Open => "open",

@@ -18,7 +18,6 @@ mod stats;
 mod status;
 mod test;
 
-pub(super) use backtest::noted;
 pub(super) use files::replace;
 pub(super) use listings::{Look, Source, Wanted, look, open as open_archive};
 pub(super) use status::{Change, is_proved, promoted};

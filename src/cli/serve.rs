@@ -32,13 +32,13 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    archive::{self, ARCHIVE, ArchiveError},
+    archive::{ArchiveError, Keeper},
     crawl::{self, Coverage, Profile, RunReport, Services, Sung, next_run},
     intake::Feeds,
     live::{self, Room},
     model::{Account, AccountName, CaptureId, ListingId, Role},
     monitor::{self, Halting, Monitor, Operating, Risk, RulesState, Works},
-    store::{Batch, SledStore, Store, Write},
+    store::{Batch, Store, Write},
     web::{self, Accounts},
 };
 
@@ -149,9 +149,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             tokio::spawn(reread(Arc::clone(&monitor), Arc::clone(app.store()), app.config().data.clone(), works));
         let taking = inbox.map(|inbox| tokio::spawn(inbox.watch(stopped.clone())));
         let ending = Arc::new(AtomicBool::new(false));
-        let archiving = app
-            .kept()
-            .map(|store| tokio::spawn(archive(app.config().data.clone(), Arc::clone(store), Arc::clone(&ending))));
+        let archiving = app.archive().map(|keeper| tokio::spawn(archive(Arc::clone(keeper), Arc::clone(&ending))));
         let rooms = listening.map(|listener| tokio::spawn(listen_to_all(listener, rooms, Arc::clone(&monitor))));
         let live_days = app.config().live.retain_days;
         let retiring = tokio::spawn(retire(Arc::clone(&monitor), app.config().data.join(app::EVIDENCE), live_days));
@@ -270,11 +268,11 @@ pub(super) async fn take_handed(data: &Path, store: &dyn Store) -> Vec<PathBuf> 
 }
 
 /// Keeps the archive of the listings up to the store, for commands that try rules while this runs.
-async fn archive(data: PathBuf, store: Arc<SledStore>, stop: Arc<AtomicBool>) {
+async fn archive(keeper: Arc<Keeper>, stop: Arc<AtomicBool>) {
     loop {
-        let (folder, store, stop) = (data.join(ARCHIVE), Arc::clone(&store), Arc::clone(&stop));
+        let (keeper, stop) = (Arc::clone(&keeper), Arc::clone(&stop));
         // One thread: nobody waits for it, and crawls and reviewers want the others.
-        match tokio::task::spawn_blocking(move || archive::refresh(&folder, &store, 1, &stop, &|_| {})).await {
+        match tokio::task::spawn_blocking(move || keeper.fresh(1, &stop, &|_| {})).await {
             Ok(Ok(archive)) => {
                 tracing::debug!(listings = archive.manifest().listings, "the archive is up to the store")
             }

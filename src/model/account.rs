@@ -70,6 +70,8 @@ pub enum Permission {
     ReadRecords,
     /// Decide many hits as one act, and leave notes for others.
     DecideMany,
+    /// Settle what two reviewers saw differently, and draw samples of listings without hits.
+    LeadReview,
     /// Be told of hits by webhook or mail.
     UseAlerts,
     /// Add, change and remove accounts, and end sessions of others.
@@ -80,7 +82,7 @@ use Permission as P;
 
 impl Permission {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         P::ReadHits,
         P::Decide,
         P::ReadMarks,
@@ -95,6 +97,7 @@ impl Permission {
         P::ReadAudit,
         P::ReadRecords,
         P::DecideMany,
+        P::LeadReview,
         P::UseAlerts,
         P::ManageAccounts,
     ];
@@ -116,6 +119,7 @@ impl Permission {
             P::ReadAudit => "read-audit",
             P::ReadRecords => "read-records",
             P::DecideMany => "decide-many",
+            P::LeadReview => "lead-review",
             P::UseAlerts => "use-alerts",
             P::ManageAccounts => "manage-accounts",
         }
@@ -138,6 +142,7 @@ impl Permission {
                 | P::ReadAudit
                 | P::ReadRecords
                 | P::DecideMany
+                | P::LeadReview
                 | P::ManageAccounts
         )
     }
@@ -170,6 +175,7 @@ impl Role {
                 P::ReadHits,
                 P::Decide,
                 P::DecideMany,
+                P::LeadReview,
                 P::ReadMarks,
                 P::VerifyMarks,
                 P::ReadRules,

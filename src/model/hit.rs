@@ -171,6 +171,8 @@ pub enum Reason {
     WrongMatch,
     /// Reopen: taken back.
     Undo,
+    /// Reopen: a third person sees it otherwise.
+    Overruled,
     /// Escalate: beyond what this reviewer can tell.
     NeedsSenior,
     /// Escalate: beyond this desk, such as a crime.
@@ -196,7 +198,7 @@ impl Reason {
                 Self::LawfulWording,
                 Self::WrongMatch,
             ],
-            Verdict::Reopen => &[Self::Undo],
+            Verdict::Reopen => &[Self::Undo, Self::Overruled],
             Verdict::Escalate => &[Self::NeedsSenior, Self::NeedsAuthority],
             Verdict::Approve => &[Self::SecondAgrees],
             Verdict::Return => &[Self::ProofThin],
@@ -218,6 +220,7 @@ impl Reason {
             Self::LawfulWording => "lawful-wording",
             Self::WrongMatch => "wrong-match",
             Self::Undo => "undo",
+            Self::Overruled => "overruled",
             Self::NeedsSenior => "needs-senior",
             Self::NeedsAuthority => "needs-authority",
             Self::SecondAgrees => "second-agrees",

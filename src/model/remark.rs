@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, HitId, Reason, Timestamp, Verdict};
+use super::{AccountName, HitId, ListingId, Reason, Timestamp, Verdict};
 
 /// Longest key of a remark, in bytes.
 pub const MAX_REMARK_KEY_BYTES: usize = 256;
@@ -71,6 +71,57 @@ pub enum Saying {
         /// Who made it.
         of: AccountName,
     },
+    /// What a third person says where two saw a hit differently.
+    Settled {
+        /// The hit.
+        hit: HitId,
+        /// What stands.
+        verdict: Verdict,
+        /// Why.
+        reason: Reason,
+        /// In their own words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
+        /// Who decided it.
+        first: AccountName,
+        /// As what.
+        decided: Verdict,
+        /// Who saw it otherwise without knowing.
+        second: AccountName,
+        /// As what.
+        said: Verdict,
+    },
+    /// A random sample of listings in which nothing was found, for people to look whether something stands there.
+    Sample {
+        /// Its name.
+        sample: String,
+        /// What its randomness was begun with: the same over the same listings draws the same.
+        seed: u64,
+        /// Listings that were asked for.
+        size: usize,
+        /// Where the listings come from.
+        strata: Vec<Stratum>,
+    },
+    /// A listing of a sample.
+    Sampled {
+        /// The sample.
+        sample: String,
+        /// Its number there, from 1.
+        number: usize,
+        /// The listing.
+        listing: ListingId,
+        /// Its platform.
+        source: String,
+    },
+    /// What somebody saw in a listing of a sample.
+    Looked {
+        /// The sample.
+        sample: String,
+        /// The listing's number there.
+        number: usize,
+        /// What stands there and was not found; nothing where all is well.
+        missed: Option<Missed>,
+    },
     /// It is no more.
     Gone,
 }
@@ -83,4 +134,26 @@ pub enum Check {
     Gold,
     /// A second person on a share of the decisions.
     Second,
+    /// A third person, before they see what two others said differently.
+    Third,
+}
+
+/// The listings of one platform in a sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stratum {
+    /// The platform; empty for those of none, and for all beyond the largest.
+    pub source: String,
+    /// Listings there without a hit.
+    pub listings: u64,
+    /// How many of them were drawn.
+    pub drawn: u64,
+}
+
+/// What stands in a listing and was not found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// The mark or rule that should have found it; empty where there is none for it.
+    pub reference: String,
+    /// The words, as they stand in the listing.
+    pub words: String,
 }

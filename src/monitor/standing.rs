@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::follow::Follower;
 use crate::{
     model::Timestamp,
-    rules::{Edition, Rule, RuleSet, Status},
+    rules::{Edition, Rule, RuleReport, RuleSet, Status},
     store::Write,
 };
 
@@ -287,6 +287,18 @@ pub fn trust<'a>(set: &RuleSet, rules: impl Iterator<Item = &'a Rule>) -> Write 
 pub fn note(what: &str, details: Value) -> Write {
     let details = if let Value::Object(details) = details { details } else { Map::new() };
     Write::Note { what: what.to_owned(), details }
+}
+
+/// Notes what a backtest of a rule came to over `of` listings: with the very state of the rule, and the hash of the set it
+/// stands in. A partial one lets no rule go live.
+pub fn backtest_note(report: &RuleReport, set: &RuleSet, of: u64, partial: bool) -> Option<Write> {
+    let Edition { version, logic } = set.edition(&report.rule)?;
+    let details = json!({
+        "rule": report.rule, "version": version, "logic": logic, "set": set.hash(), "of": of, "partial": partial,
+        "listings": report.listings, "findings": report.findings, "set_aside": report.set_aside,
+        "confirmed": report.judged.confirmed, "dismissed": report.judged.dismissed,
+    });
+    Some(note(BACKTEST, details))
 }
 
 fn edition(details: &Map<String, Value>) -> Option<Edition> {

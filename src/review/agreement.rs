@@ -19,18 +19,23 @@ impl Share {
         if of == 0 {
             return Self { yes, of, low: 0.0, high: 1.0 };
         }
-        let (n, z) = (of as f64, 1.959_964);
-        let p = yes as f64 / n;
-        let middle = p + z * z / (2.0 * n);
-        let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-        let scale = 1.0 + z * z / n;
-        Self { yes, of, low: ((middle - reach) / scale).max(0.0), high: ((middle + reach) / scale).min(1.0) }
+        let (low, high) = interval(yes as f64 / of as f64, of as f64);
+        Self { yes, of, low, high }
     }
 
     /// The share itself.
     pub fn value(&self) -> f64 {
         if self.of == 0 { 0.0 } else { self.yes as f64 / self.of as f64 }
     }
+}
+
+/// The 95 % interval by Wilson of a share `p` that was seen among `n`.
+pub(super) fn interval(p: f64, n: f64) -> (f64, f64) {
+    let z = 1.959_964;
+    let middle = p + z * z / (2.0 * n);
+    let reach = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    let scale = 1.0 + z * z / n;
+    (((middle - reach) / scale).max(0.0), ((middle + reach) / scale).min(1.0))
 }
 
 /// Cohen's kappa of pairs that each say yes or no; none where there are no pairs, or chance alone explains all of them.

@@ -4,9 +4,11 @@
 //! be lent a hit and what stands is the store's word. Of a hit it keeps a row that every walk reads, the rest beside it, and
 //! a text; a search reads all texts, which is faster than it would be to keep an index of them.
 
+mod disputes;
 mod entry;
 mod hits;
 mod remarks;
+mod samples;
 mod select;
 mod symbols;
 mod texts;
@@ -16,9 +18,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use disputes::Settlement;
 pub use entry::Entry;
 pub use hits::{SellerView, Subject};
 pub use remarks::{Note, Opinion, Saved};
+pub use samples::{Found, Sample, Sampled};
 pub use select::{Ask, Strategy};
 
 use crate::{

@@ -1,6 +1,6 @@
 //! One decision: checked values in, a [`Decision`] or a refusal out.
 
-use crate::model::{Account, Decision, Hit, HitState, Reason, Role, Timestamp, Verdict};
+use crate::model::{Account, Decision, Hit, HitState, Permission, Reason, Role, Timestamp, Verdict};
 
 /// Longest note a reviewer may leave, in characters.
 pub const MAX_NOTE_CHARS: usize = 2_000;
@@ -37,6 +37,12 @@ pub enum ReviewError {
     /// The note is too long.
     #[error("the note has {0} characters, at most {MAX_NOTE_CHARS} are kept: shorten it")]
     LongNote(usize),
+    /// Who settles a disagreement must not be one of those who disagree.
+    #[error("hit {0} was decided or judged by you: a third person settles it")]
+    Involved(u64),
+    /// Who settles a disagreement says first what they see themselves.
+    #[error("say first what you see in hit {0} yourself: what the others said is shown then")]
+    ViewFirst(u64),
     /// There is nothing to take back.
     #[error("hit {0} is open: there is no decision to take back")]
     NothingToUndo(u64),
@@ -99,6 +105,33 @@ pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewE
     Ok(Decision {
         verdict: Verdict::Reopen,
         reason: Reason::Undo,
+        by: who.name.clone(),
+        at,
+        note: String::new(),
+        looked_ms: 0,
+        second: false,
+        act: None,
+        precedent: None,
+    })
+}
+
+/// The decision by which a third person takes the newest one on `hit` back, so that their own can take its place.
+///
+/// # Errors
+/// When the hit is open, or `who` decided it before, or may not settle disagreements.
+pub fn overrule(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewError> {
+    if !who.may(Permission::LeadReview) {
+        return Err(ReviewError::MayNotDecide(who.name.to_string()));
+    }
+    if hit.decisions.iter().any(|made| made.by == who.name) {
+        return Err(ReviewError::Involved(hit.id.0));
+    }
+    if hit.state == HitState::Open {
+        return Err(ReviewError::NothingToUndo(hit.id.0));
+    }
+    Ok(Decision {
+        verdict: Verdict::Reopen,
+        reason: Reason::Overruled,
         by: who.name.clone(),
         at,
         note: String::new(),
@@ -183,6 +216,18 @@ mod tests {
         let mut slow = ask(Verdict::Dismiss, Reason::CommonWord);
         slow.looked_ms = u64::MAX;
         assert_eq!(decide(&lin, Timestamp::UNIX_EPOCH, slow).unwrap().looked_ms, MAX_LOOKED_MS);
+    }
+
+    #[test]
+    fn only_a_third_person_who_leads_overrules() {
+        let lin = who("lin", Role::Approver);
+        let made = decide(&lin, Timestamp::UNIX_EPOCH, ask(Verdict::Confirm, Reason::Counterfeit)).unwrap();
+        let decided = hit(HitState::Confirmed, vec![made]);
+        let at = Timestamp::UNIX_EPOCH;
+        assert_eq!(overrule(&lin, at, &decided), Err(ReviewError::Involved(1)));
+        assert_eq!(overrule(&who("wu", Role::Reviewer), at, &decided), Err(ReviewError::MayNotDecide("wu".into())));
+        let made = overrule(&who("hu", Role::Approver), at, &decided).unwrap();
+        assert_eq!(decided.after(&made), Some(HitState::Open));
     }
 
     #[test]

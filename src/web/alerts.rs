@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     alert::{Book, Item, Outcome, SHOWN, SendError, Sender, Subscription, Target, When, new_secret},
-    model::{HitId, HitState, Permission},
+    model::{Account, HitId, HitState, Permission},
     review::BoardAsk,
 };
 
@@ -146,11 +146,11 @@ struct Row {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
-    name: String,
-    query: String,
-    kind: String,
-    to: String,
-    when: String,
+    pub name: String,
+    pub query: String,
+    pub kind: String,
+    pub to: String,
+    pub when: String,
 }
 
 /// An account's alerts.
@@ -232,9 +232,12 @@ fn row(desk: &Desk, visit: &Visit, one: Subscription) -> Row {
     }
 }
 
-/// Adds an alert; the key of a webhook is shown this once.
-pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form<Sent>) -> Result<Response, WebError> {
-    let account = visit.account()?;
+/// Adds an alert of `account`; or says, for a person, why its messages cannot be sent.
+pub(super) async fn subscribe(
+    desk: &Desk,
+    account: &Account,
+    sent: &Sent,
+) -> Result<Result<Subscription, String>, WebError> {
     let alerts = desk.inner.alerts.clone().ok_or(WebError::NotFound)?;
     let query = Query::parse(&sent.query);
     if query.ask()?.state != Some(HitState::Open) {
@@ -251,17 +254,16 @@ pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form
         _ => return Err(WebError::Field("kind")),
     };
     if let Err(error) = alerts.sender.check(&to) {
-        let told = match error {
+        return Ok(Err(match error {
             SendError::Settings(what) => what,
             other => other.to_string(),
-        };
-        return Ok(show(&desk, &visit, &sent.query, None, Some(visible(&told))).await?.into_response());
+        }));
     }
     desk.follow(true).await?;
     let subscription = Subscription {
         id: acts::act_name("")?,
         owner: account.name.clone(),
-        name: name.clone(),
+        name,
         query: query.kept(),
         to,
         when: When::from_code(&sent.when).ok_or(WebError::Field("when"))?,
@@ -274,41 +276,51 @@ pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form
         stopped: None,
         log: Vec::new(),
     };
-    let made = match &subscription.to {
-        Target::Webhook { secret, .. } => Some((visible(&name), secret.clone())),
-        Target::Mail { .. } => None,
-    };
     let details = [("alert", Value::from(subscription.id.as_str())), ("kind", Value::from(sent.kind.as_str()))];
-    alerts.book.add(subscription)?;
-    note(&desk, &account.name, "alert.added", &details).await?;
-    if made.is_none() {
-        return Ok(Redirect::to("/alerts").into_response());
-    }
-    Ok(show(&desk, &visit, "", made, None).await?.into_response())
+    alerts.book.add(subscription.clone())?;
+    note(desk, &account.name, "alert.added", &details).await?;
+    Ok(Ok(subscription))
 }
 
-/// Tries, stops, starts or removes one of an account's alerts.
+/// Adds an alert from the page; the key of a webhook is shown this once.
+pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form<Sent>) -> Result<Response, WebError> {
+    match subscribe(&desk, visit.account()?, &sent).await? {
+        Err(why) => Ok(show(&desk, &visit, &sent.query, None, Some(visible(&why))).await?.into_response()),
+        Ok(Subscription { to: Target::Webhook { secret, .. }, name, .. }) => {
+            Ok(show(&desk, &visit, "", Some((visible(&name), secret)), None).await?.into_response())
+        }
+        Ok(_) => Ok(Redirect::to("/alerts").into_response()),
+    }
+}
+
+/// Tries, stops, starts or removes one of the visitor's alerts.
+pub(super) async fn go(desk: &Desk, visit: &Visit, id: &str, act: &str) -> Result<(), WebError> {
+    let account = visit.account()?;
+    let Alerts { book, .. } = desk.inner.alerts.clone().ok_or(WebError::NotFound)?;
+    desk.follow(true).await?;
+    let newest = desk.inner.board.newest().0;
+    match act {
+        "test" => {
+            book.test(&account.name, id, desk.inner.clock.now())?;
+            desk.send_alerts().await?;
+        }
+        "stop" => book.set_stopped(&account.name, id, Some(visit.words.say("alert-by-hand")), newest)?,
+        "start" => book.set_stopped(&account.name, id, None, newest)?,
+        "remove" => {
+            book.remove(&account.name, id)?;
+            note(desk, &account.name, "alert.removed", &[("alert", Value::from(id))]).await?;
+        }
+        _ => return Err(WebError::NotFound),
+    }
+    Ok(())
+}
+
+/// The same, from the page.
 pub(super) async fn act(
     State(desk): State<Desk>,
     visit: Visit,
     Path((id, act)): Path<(String, String)>,
 ) -> Result<Redirect, WebError> {
-    let account = visit.account()?;
-    let Alerts { book, .. } = desk.inner.alerts.clone().ok_or(WebError::NotFound)?;
-    desk.follow(true).await?;
-    let newest = desk.inner.board.newest().0;
-    match act.as_str() {
-        "test" => {
-            book.test(&account.name, &id, desk.inner.clock.now())?;
-            desk.send_alerts().await?;
-        }
-        "stop" => book.set_stopped(&account.name, &id, Some(visit.words.say("alert-by-hand")), newest)?,
-        "start" => book.set_stopped(&account.name, &id, None, newest)?,
-        "remove" => {
-            book.remove(&account.name, &id)?;
-            note(&desk, &account.name, "alert.removed", &[("alert", Value::from(id))]).await?;
-        }
-        _ => return Err(WebError::NotFound),
-    }
+    go(&desk, &visit, &id, &act).await?;
     Ok(Redirect::to("/alerts"))
 }

@@ -3,15 +3,23 @@
 //!
 //! [`ROUTES`] is its part of the table; [`document`] describes it as OpenAPI, and a test holds both to one another.
 
+mod alerts;
 mod audit;
+mod backtest;
 mod check;
+mod columns;
 mod cursor;
+mod disputes;
 mod export;
 mod hits;
+mod many;
 mod once;
 mod pace;
+mod portal;
 mod register;
+mod samples;
 mod shape;
+mod table;
 mod tokens;
 
 use axum::{
@@ -21,7 +29,7 @@ use axum::{
     http::{HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 use http::Method;
 use utoipa::OpenApi;
@@ -37,11 +45,13 @@ pub(super) use tokens::make_for;
 
 use super::{
     Desk, MAX_BODY_BYTES, WebError, alarms,
+    documents::MAX_FORM_BYTES,
     marks::MAX_MARKS_BYTES,
     routes::{
         Needs::{May, SignedIn},
         Route, acts, of, reads,
     },
+    seller_file::MAX_FILE_BYTES,
     source,
     visit::Visit,
 };
@@ -69,16 +79,54 @@ pub(super) const ROUTES: &[Route] = &[
     acts("/api/v1/hits/{id}/skip", May(P::Decide), || post(hits::skip)),
     acts("/api/v1/hits/{id}/decide", May(P::Decide), || post(hits::decide)),
     acts("/api/v1/hits/{id}/undo", May(P::Decide), || post(hits::undo)),
+    reads("/api/v1/hits/{id}/notes", May(P::ReadRecords), || get(many::notes)),
+    acts("/api/v1/hits/{id}/notes", May(P::DecideMany), || post(many::note)),
+    acts("/api/v1/bulk", May(P::DecideMany), || post(many::freeze)),
+    reads("/api/v1/bulk/{name}", May(P::DecideMany), || get(many::bulk_state)),
+    acts("/api/v1/bulk/{name}/decide", May(P::DecideMany), || post(many::decide)),
+    reads("/api/v1/acts/{act}", May(P::ReadRecords), || get(many::act)),
+    acts("/api/v1/acts/{act}/undo", May(P::Decide), || post(many::undo)),
     reads("/api/v1/listings/{id}", May(P::ReadHits), || get(hits::listing)),
     reads("/api/v1/marks", May(P::ReadMarks), || get(register::marks)),
     reads("/api/v1/marks/{id}", May(P::ReadMarks), || get(register::mark)),
     of(Method::POST, "/api/v1/marks", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(register::add_marks)),
     of(Method::POST, "/api/v1/marks/trial", May(P::ChangeMarks), MAX_MARKS_BYTES, || post(register::try_marks)),
     acts("/api/v1/marks/{id}/{act}", May(P::ReadMarks), || post(register::step)),
+    reads("/api/v1/marks/{id}/channels", May(P::ReadMarks), || get(portal::channels)),
+    of(Method::PUT, "/api/v1/marks/{id}/channels", May(P::ChangeMarks), MAX_BODY_BYTES, || put(portal::set_channels)),
+    reads("/api/v1/seller-lists", May(P::ReadMarks), || get(portal::sellers)),
+    acts("/api/v1/seller-lists", May(P::ListSellers), || post(portal::list_seller)),
+    of(Method::POST, "/api/v1/seller-lists/file", May(P::ListSellers), MAX_FILE_BYTES, || post(portal::list_file)),
+    of(Method::DELETE, "/api/v1/seller-lists/{id}", May(P::ListSellers), MAX_BODY_BYTES, || {
+        delete(portal::unlist_seller)
+    }),
+    reads("/api/v1/documents", May(P::ReadMarks), || get(portal::documents)),
+    of(Method::POST, "/api/v1/documents", May(P::ChangeMarks), MAX_FORM_BYTES, || post(portal::add_document)),
+    reads("/api/v1/documents/{id}", May(P::ReadMarks), || get(portal::document)),
+    reads("/api/v1/documents/{id}/file", May(P::ReadMarks), || get(portal::document_file)),
+    acts("/api/v1/documents/{id}/{act}", May(P::ReadMarks), || post(portal::document_step)),
+    reads("/api/v1/alerts", May(P::UseAlerts), || get(alerts::list)),
+    acts("/api/v1/alerts", May(P::UseAlerts), || post(alerts::add)),
+    acts("/api/v1/alerts/{id}/{act}", May(P::UseAlerts), || post(alerts::act)),
+    of(Method::DELETE, "/api/v1/alerts/{id}", May(P::UseAlerts), MAX_BODY_BYTES, || delete(alerts::remove)),
     reads("/api/v1/rules", May(P::ReadRules), || get(register::rules)),
     reads("/api/v1/rules/{id}", May(P::ReadRules), || get(register::rule)),
     of(Method::POST, "/api/v1/rules/{id}/explain", May(P::TryRules), MAX_CHECKED_BYTES, || post(check::explain)),
     acts("/api/v1/rules/{id}/tests", May(P::TryRules), || post(check::tests)),
+    acts("/api/v1/rules/{id}/backtest", May(P::TryRules), || post(backtest::begin)),
+    reads("/api/v1/rules/{id}/backtest", May(P::ReadRules), || get(backtest::state)),
+    of(Method::DELETE, "/api/v1/rules/{id}/backtest", May(P::TryRules), MAX_BODY_BYTES, || delete(backtest::stop)),
+    reads("/api/v1/rules/{id}/days", May(P::ReadRules), || get(backtest::days)),
+    reads("/api/v1/disputes", May(P::LeadReview), || get(disputes::list)),
+    reads("/api/v1/disputes/{id}", May(P::LeadReview), || get(disputes::one)),
+    acts("/api/v1/disputes/{id}/view", May(P::LeadReview), || post(disputes::view)),
+    acts("/api/v1/disputes/{id}/decide", May(P::LeadReview), || post(disputes::decide)),
+    reads("/api/v1/samples", May(P::ReadRecords), || get(samples::list)),
+    acts("/api/v1/samples", May(P::LeadReview), || post(samples::draw)),
+    of(Method::DELETE, "/api/v1/samples", May(P::LeadReview), MAX_BODY_BYTES, || delete(samples::stop)),
+    reads("/api/v1/samples/{name}", May(P::ReadRecords), || get(samples::one)),
+    acts("/api/v1/samples/{name}/{id}", May(P::DecideMany), || post(samples::look)),
+    of(Method::DELETE, "/api/v1/samples/{name}/{id}", May(P::DecideMany), MAX_BODY_BYTES, || delete(samples::unlook)),
     reads("/api/v1/campaigns", May(P::ReadRules), || get(register::campaigns)),
     of(Method::POST, "/api/v1/check", May(P::ReadHits), MAX_CHECKED_BYTES, || post(check::check)),
     reads("/api/v1/sources", May(P::ReadSources), || get(register::sources)),
@@ -117,16 +165,52 @@ pub(super) const ROUTES: &[Route] = &[
         hits::skip,
         hits::decide,
         hits::undo,
+        many::notes,
+        many::note,
+        many::freeze,
+        many::bulk_state,
+        many::decide,
+        many::act,
+        many::undo,
         hits::listing,
         register::marks,
         register::mark,
         register::add_marks,
         register::try_marks,
         register::step,
+        portal::channels,
+        portal::set_channels,
+        portal::sellers,
+        portal::list_seller,
+        portal::list_file,
+        portal::unlist_seller,
+        portal::documents,
+        portal::add_document,
+        portal::document,
+        portal::document_file,
+        portal::document_step,
+        alerts::list,
+        alerts::add,
+        alerts::act,
+        alerts::remove,
         register::rules,
         register::rule,
         check::explain,
         check::tests,
+        backtest::begin,
+        backtest::state,
+        backtest::stop,
+        backtest::days,
+        disputes::list,
+        disputes::one,
+        disputes::view,
+        disputes::decide,
+        samples::list,
+        samples::draw,
+        samples::stop,
+        samples::one,
+        samples::look,
+        samples::unlook,
         register::campaigns,
         check::check,
         register::sources,

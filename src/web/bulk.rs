@@ -29,7 +29,7 @@ use super::{
     visit::Visit,
 };
 use crate::{
-    model::{AccountName, Decision, HitId, Severity, Timestamp, Verdict},
+    model::{Account, AccountName, Decision, HitId, Severity, Timestamp, Verdict},
     review::{self, Entry},
     store::MAX_AT_ONCE,
 };
@@ -120,25 +120,80 @@ struct PartView {
     percent: usize,
 }
 
-/// Freezes what a filter means.
-pub(super) async fn freeze(
-    State(desk): State<Desk>,
-    visit: Visit,
-    Form(form): Form<Sent>,
-) -> Result<Response, WebError> {
-    let account = visit.account()?;
+/// Freezes what `query` means for `account`; returns the list's name.
+pub(super) async fn freeze_for(desk: &Desk, account: &Account, query: &Query) -> Result<String, WebError> {
     if !account.decides() {
         return Err(review::ReviewError::MayNotDecide(account.name.to_string()).into());
     }
     desk.follow(true).await?;
     let (board, at) = (&desk.inner.board, desk.inner.clock.now());
-    let ids = board.select(&Query::parse(&form.filter).ask()?, &desk.inner.review.deadline_hours, at);
+    let ids = board.select(&query.ask()?, &desk.inner.review.deadline_hours, at);
     let waits = ids.into_iter().filter_map(|id| board.entry(id)).filter(|entry| entry.state.waits());
     let entries: Vec<Entry> = waits.take(MAX_FROZEN).collect();
     let name = acts::act_name("")?;
     let owner = account.name.clone();
     let (begun, done, left) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     desk.inner.frozen.keep(name.clone(), List { owner, at, entries, begun, done, left });
+    Ok(name)
+}
+
+/// A frozen list as programs see it.
+pub(super) struct Standing {
+    /// Hits of each severity, the worst first.
+    pub parts: Vec<(Severity, usize)>,
+    pub total: usize,
+    pub begun: bool,
+    pub done: usize,
+    pub left: usize,
+    /// Members at random, and those least like the rest.
+    pub sample: Vec<HitId>,
+    pub outliers: Vec<HitId>,
+}
+
+/// How a list of `account`'s stands.
+pub(super) fn standing(desk: &Desk, account: &Account, name: &str) -> Result<Standing, WebError> {
+    let list = desk.inner.frozen.find(name, &account.name)?;
+    let (sample, outliers) = picked(&list.entries);
+    let mut parts: BTreeMap<Severity, usize> = BTreeMap::new();
+    list.entries.iter().for_each(|entry| *parts.entry(entry.severity).or_default() += 1);
+    Ok(Standing {
+        parts: parts.into_iter().rev().collect(),
+        total: list.entries.len(),
+        begun: list.begun.load(Ordering::Relaxed),
+        done: list.done.load(Ordering::Relaxed),
+        left: list.left.load(Ordering::Relaxed),
+        sample,
+        outliers,
+    })
+}
+
+/// Begins to make `ask` the decision on a list of `account`'s, once; false where its number had to be said and was not.
+pub(super) fn decide_for(
+    desk: &Desk,
+    account: &Account,
+    (name, count): (&str, Option<usize>),
+    ask: review::Ask,
+) -> Result<bool, WebError> {
+    let list = desk.inner.frozen.find(name, &account.name)?;
+    let total = list.entries.len();
+    if total > TYPED_ABOVE && count != Some(total) {
+        return Ok(false);
+    }
+    let mut decision = review::decide(account, desk.inner.clock.now(), ask)?;
+    decision.act = Some(name.to_owned());
+    if !list.begun.swap(true, Ordering::Relaxed) {
+        tokio::spawn(carry_out(desk.clone(), list, decision));
+    }
+    Ok(true)
+}
+
+/// Freezes what a filter means.
+pub(super) async fn freeze(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Form(form): Form<Sent>,
+) -> Result<Response, WebError> {
+    let name = freeze_for(&desk, visit.account()?, &Query::parse(&form.filter)).await?;
     Ok(Redirect::to(&format!("/bulk/{name}")).into_response())
 }
 
@@ -231,17 +286,11 @@ pub(super) async fn decide(
 ) -> Result<Response, WebError> {
     let account = visit.account()?;
     let list = desk.inner.frozen.find(&name, &account.name)?;
-    let total = list.entries.len();
-    if total > TYPED_ABOVE && form.count.trim().parse() != Ok(total) {
-        let words = visit.words.count("bulk-type-count", total as u64);
-        return Ok(shown(&desk, &visit, name, &list, Some(words)).await?.into_response());
-    }
     let (verdict, reason) = super::hit::spoken(&form.reason)?;
     let ask = review::Ask { verdict, reason, note: form.note, looked_ms: 0 };
-    let mut decision = review::decide(account, desk.inner.clock.now(), ask)?;
-    decision.act = Some(name.clone());
-    if !list.begun.swap(true, Ordering::Relaxed) {
-        tokio::spawn(carry_out(desk, list, decision));
+    if !decide_for(&desk, account, (&name, form.count.trim().parse().ok()), ask)? {
+        let words = visit.words.count("bulk-type-count", list.entries.len() as u64);
+        return Ok(shown(&desk, &visit, name, &list, Some(words)).await?.into_response());
     }
     Ok(Redirect::to(&format!("/bulk/{name}")).into_response())
 }

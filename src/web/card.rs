@@ -44,6 +44,8 @@ pub(super) struct Material<'a> {
     pub evidence: Option<(Capture, Option<Verification>)>,
     pub around: Gathered,
     pub query: &'a Query,
+    /// Where the form goes of who settles a disagreement about it; it is neither skipped nor passed on then.
+    pub settles_at: Option<String>,
 }
 
 #[derive(Template)]
@@ -58,6 +60,8 @@ struct Card<'a> {
     dismiss_title: String,
     golden: bool,
     id: u64,
+    decides_at: String,
+    settles: bool,
     number: String,
     heading: String,
     fence: u64,
@@ -91,16 +95,18 @@ struct Card<'a> {
     dismiss: Vec<Choice>,
 }
 
-struct Fact {
-    name: String,
-    value: String,
-    href: Option<String>,
+/// Something known, with its name.
+pub(super) struct Fact {
+    pub name: String,
+    pub value: String,
+    pub href: Option<String>,
 }
 
-struct SurfaceView {
-    name: String,
-    note: String,
-    runs: Vec<Run>,
+/// A text of a listing.
+pub(super) struct SurfaceView {
+    pub name: String,
+    pub note: String,
+    pub runs: Vec<Run>,
 }
 
 /// A picture with something found in it, and the text read from it.
@@ -181,11 +187,13 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         g: &material.around,
         on_confirm: if proposed { "approve" } else { "confirm" },
         on_dismiss: if proposed { "return" } else { "dismiss" },
-        escalates: hit.state == HitState::Open,
+        escalates: hit.state == HitState::Open && material.settles_at.is_none(),
         confirm_title: words.say(if proposed { "approve" } else { "confirm" }),
         dismiss_title: words.say(if proposed { "return-it" } else { "dismiss" }),
         golden: !open && who.may(crate::model::Permission::DecideMany),
         id: hit.id.0,
+        decides_at: material.settles_at.clone().unwrap_or_else(|| format!("/hits/{}/decide", hit.id)),
+        settles: material.settles_at.is_some(),
         number: words.count("hit-number", hit.id.0),
         heading: heading(hit),
         fence: material.fence.unwrap_or(0),
@@ -201,10 +209,16 @@ pub(super) fn render(material: &Material<'_>) -> Result<String, askama::Error> {
         severity_code: severity_code(hit.what.severity),
         priority: material.around.points,
         meter: material.around.points.min(255),
-        back: if kept.is_empty() { "/queue".into() } else { format!("/queue?{kept}") },
+        back: if material.settles_at.is_some() {
+            "/disputes".into()
+        } else if kept.is_empty() {
+            "/queue".into()
+        } else {
+            format!("/queue?{kept}")
+        },
         filter: material.query.run(),
         title: shown.title,
-        facts: facts(material),
+        facts: listing_facts(listing, words, material.zone),
         layout: if shown.timeline.is_some() {
             "live"
         } else if shown.pictures.is_empty() {
@@ -242,18 +256,20 @@ pub(super) fn heading(hit: &Hit) -> String {
 }
 
 /// The listing's texts, marked.
-struct Shown {
-    title: Vec<Run>,
+pub(super) struct Shown {
+    pub title: Vec<Run>,
     timeline: Option<TimelineView>,
     pictures: Vec<PictureView>,
-    surfaces: Vec<SurfaceView>,
-    attributes: Vec<SurfaceView>,
-    left_out: u64,
+    pub surfaces: Vec<SurfaceView>,
+    pub attributes: Vec<SurfaceView>,
+    pub left_out: u64,
 }
 
 impl Shown {
-    fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
-        let timeline = TimelineView::of(listing, findings, words);
+    /// The texts of `listing`, with what was found in them marked.
+    pub(super) fn of(listing: &Listing, findings: &[Finding], words: Words) -> Self {
+        // Around nothing there is no timeline: who looks for what was missed reads all of it.
+        let timeline = if findings.is_empty() { None } else { TimelineView::of(listing, findings, words) };
         let (title, pictures, surfaces, attributes) = Default::default();
         let mut shown = Self { title, timeline, pictures, surfaces, attributes, left_out: 0 };
         let surfaces = listing.surfaces();
@@ -267,7 +283,7 @@ impl Shown {
             match surface.kind {
                 SurfaceKind::Title => shown.title = runs(surface),
                 SurfaceKind::Brand | SurfaceKind::SellerName if !found(surface) => {}
-                SurfaceKind::Spoken | SurfaceKind::Danmaku | SurfaceKind::Shelf => {}
+                SurfaceKind::Spoken | SurfaceKind::Danmaku | SurfaceKind::Shelf if shown.timeline.is_some() => {}
                 SurfaceKind::PictureText if found(surface) && shown.pictures.len() < MAX_PICTURES => {
                     let (name, note) = surface_name(surface, listing, words);
                     let href =
@@ -351,11 +367,11 @@ pub(super) fn place_words(path: &str, listing: &Listing, words: Words) -> String
     if note.is_empty() { name } else { format!("{name} {note}") }
 }
 
-fn facts(material: &Material<'_>) -> Vec<Fact> {
-    let (words, listing) = (material.words, &material.hit.what.listing);
+/// What is known of a listing beside its texts.
+pub(super) fn listing_facts(listing: &Listing, words: Words, zone: &TimeZone) -> Vec<Fact> {
     let seller = listing.seller.as_ref();
     let price = listing.price.as_ref().map(price_words);
-    let captured = listing.captured_at.map(|at| time_words(at, material.zone));
+    let captured = listing.captured_at.map(|at| time_words(at, zone));
     let rows = [
         ("fact-price", price),
         ("fact-seller", seller.and_then(|seller| seller.name.clone())),

@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use bytes::Bytes;
 use http::header;
 use jiff::{SpanRound, Unit, civil::Date};
 
@@ -147,29 +148,36 @@ fn media(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     KINDS.into_iter().find(|(begin, ..)| bytes.starts_with(begin)).map(|(_, media, ending)| (media, ending))
 }
 
-/// Takes a document.
-pub(super) async fn add(State(desk): State<Desk>, visit: Visit, upload: Upload) -> Result<Response, WebError> {
-    let (account, words) = (visit.account()?, visit.words);
+/// A document that is handed in.
+pub(super) struct Filed<'a> {
+    /// What its file is called.
+    pub title: &'a str,
+    pub bytes: &'a Bytes,
+    pub kind: &'a str,
+    pub holder: &'a str,
+    /// The mark it is about; empty for none.
+    pub mark: &'a str,
+    pub from: &'a str,
+    pub until: &'a str,
+}
+
+/// Keeps a document; the very same again is the one that is there.
+pub(super) async fn file(desk: &Desk, account: &Account, filed: Filed<'_>) -> Result<Document, WebError> {
     let content = desk.inner.content.clone().ok_or(WebError::NotFound)?;
-    let refused = |key: &'static str| Some(words.say(key));
-    let Some((title, bytes)) = upload.file("file") else {
-        return Ok(show(&desk, &visit, refused("document-no-file")).await?.into_response());
-    };
-    let Some((media, _)) = media(bytes) else {
-        return Ok(show(&desk, &visit, refused("document-no-kind")).await?.into_response());
-    };
+    let Filed { title, bytes, kind, holder: sent, mark, from, until } = filed;
+    let (media, _) = media(bytes).ok_or(WebError::Field("file"))?;
     if bytes.len() > MAX_DOCUMENT_BYTES {
         return Err(WebError::TooLong);
     }
-    let mark = Some(upload.text("mark").trim()).filter(|mark| !mark.is_empty());
+    let mark = Some(mark.trim()).filter(|mark| !mark.is_empty());
     let mark = mark.map(|mark| MarkId::new(mark).map_err(|_| WebError::Field("mark"))).transpose()?;
     if let Some(mark) = &mark {
-        super::marks::one(&desk, account, mark.as_str()).await.map_err(|_| WebError::Field("mark"))?;
+        super::marks::one(desk, account, mark.as_str()).await.map_err(|_| WebError::Field("mark"))?;
     }
     let mut document = Document {
         id: acts::act_name("")?,
-        holder: holder(account, upload.text("holder"))?.ok_or(WebError::Field("holder"))?,
-        kind: match upload.text("kind") {
+        holder: holder(account, sent)?.ok_or(WebError::Field("holder"))?,
+        kind: match kind {
             "certificate" => DocumentKind::Certificate,
             "letter" => DocumentKind::Letter,
             _ => return Err(WebError::Field("kind")),
@@ -179,8 +187,8 @@ pub(super) async fn add(State(desk): State<Desk>, visit: Visit, upload: Upload) 
         bytes: bytes.len() as u64,
         media: media.to_owned(),
         mark,
-        from: day(upload.text("from"), "from")?,
-        until: day(upload.text("until"), "until")?,
+        from: day(from, "from")?,
+        until: day(until, "until")?,
         state: DocumentState::Filed,
         by: account.name.clone(),
         at: desk.inner.clock.now(),
@@ -188,20 +196,43 @@ pub(super) async fn add(State(desk): State<Desk>, visit: Visit, upload: Upload) 
     let kept = bytes.clone();
     let put = tokio::task::spawn_blocking(move || content.put(&kept)).await;
     document.sha256 = put.map_err(|error| WebError::Check(error.to_string()))??;
-    // The very same document again is the one that is there.
-    let known = seller_lists::known(&desk).await?;
+    let known = seller_lists::known(desk).await?;
     let same = |known: &&Document| {
         (&known.sha256, &known.holder, known.kind, &known.mark, known.from, known.until)
             == (&document.sha256, &document.holder, document.kind, &document.mark, document.from, document.until)
             && known.state != DocumentState::Withdrawn
     };
-    if !known.documents().any(|known| same(&known)) {
-        seller_lists::write(&desk, account, monitor::file(&document).into()).await?;
+    if let Some(known) = known.documents().find(same) {
+        return Ok(known.clone());
     }
+    seller_lists::write(desk, account, monitor::file(&document).into()).await?;
+    Ok(document)
+}
+
+/// Takes a document from the page.
+pub(super) async fn add(State(desk): State<Desk>, visit: Visit, upload: Upload) -> Result<Response, WebError> {
+    let refused = |key: &'static str| Some(visit.words.say(key));
+    let Some((title, bytes)) = upload.file("file") else {
+        return Ok(show(&desk, &visit, refused("document-no-file")).await?.into_response());
+    };
+    if media(bytes).is_none() {
+        return Ok(show(&desk, &visit, refused("document-no-kind")).await?.into_response());
+    }
+    let field = |name| upload.text(name);
+    let (kind, holder, mark) = (field("kind"), field("holder"), field("mark"));
+    let filed = Filed { title, bytes, kind, holder, mark, from: field("from"), until: field("until") };
+    file(&desk, visit.account()?, filed).await?;
     Ok(Redirect::to("/documents").into_response())
 }
 
-async fn one(desk: &Desk, account: &Account, id: &str) -> Result<Document, WebError> {
+/// The documents that `account` sees, the newest first.
+pub(super) async fn all(desk: &Desk, account: &Account) -> Result<Vec<Document>, WebError> {
+    let known = seller_lists::known(desk).await?;
+    Ok(own(account, known.documents()).into_iter().cloned().collect())
+}
+
+/// One that `account` sees.
+pub(super) async fn one(desk: &Desk, account: &Account, id: &str) -> Result<Document, WebError> {
     let known = seller_lists::known(desk).await?;
     let found = known.document(id).filter(|document| account.sees().has_holder(&document.holder));
     found.cloned().ok_or(WebError::NotFound)
@@ -255,18 +286,23 @@ impl Step {
     }
 }
 
+/// Takes a step with a document that the visitor sees.
+pub(super) async fn go(desk: &Desk, visit: &Visit, id: &str, act: &str) -> Result<(), WebError> {
+    let account = visit.account()?;
+    let document = one(desk, account, id).await?;
+    let step = STEPS.into_iter().find(|step| step.code == act).ok_or(WebError::NotFound)?;
+    if !step.may(visit, account, &document) {
+        return Err(WebError::MayNot);
+    }
+    seller_lists::write(desk, account, vec![monitor::set_state(&document, step.to)]).await
+}
+
 /// Takes a step with a document.
 pub(super) async fn step(
     State(desk): State<Desk>,
     visit: Visit,
     Path((id, act)): Path<(String, String)>,
 ) -> Result<Redirect, WebError> {
-    let account = visit.account()?;
-    let document = one(&desk, account, &id).await?;
-    let step = STEPS.into_iter().find(|step| step.code == act).ok_or(WebError::NotFound)?;
-    if !step.may(&visit, account, &document) {
-        return Err(WebError::MayNot);
-    }
-    seller_lists::write(&desk, account, vec![monitor::set_state(&document, step.to)]).await?;
+    go(&desk, &visit, &id, &act).await?;
     Ok(Redirect::to("/documents"))
 }

@@ -33,6 +33,12 @@ struct SignInPage {
     problem: Option<String>,
     name: String,
     back: String,
+    /// What the button says that leads to a provider, where there is one.
+    provider: Option<String>,
+    /// Where that button leads.
+    provider_at: String,
+    /// Whether somebody signed out just now.
+    out: bool,
 }
 
 #[derive(Template)]
@@ -114,7 +120,11 @@ pub(super) async fn help(visit: Visit) -> Result<Html<String>, WebError> {
     Ok(Html(HelpPage { f: Frame::new(&visit, "help") }.render()?))
 }
 
-pub(super) async fn sign_in_page(visit: Visit, RawQuery(query): RawQuery) -> Result<Response, WebError> {
+pub(super) async fn sign_in_page(
+    State(desk): State<Desk>,
+    visit: Visit,
+    RawQuery(query): RawQuery,
+) -> Result<Response, WebError> {
     let back = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .find(|(name, _)| name == "back")
         .map(|(_, value)| value.into_owned())
@@ -122,17 +132,32 @@ pub(super) async fn sign_in_page(visit: Visit, RawQuery(query): RawQuery) -> Res
     if visit.session.is_some() {
         return Ok(Redirect::to(&own_path(&back)).into_response());
     }
-    sign_in_again(&visit, None, String::new(), back, StatusCode::OK)
+    sign_in_again(&desk, &visit, None, String::new(), back, StatusCode::OK)
 }
 
-fn sign_in_again(
+/// The page of the door again, with what was wrong.
+pub(super) fn sign_in_again(
+    desk: &Desk,
     visit: &Visit,
     problem: Option<String>,
     name: String,
     back: String,
     status: StatusCode,
 ) -> Result<Response, WebError> {
-    let page = SignInPage { f: Frame::new(visit, "sign-in"), problem, name, back };
+    let provider = desk.inner.oidc.as_ref().map(|oidc| match oidc.name() {
+        "" => visit.words.say("oidc-sign-in"),
+        name => name.to_owned(),
+    });
+    let encoded: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
+    let page = SignInPage {
+        provider_at: format!("/sign-in/oidc?back={encoded}"),
+        out: provider.is_some() && visit.here.contains("out=1"),
+        provider,
+        problem,
+        name,
+        back,
+        f: Frame::new(visit, "sign-in"),
+    };
     Ok((status, Html(page.render()?)).into_response())
 }
 
@@ -145,13 +170,13 @@ pub(super) async fn sign_in(
     let name: String = form.name.trim().chars().take(128).collect();
     if let Err(seconds) = desk.inner.throttle.begin(&name, desk.inner.clock.now()) {
         let words = visit.words.count("sign-in-wait", u64::try_from(seconds).unwrap_or(1));
-        let mut page = sign_in_again(&visit, Some(words), name, form.back, StatusCode::TOO_MANY_REQUESTS)?;
+        let mut page = sign_in_again(&desk, &visit, Some(words), name, form.back, StatusCode::TOO_MANY_REQUESTS)?;
         page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         return Ok(page);
     }
     let Some(account) = check(&desk, name.clone(), form.password).await? else {
         let words = visit.words.say("sign-in-wrong");
-        return sign_in_again(&visit, Some(words), name, form.back, StatusCode::UNAUTHORIZED);
+        return sign_in_again(&desk, &visit, Some(words), name, form.back, StatusCode::UNAUTHORIZED);
     };
     desk.inner.throttle.succeeded(&name);
     if desk.inner.accounts.has_second(&account.name)? {
@@ -176,7 +201,7 @@ pub(super) async fn second(
     let now = desk.inner.clock.now();
     let Some(account) = desk.inner.halfway.take_try(&form.ticket, now) else {
         let words = visit.words.say("second-late");
-        return sign_in_again(&visit, Some(words), String::new(), form.back, StatusCode::UNAUTHORIZED);
+        return sign_in_again(&desk, &visit, Some(words), String::new(), form.back, StatusCode::UNAUTHORIZED);
     };
     // Whoever knows the password gets new tickets: codes have a pace of their own.
     let pace = format!("\u{1}second {}", account.name);
@@ -192,6 +217,20 @@ pub(super) async fn second(
             arrive(&desk, &visit, account, &form.back).await
         }
     }
+}
+
+/// Goes on with somebody whom a provider identified: the second factor that they have here is still asked for.
+pub(super) async fn identified(
+    desk: &Desk,
+    visit: &Visit,
+    account: Account,
+    back: String,
+) -> Result<Response, WebError> {
+    if desk.inner.accounts.has_second(&account.name)? {
+        let ticket = desk.inner.halfway.begin(account, desk.inner.clock.now())?;
+        return ask_code(visit, ticket, back, None);
+    }
+    arrive(desk, visit, account, &back).await
 }
 
 /// Starts a session for somebody whose sign-in is complete.
@@ -239,7 +278,7 @@ pub(super) async fn enter(
         }
         None => {
             let words = visit.words.say("link-used");
-            sign_in_again(&visit, Some(words), String::new(), String::new(), StatusCode::UNAUTHORIZED)
+            sign_in_again(&desk, &visit, Some(words), String::new(), String::new(), StatusCode::UNAUTHORIZED)
         }
     }
 }
@@ -248,7 +287,9 @@ pub(super) async fn sign_out(State(desk): State<Desk>, visit: Visit) -> Response
     if let Some(cookie) = &visit.cookie {
         desk.inner.sessions.end(cookie);
     }
-    ([(header::SET_COOKIE, session_cookie(&desk, ""))], Redirect::to("/sign-in")).into_response()
+    // The provider may hold a session of its own; ending it is offered there.
+    let to = if desk.inner.oidc.is_some() { "/sign-in?out=1" } else { "/sign-in" };
+    ([(header::SET_COOKIE, session_cookie(&desk, ""))], Redirect::to(to)).into_response()
 }
 
 /// Remembers language, theme or keys in a cookie of the browser.

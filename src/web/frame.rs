@@ -49,7 +49,9 @@ const KEYS: &[(&str, &[KeyWords])] = &[
 
 /// Places beside the queue: address, name, what one needs to go there.
 const PLACES: &[(&str, &str, Permission)] = &[
+    ("/disputes", "disputes", Permission::LeadReview),
     ("/quality", "quality", Permission::ReadRecords),
+    ("/recall", "recall", Permission::ReadRecords),
     ("/marks", "marks", Permission::ReadMarks),
     ("/seller-lists", "seller-lists", Permission::ReadMarks),
     ("/alerts", "alerts", Permission::UseAlerts),

@@ -58,7 +58,7 @@ async fn admit(desk: &Desk, visit: &Visit, request: Request) -> Result<Request, 
 /// Whether strangers are answered here too; what else needs somebody is the table's to say.
 fn is_public(path: &str) -> bool {
     matches!(path, "/sign-in" | "/sign-in/code" | "/preferences")
-        || ["/enter/", "/assets/"].iter().any(|public| path.starts_with(public))
+        || ["/enter/", "/assets/", "/sign-in/oidc"].iter().any(|public| path.starts_with(public))
 }
 
 fn sign_in_first(visit: &Visit, reads: bool) -> Response {

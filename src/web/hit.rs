@@ -408,11 +408,16 @@ async fn render(desk: &Desk, visit: &Visit, hit: &Hit, fence: Option<u64>, query
         evidence: evidence(desk, hit).await?,
         around: Gathered::of(desk, visit, hit).await?,
         query,
+        settles_at: None,
     };
     Ok(card::render(&material)?)
 }
 
-async fn evidence(desk: &Desk, hit: &Hit) -> Result<Option<(Capture, Option<super::Verification>)>, WebError> {
+/// The capture behind a hit, and whether its record is whole.
+pub(super) async fn evidence(
+    desk: &Desk,
+    hit: &Hit,
+) -> Result<Option<(Capture, Option<super::Verification>)>, WebError> {
     let Some(id) = &hit.what.capture else { return Ok(None) };
     let Some(capture) = desk.inner.store.capture(id).await? else { return Ok(None) };
     let found = match &desk.inner.evidence {

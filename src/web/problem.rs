@@ -101,6 +101,15 @@ pub enum WebError {
     /// Alerts cannot be read or changed.
     #[error(transparent)]
     Alert(#[from] BookError),
+    /// The provider of sign-ins cannot be asked, or answers what does not fit.
+    #[error("the provider of sign-ins does not answer as it should")]
+    Provider,
+    /// Work of this kind runs already.
+    #[error("this kind of work runs already: wait for its end, or stop it")]
+    Busy,
+    /// There is no archive of the listings here.
+    #[error("this server keeps no archive of its listings")]
+    NoArchive,
     /// Someone else holds or decided the hit.
     #[error("someone else decided or holds this hit")]
     Taken,
@@ -110,10 +119,13 @@ impl WebError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Store(StoreError::Stopped(_) | StoreError::Io { .. }) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Review(ReviewError::MayNotDecide(_) | ReviewError::NotYours { .. })
+            Self::Review(ReviewError::MayNotDecide(_) | ReviewError::NotYours { .. } | ReviewError::Involved(_))
             | Self::Foreign
             | Self::MayNot => StatusCode::FORBIDDEN,
-            Self::Review(ReviewError::NothingToUndo(_)) | Self::Taken => StatusCode::CONFLICT,
+            Self::Review(ReviewError::NothingToUndo(_) | ReviewError::ViewFirst(_))
+            | Self::Taken
+            | Self::Busy
+            | Self::NoArchive => StatusCode::CONFLICT,
             Self::Review(_) | Self::Field(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Step(StepError::Unknown(_)) => StatusCode::NOT_FOUND,
             Self::Step(StepError::SamePerson(_)) => StatusCode::FORBIDDEN,
@@ -130,6 +142,7 @@ impl WebError {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Provider => StatusCode::BAD_GATEWAY,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -140,6 +153,11 @@ impl WebError {
             Self::Review(ReviewError::MayNotDecide(_)) => "problem-role",
             Self::Review(ReviewError::NotYours { .. }) => "problem-not-yours",
             Self::Review(ReviewError::NothingToUndo(_)) => "problem-nothing-to-undo",
+            Self::Review(ReviewError::Involved(_)) => "problem-involved",
+            Self::Review(ReviewError::ViewFirst(_)) => "problem-view-first",
+            Self::Busy => "problem-busy",
+            Self::Provider => "oidc-away",
+            Self::NoArchive => "problem-no-archive",
             Self::Review(ReviewError::LongNote(_)) => "problem-long-note",
             Self::Review(ReviewError::WrongReason { .. }) | Self::Field(_) => "problem-field",
             Self::NotFound => "problem-not-found",

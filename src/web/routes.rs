@@ -3,7 +3,7 @@
 
 use axum::{
     Extension, Router,
-    extract::{Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::IntoResponse,
     routing::{MethodRouter, get, post},
@@ -11,11 +11,13 @@ use axum::{
 use http::Method;
 
 use super::{
-    Desk, MAX_BODY_BYTES, WebError, acts as many, alarms, alerts, api, assets, audit, bulk, checks,
+    Desk, MAX_BODY_BYTES, WebError, acts as many, alarms, alerts, api, assets, audit, bulk, checks, disputes,
     documents::{self, MAX_FORM_BYTES},
     door, guard, hit, imports, mark_pages,
     marks::MAX_MARKS_BYTES,
-    me, metrics, people, quality, queue, rule_pages, saved, seller_lists, source, sources, subjects,
+    me, metrics, oidc, people, quality, queue, recall, rule_pages, saved,
+    seller_file::{self, MAX_FILE_BYTES},
+    seller_lists, source, sources, subjects, trials,
     visit::Visit,
 };
 use crate::model::Permission;
@@ -75,6 +77,9 @@ const PAGES: &[Route] = &[
     reads("/sign-in", Nothing, || get(door::sign_in_page)),
     acts("/sign-in", Nothing, || post(door::sign_in)),
     acts("/sign-in/code", Nothing, || post(door::second)),
+    reads("/sign-in/oidc", Nothing, || get(oidc::begin)),
+    reads("/sign-in/oidc/back", Nothing, || get(oidc::back)),
+    reads("/sign-in/oidc/out", Nothing, || get(oidc::out)),
     acts("/sign-out", SignedIn, || post(door::sign_out)),
     reads("/enter/{token}", Nothing, || get(door::enter)),
     acts("/preferences", Nothing, || post(door::preferences)),
@@ -102,6 +107,17 @@ const PAGES: &[Route] = &[
     reads("/keys", SignedIn, || get(saved::keys)),
     acts("/keys", SignedIn, || post(saved::set_keys)),
     reads("/quality", May(P::ReadRecords), || get(quality::page)),
+    reads("/disputes", May(P::LeadReview), || get(disputes::list)),
+    reads("/disputes/{id}", May(P::LeadReview), || get(disputes::page)),
+    acts("/disputes/{id}/view", May(P::LeadReview), || post(disputes::view)),
+    acts("/disputes/{id}/decide", May(P::LeadReview), || post(disputes::decide)),
+    reads("/recall", May(P::ReadRecords), || get(recall::page)),
+    acts("/recall", May(P::LeadReview), || post(recall::begin)),
+    acts("/recall/stop", May(P::LeadReview), || post(recall::stop)),
+    reads("/recall/next", May(P::DecideMany), || get(recall::next)),
+    reads("/recall/{name}/{id}", May(P::ReadRecords), || get(recall::task)),
+    acts("/recall/{name}/{id}", May(P::DecideMany), || post(recall::looked)),
+    acts("/recall/{name}/{id}/undo", May(P::DecideMany), || post(recall::undo)),
     reads("/account", SignedIn, || get(me::page)),
     acts("/account/password", SignedIn, || post(me::password)),
     acts("/account/second", SignedIn, || post(me::set_second)),
@@ -124,6 +140,7 @@ const PAGES: &[Route] = &[
     acts("/marks/{id}/{act}", May(P::ReadMarks), || post(mark_pages::step)),
     reads("/seller-lists", May(P::ReadMarks), || get(seller_lists::page)),
     acts("/seller-lists", May(P::ListSellers), || post(seller_lists::add)),
+    of(Method::POST, "/seller-lists/file", May(P::ListSellers), MAX_FILE_BYTES, || post(seller_file::upload)),
     acts("/seller-lists/{id}/remove", May(P::ListSellers), || post(seller_lists::remove)),
     reads("/alerts", May(P::UseAlerts), || get(alerts::page)),
     acts("/alerts", May(P::UseAlerts), || post(alerts::add)),
@@ -135,6 +152,8 @@ const PAGES: &[Route] = &[
     reads("/rules", May(P::ReadRules), || get(rule_pages::list)),
     reads("/rules/{id}", May(P::ReadRules), || get(rule_pages::page)),
     acts("/rules/{id}", May(P::TryRules), || post(rule_pages::tried)),
+    acts("/rules/{id}/backtest", May(P::TryRules), || post(trials::begin)),
+    acts("/rules/{id}/backtest/stop", May(P::TryRules), || post(trials::stop)),
     reads("/sources", May(P::ReadSources), || get(sources::page)),
     reads("/sources/{name}", May(P::ReadSources), || get(source::page)),
     reads("/sources/{name}/addresses", May(P::ReadSources), || get(source::addresses)),
@@ -177,6 +196,8 @@ pub fn router(desk: Desk) -> Router {
             table.route(route.path, (route.answers)().route_layer(middleware::from_fn_with_state(desk.clone(), ask)))
         });
     table
+        // Bodies were read whole within the bound of their route.
+        .layer(DefaultBodyLimit::disable())
         .fallback(door::nothing_here)
         .layer(middleware::from_fn_with_state(desk.clone(), guard::guard))
         .with_state(desk)

@@ -12,13 +12,17 @@ use serde::Deserialize;
 use super::{
     Desk, WebError,
     api::{set, today},
-    card::visible,
+    card::{time_words, visible},
+    chart::{Day, days},
     frame::Frame,
+    quality::share_words,
+    trials::Tried,
     visit::Visit,
     words::{Language, Words},
 };
 use crate::{
     model::{Listing, Permission},
+    review::{Share, Subject},
     rules::{Bilingual, Rule, RuleSet, Trial, wilson},
 };
 
@@ -66,6 +70,23 @@ struct RulePage {
     tried: String,
     lines: Vec<String>,
     hits: Option<bool>,
+    days: Vec<Day>,
+    tallest: usize,
+    /// Whether there is an archive to try it on.
+    keeps: bool,
+    /// How far a backtest is that runs, and of how much; the second is 0 while the archive is brought up.
+    running: Option<(u64, u64)>,
+    broke_off: Option<String>,
+    backtest: Option<BacktestView>,
+    /// The newest backtest that is noted, in a sentence.
+    recorded: Option<String>,
+}
+
+/// What the newest backtest came to.
+struct BacktestView {
+    facts: Vec<(String, String)>,
+    partial: bool,
+    samples: Vec<(String, String, String)>,
 }
 
 struct TestRow {
@@ -78,7 +99,7 @@ struct TestRow {
 
 /// What the playground's form sends.
 #[derive(Deserialize)]
-pub(super) struct Tried {
+pub(super) struct Sent {
     #[serde(default)]
     text: String,
 }
@@ -152,7 +173,7 @@ pub(super) async fn tried(
     State(desk): State<Desk>,
     visit: Visit,
     Path(id): Path<String>,
-    Form(Tried { text }): Form<Tried>,
+    Form(Sent { text }): Form<Sent>,
 ) -> Result<Html<String>, WebError> {
     if text.len() > MAX_TRIED_BYTES {
         return Err(WebError::TooLong);
@@ -160,7 +181,43 @@ pub(super) async fn tried(
     show(&desk, &visit, id, Some(text)).await
 }
 
+/// What became of the rule's backtest, in words.
+fn backtest_view(tried: &Tried, words: Words) -> BacktestView {
+    let judged = &tried.report.judged;
+    let share = Share::new(judged.confirmed, judged.confirmed + judged.dismissed);
+    let facts = [
+        ("backtest-looked", tried.of.to_string()),
+        ("backtest-listings", format!("{} ({:.2} %)", tried.report.listings, 100.0 * tried.share())),
+        ("backtest-findings", tried.report.findings.to_string()),
+        ("backtest-aside", tried.report.set_aside.to_string()),
+        ("backtest-judged", share_words(&share, words)),
+        ("backtest-hours", format!("{:.1}", tried.hours())),
+        ("backtest-seconds", format!("{:.1}", tried.seconds)),
+    ];
+    BacktestView {
+        facts: facts.into_iter().map(|(key, value)| (words.say(key), value)).collect(),
+        partial: tried.partial,
+        samples: tried
+            .report
+            .samples
+            .iter()
+            .map(|sample| (visible(&sample.text), visible(&sample.title), visible(&sample.surface)))
+            .collect(),
+    }
+}
+
+/// The newest backtest that is noted, and whether it is of the state in use.
+fn recorded(desk: &Desk, rule: &Rule, set: &RuleSet, words: Words) -> Option<String> {
+    let tried = desk.inner.monitor.as_ref()?.last_tried(&rule.id)?;
+    let at = time_words(tried.at, &desk.inner.zone);
+    let (of, listings, version) = (tried.of.to_string(), tried.listings.to_string(), tried.edition.version.to_string());
+    let is_this = set.edition(&rule.id).is_some_and(|edition| edition == tried.edition);
+    let key = if is_this { "backtest-recorded" } else { "backtest-recorded-other" };
+    Some(words.with(key, &[("at", &at), ("of", &of), ("listings", &listings), ("version", &version)]))
+}
+
 async fn show(desk: &Desk, visit: &Visit, id: String, text: Option<String>) -> Result<Html<String>, WebError> {
+    desk.follow(false).await?;
     let (set, day, words) = (set(desk), today(desk), visit.words);
     let listing = text.as_deref().map(read).transpose()?;
     let asked = set.clone();
@@ -177,7 +234,20 @@ async fn show(desk: &Desk, visit: &Visit, id: String, text: Option<String>) -> R
     let lines = explained
         .as_ref()
         .map(|explained| explained.lines.iter().take(MAX_LINES).map(|line| visible(&say(line, words))).collect());
+    if let Some(monitor) = &desk.inner.monitor {
+        monitor.follow_rules().await?;
+    }
+    let (days, tallest) = days(desk, &desk.inner.board.about(&Subject::Reference(rule.id.clone())));
+    let job = desk.inner.trials.find(&rule.id);
+    let ended = job.as_ref().and_then(|job| job.ended());
     let page = RulePage {
+        days,
+        tallest,
+        keeps: desk.inner.archive.is_some(),
+        running: job.as_ref().filter(|job| job.ended().is_none()).map(|job| job.progress()),
+        broke_off: ended.and_then(|ended| ended.as_ref().err()).map(|why| visible(why)),
+        backtest: ended.and_then(|ended| ended.as_ref().ok()).map(|tried| backtest_view(tried, words)),
+        recorded: recorded(desk, rule, &set, words),
         row: row(desk, rule, words),
         note: visible(&say(&rule.note, words)),
         citation: rule.citation(day),

@@ -38,6 +38,7 @@ struct ListsPage {
     letters: Vec<(String, String)>,
     seller: String,
     problem: Option<String>,
+    added: Option<String>,
 }
 
 struct Row {
@@ -55,20 +56,41 @@ struct Row {
 }
 
 /// What the form sends.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
-    list: String,
-    seller: String,
-    holder: String,
-    platforms: String,
-    classes: String,
-    goods: String,
-    territory: String,
-    from: String,
-    until: String,
-    letter: String,
-    why: String,
+    pub list: String,
+    pub seller: String,
+    pub holder: String,
+    pub platforms: String,
+    pub classes: String,
+    pub goods: String,
+    pub territory: String,
+    pub from: String,
+    pub until: String,
+    pub letter: String,
+    pub why: String,
+}
+
+impl Sent {
+    /// Sets the field called `name`; one that there is not says nothing.
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        let field = match name {
+            "list" => &mut self.list,
+            "seller" => &mut self.seller,
+            "holder" => &mut self.holder,
+            "platforms" => &mut self.platforms,
+            "classes" => &mut self.classes,
+            "goods" => &mut self.goods,
+            "territory" => &mut self.territory,
+            "from" => &mut self.from,
+            "until" => &mut self.until,
+            "letter" => &mut self.letter,
+            "why" => &mut self.why,
+            _ => return,
+        };
+        value.clone_into(field);
+    }
 }
 
 /// What is known now.
@@ -78,7 +100,7 @@ pub(super) async fn known(desk: &Desk) -> Result<std::sync::Arc<SellerLists>, We
 }
 
 /// Whether `account` sees an entry: its holders' own, and the desk's for whoever sees everything.
-fn sees(account: &Account, listed: &ListedSeller) -> bool {
+pub(super) fn sees(account: &Account, listed: &ListedSeller) -> bool {
     match &listed.holder {
         Some(holder) => account.sees().has_holder(holder),
         None => account.sees().is_everything(),
@@ -94,13 +116,19 @@ pub(super) async fn page(
     show(&desk, &visit, &raw.unwrap_or_default(), None).await
 }
 
-async fn show(desk: &Desk, visit: &Visit, raw: &str, problem: Option<String>) -> Result<Html<String>, WebError> {
+pub(super) async fn show(
+    desk: &Desk,
+    visit: &Visit,
+    raw: &str,
+    problem: Option<String>,
+) -> Result<Html<String>, WebError> {
     let pair = |wanted: &str| {
         let mut pairs = url::form_urlencoded::parse(raw.as_bytes()).take(32);
         let found = pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).unwrap_or_default();
         found.chars().take(MAX_CHARS).collect::<String>()
     };
     let (list, text, seller) = (pair("list"), pair("text"), pair("seller"));
+    let added: Option<u64> = pair("added").parse().ok();
     let (account, words, day) = (visit.account()?, visit.words, today(desk));
     let known = known(desk).await?;
     let own: Vec<&ListedSeller> = known.all().filter(|listed| sees(account, listed)).collect();
@@ -151,6 +179,7 @@ async fn show(desk: &Desk, visit: &Visit, raw: &str, problem: Option<String>) ->
         text,
         seller,
         problem,
+        added: added.map(|new| words.count("list-added", new)),
         f: Frame::new(visit, "seller-lists"),
     };
     Ok(Html(page.render()?))
@@ -213,7 +242,13 @@ pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form
     Ok(Redirect::to(&format!("/seller-lists?list={}", listed.list.code())))
 }
 
-fn listed(desk: &Desk, account: &Account, known: &SellerLists, sent: &Sent) -> Result<ListedSeller, WebError> {
+/// The entry that is asked for, if `account` may speak so.
+pub(super) fn listed(
+    desk: &Desk,
+    account: &Account,
+    known: &SellerLists,
+    sent: &Sent,
+) -> Result<ListedSeller, WebError> {
     let holder = holder(account, &sent.holder)?;
     if holder.is_none() && !account.sees().is_everything() {
         return Err(WebError::Field("holder"));
@@ -259,16 +294,20 @@ fn listed(desk: &Desk, account: &Account, known: &SellerLists, sent: &Sent) -> R
     Ok(listed)
 }
 
+/// Takes a seller that `account` sees off its list.
+pub(super) async fn take_off(desk: &Desk, account: &Account, id: &str) -> Result<(), WebError> {
+    let known = known(desk).await?;
+    let listed = known.listed(id).filter(|listed| sees(account, listed)).ok_or(WebError::NotFound)?;
+    write(desk, account, vec![monitor::unlist(listed)]).await
+}
+
 /// Takes a seller off a list.
 pub(super) async fn remove(
     State(desk): State<Desk>,
     visit: Visit,
     Path(id): Path<String>,
 ) -> Result<Redirect, WebError> {
-    let account = visit.account()?;
-    let known = known(&desk).await?;
-    let listed = known.listed(&id).filter(|listed| sees(account, listed)).ok_or(WebError::NotFound)?;
-    write(&desk, account, vec![monitor::unlist(listed)]).await?;
+    take_off(&desk, visit.account()?, &id).await?;
     Ok(Redirect::to("/seller-lists"))
 }
 

@@ -1,33 +1,29 @@
 //! Pages that gather what is known of a seller, a listing, a mark or a rule: its hits, decisions and notes over time.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::{
     Form,
     extract::{Path, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::{
     Desk, WebError,
     card::{visible, visible_up_to},
+    chart::{Day, days},
     frame::Frame,
     lists::{Line, lines},
     visit::Visit,
 };
 use crate::{
-    model::{HitId, HitState, MarkId, Remark, Saying},
-    review::{Entry, ReviewError, Share, Subject},
+    model::{Account, HitId, HitState, MarkId, Remark, Saying},
+    review::{ReviewError, Share, Subject},
     store::{Batch, Write},
 };
 
 /// Hits listed on a page.
 const SHOWN: usize = 100;
-/// Days of the chart.
-const DAYS: i64 = 30;
 /// Longest note on a seller, in characters.
 const MAX_NOTE_CHARS: usize = 2_000;
 /// Most notes on one seller.
@@ -50,16 +46,6 @@ struct SubjectPage {
     notes_to: Option<String>,
     may_write: bool,
     notes: Vec<NoteView>,
-}
-
-/// A bar of the chart.
-struct Day {
-    x: usize,
-    y: usize,
-    height: usize,
-    confirmed_y: usize,
-    confirmed_height: usize,
-    words: String,
 }
 
 /// A note as pages show it.
@@ -176,28 +162,6 @@ impl Page {
     }
 }
 
-/// Hits found on each of the last days, confirmed ones apart.
-fn days(desk: &Desk, entries: &[Entry]) -> (Vec<Day>, usize) {
-    let zone = &desk.inner.zone;
-    let today = desk.inner.clock.now().to_zoned(zone.clone()).date();
-    let mut found: BTreeMap<Date, (usize, usize)> = BTreeMap::new();
-    for entry in entries {
-        let (all, confirmed) = found.entry(entry.found_at.to_zoned(zone.clone()).date()).or_default();
-        *all += 1;
-        *confirmed += usize::from(entry.state == HitState::Confirmed);
-    }
-    let tallest = found.values().map(|(all, _)| *all).max().unwrap_or(0).max(1);
-    let day = |back: i64| {
-        let date = today.checked_sub(jiff::Span::new().days(back)).ok()?;
-        let (all, confirmed) = found.get(&date).copied().unwrap_or_default();
-        let (height, confirmed_height) = (all * 60 / tallest, confirmed * 60 / tallest);
-        let words = format!("{date}: {all} ({confirmed})");
-        let x = usize::try_from((DAYS - 1 - back) * 10).ok()?;
-        Some(Day { x, y: 60 - height, height, confirmed_y: 60 - confirmed_height, confirmed_height, words })
-    };
-    ((0..DAYS).rev().filter_map(day).collect(), tallest)
-}
-
 /// What the note form sends.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -214,34 +178,33 @@ pub(super) async fn note(
     Path(key): Path<String>,
     Form(form): Form<Noted>,
 ) -> Result<Response, WebError> {
-    let account = visit.account()?;
     let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
-    if !account.decides() {
-        return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
-    }
-    desk.follow(true).await?;
-    desk.inner.board.seller(number).ok_or(WebError::NotFound)?;
-    let text = form.text.trim().to_owned();
-    let length = text.chars().count();
-    if length > MAX_NOTE_CHARS {
-        return Err(ReviewError::LongNote(length).into());
-    }
-    if !text.is_empty() && desk.inner.board.notes(number).len() < MAX_NOTES {
-        let at = desk.inner.clock.now();
-        let says = Saying::SellerNote { seller: format!("{number:016x}"), text };
-        let remark = Remark {
-            key: format!("note:{number:016x}:{}", super::acts::act_name("")?),
-            by: account.name.clone(),
-            at,
-            says,
-        };
-        desk.remark(remark).await?;
-    }
+    desk.note_seller(visit.account()?, number, &form.text).await?;
     let to = if form.back > 0 { format!("/hits/{}", form.back) } else { format!("/sellers/{key}") };
     Ok(Redirect::to(&to).into_response())
 }
 
 impl Desk {
+    /// Leaves a note on a seller; an empty one, and one beyond the most that are kept, says nothing.
+    pub(super) async fn note_seller(&self, account: &Account, number: u64, text: &str) -> Result<(), WebError> {
+        if !account.decides() {
+            return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
+        }
+        self.follow(true).await?;
+        self.inner.board.seller(number).ok_or(WebError::NotFound)?;
+        let text = text.trim().to_owned();
+        let length = text.chars().count();
+        if length > MAX_NOTE_CHARS {
+            return Err(ReviewError::LongNote(length).into());
+        }
+        if text.is_empty() || self.inner.board.notes(number).len() >= MAX_NOTES {
+            return Ok(());
+        }
+        let says = Saying::SellerNote { seller: format!("{number:016x}"), text };
+        let key = format!("note:{number:016x}:{}", super::acts::act_name("")?);
+        self.remark(Remark { key, by: account.name.clone(), at: self.inner.clock.now(), says }).await
+    }
+
     /// Keeps what somebody left behind.
     pub(super) async fn remark(&self, remark: Remark) -> Result<(), WebError> {
         let actor = remark.by.as_str().to_owned();

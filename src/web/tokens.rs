@@ -207,7 +207,7 @@ pub(super) fn hash(token: &str) -> Hash {
     Sha256::digest(token.as_bytes()).into()
 }
 
-fn after(now: Timestamp, lifetime: Duration) -> Timestamp {
+pub(super) fn after(now: Timestamp, lifetime: Duration) -> Timestamp {
     SignedDuration::try_from(lifetime).ok().and_then(|step| now.checked_add(step).ok()).unwrap_or(Timestamp::MAX)
 }
 

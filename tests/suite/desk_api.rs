@@ -228,6 +228,118 @@ async fn exports_are_read_by_others_and_hold_no_formulas() {
 }
 
 #[tokio::test]
+async fn a_parquet_export_is_read_back_to_the_letter_in_bounded_row_groups() {
+    use parquet::{
+        file::reader::{FileReader, SerializedFileReader},
+        record::RowAccessor,
+    };
+    let hostile = "=HYPERLINK(\"http://evil.example\")\u{202e}\u{1b}[2J,\"x\n";
+    let many = (0..9_000_u32).map(|number| {
+        let mut hit = hits().swap_remove((number % 8) as usize);
+        hit.dedupe = format!("{number:032x}");
+        if number == 17 {
+            hit.listing.title = hostile.to_owned();
+        }
+        hit
+    });
+    let shop = Shop::open_with(many.collect()).await;
+    let program = Program::with(&shop, &["read-hits", "decide", "read-marks"]).await;
+    program.post("hits/18/claim", json!({})).send().await.unwrap();
+    let made = json!({ "verdict": "dismiss", "reason": "common-word", "fence": 1, "note": "=1+1" });
+    assert_eq!(program.post("hits/18/decide", made).send().await.unwrap().status(), StatusCode::OK);
+    let read = async |path: &str| {
+        let answer = program.get(path).await;
+        assert_eq!(answer.headers()["content-type"], "application/vnd.apache.parquet");
+        SerializedFileReader::new(answer.bytes().await.unwrap()).unwrap()
+    };
+    let reader = read("exports/hits.parquet").await;
+    let metadata = reader.metadata();
+    assert_eq!(metadata.file_metadata().num_rows(), 9_000);
+    assert!(metadata.row_groups().iter().all(|group| group.num_rows() <= 4_200), "groups are bounded");
+    let rows: Vec<_> = reader.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    let row = rows.iter().find(|row| row.get_long(0).unwrap() == 18).unwrap();
+    assert_eq!((row.get_string(5).unwrap().as_str(), row.get_string(1).unwrap().as_str()), (hostile, "dismissed"));
+    assert!(row.get_timestamp_micros(9).unwrap() > 0 && !row.get_list(10).unwrap().elements().is_empty());
+    let decided = read("exports/decisions.parquet?state=dismissed").await;
+    let rows: Vec<_> = decided.get_row_iter(None).unwrap().map(Result::unwrap).collect();
+    assert_eq!((rows.len(), rows[0].get_string(7).unwrap().as_str()), (1, "=1+1"), "text stays as it is");
+    assert_eq!(read("exports/marks.parquet").await.metadata().file_metadata().num_rows(), 0);
+}
+
+#[tokio::test]
+async fn alerts_of_the_account_are_made_and_removed_by_programs() {
+    let shop = Shop::open().await;
+    let program = Program::with(&shop, &["use-alerts", "read-hits"]).await;
+    let wanted = json!({ "name": "严重", "query": "severity=high", "kind": "webhook", "to": "https://127.0.0.1:9/x", "when": "now" });
+    let made = value(program.post("alerts", wanted).send().await.unwrap()).await;
+    assert!(made["secret"].as_str().unwrap().starts_with("whsec_"), "{made}");
+    let id = made["id"].as_str().unwrap();
+    let list = program.json("alerts").await;
+    assert_eq!((&list[0]["id"], &list[0]["secret"]), (&json!(id), &Value::Null), "the key is told once");
+    let stopped = program.post(&format!("alerts/{id}/stop"), json!({})).send().await.unwrap();
+    assert_eq!(stopped.status(), StatusCode::NO_CONTENT);
+    assert!(program.json("alerts").await[0]["stopped"].is_string());
+    let wrong = json!({ "name": "x", "kind": "webhook", "to": "ftp://x", "when": "now" });
+    assert_eq!(program.post("alerts", wrong).send().await.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let removed = program.ask(Method::DELETE, &format!("alerts/{id}")).send().await.unwrap();
+    assert_eq!(removed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(program.json("alerts").await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_command_line_does_all_that_a_reviewer_does_on_a_running_server() {
+    let shop = Shop::open().await;
+    let program = Program::with(&shop, &["read-hits", "decide", "decide-many", "read-records"]).await;
+    let run = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_markwarden"));
+        command.arg("queue").args(arguments).env("MARKWARDEN_SERVER", &shop.address);
+        command.env("MARKWARDEN_TOKEN", &program.token);
+        async move {
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+            let (out, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+            (output.status.code().unwrap(), out, said)
+        }
+    };
+    let (code, lent, said) = run(&["claim", "--max", "2"]).await;
+    assert_eq!((code, lent.lines().count()), (0, 2), "{said}");
+    assert!(lent.contains("云<U+200B>雀"), "{lent}");
+    let (code, shown, _) = run(&["show", "1"]).await;
+    assert!(code == 0 && shown.contains("m-yunque-25") && shown.contains("商标法"), "{shown}");
+    let (code, _, said) = run(&["decide", "confirm:counterfeit", "1", "2", "--note", "吊牌不符"]).await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!((shop.hit(1).await.state, shop.hit(2).await.state), (HitState::Confirmed, HitState::Confirmed));
+    let (code, told, _) = run(&["decide", "dismiss:common-word", "1", "3"]).await;
+    assert_eq!(code, 1, "one was decided already: {told}");
+    assert_eq!(shop.hit(3).await.state, HitState::Dismissed, "the other is decided all the same");
+    let (code, ..) = run(&["undo", "1"]).await;
+    assert_eq!((code, shop.hit(1).await.state), (0, HitState::Open));
+    let (code, ..) = run(&["escalate", "4", "--reason", "needs-authority"]).await;
+    assert_eq!((code, shop.hit(4).await.state), (0, HitState::Escalated));
+    let (code, _, said) = run(&["skip", "5"]).await;
+    assert_eq!(code, 0, "{said}");
+    let (_, lent, _) = run(&["claim", "--max", "200"]).await;
+    assert!(lent.lines().count() == 4 && !lent.contains("收纳箱"), "what was skipped does not come again: {lent}");
+    assert_eq!(run(&["release", "6"]).await.0, 0);
+    assert_eq!(run(&["note", "6", "同一卖家\u{1b}[2J"]).await.0, 0);
+    let (_, notes, _) = run(&["note", "6"]).await;
+    assert!(notes.contains("同一卖家") && !notes.contains('\u{1b}'), "{notes}");
+    // The same person's same act at the same moment would be the one that is there.
+    shop.clock.advance(jiff::SignedDuration::from_secs(60));
+    let (code, list, said) = run(&["freeze", "--text", "云雀", "--format", "json"]).await;
+    assert_eq!(code, 0, "{said}");
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let (name, total) = (list["name"].as_str().unwrap(), list["total"].as_u64().unwrap());
+    assert!(total >= 2, "{list}");
+    let (code, settled, said) = run(&["settle", name, "dismiss:nominative-use"]).await;
+    assert!(code == 0 && settled.contains(&format!("{total} decided")), "{settled} {said}");
+    assert_eq!(shop.hit(7).await.state, HitState::Dismissed);
+    let (code, undone, said) = run(&["undo", "--act", name]).await;
+    assert!(code == 0 && undone.contains(&format!("{total} taken back")), "{undone} {said}");
+    assert_eq!(shop.hit(7).await.state, HitState::Open);
+    assert_eq!(run(&["decide", "dismiss", "7"]).await.0, 2, "a reason must be named");
+}
+
+#[tokio::test]
 async fn the_audit_log_is_filtered_and_handed_out() {
     let shop = Shop::open().await;
     let lin = Visitor::signed_in(&shop, "lin", Role::Reviewer).await;

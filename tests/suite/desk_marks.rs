@@ -2,10 +2,7 @@
 
 use std::{fmt::Write as _, time::Instant};
 
-use markwarden::{
-    model::{Account, Role, Scope},
-    store::Store,
-};
+use markwarden::model::{Account, Role, Scope};
 use reqwest::StatusCode;
 use serde_json::Value;
 

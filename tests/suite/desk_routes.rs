@@ -4,7 +4,7 @@ use markwarden::{
     marks::import_csv,
     model::{Account, Permission, Role, Scope},
     monitor::Portfolio,
-    store::{Batch, Store, Write},
+    store::{Batch, Write},
     web::{Needs, Route, routes},
 };
 use reqwest::{Method, Response, StatusCode};

@@ -4,7 +4,7 @@ use markwarden::{
     marks::import_csv,
     model::{Account, Findings, Listing, Role, Scope, Seller},
     monitor::Sellers,
-    store::{Batch, Store, Write},
+    store::{Batch, Write},
 };
 use reqwest::StatusCode;
 
@@ -158,4 +158,88 @@ async fn documents_are_files_of_their_holder_and_of_known_kinds_alone() {
         she.upload("/documents", &[("kind", "certificate"), ("mark", "n1")], Some(("file", "a.pdf", PDF))).await;
     assert_eq!(foreign.status(), StatusCode::UNPROCESSABLE_ENTITY, "of a mark that is not theirs");
     assert_eq!(hu.post(&format!("{path}/refuse"), &[]).await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_file_of_sellers_is_taken_whole_or_not_at_all_and_again_changes_nothing() {
+    let shop = shop().await;
+    let hu = holder(&shop, "hu", HOLDER).await;
+    let csv = "卖家,名单,类别,至\n声之家旗舰店,获授权,9,2026-12-31\n山寨数码,黑名单,,\n";
+    let answer =
+        hu.upload("/seller-lists/file", &[("list", "watch")], Some(("file", "卖家.csv", csv.as_bytes()))).await;
+    assert_eq!(crate::desk::location(&answer), "/seller-lists?added=2");
+    assert_eq!(check(&shop, "2026-11-20").suppressed.len(), 1, "the matcher obeys at once");
+    let again = hu.upload("/seller-lists/file", &[("list", "watch")], Some(("file", "卖家.csv", csv.as_bytes()))).await;
+    assert_eq!(crate::desk::location(&again), "/seller-lists?added=0");
+    let wrong = "seller,list,classes\n新店,allow,9\n另一店,allow,99\n第三店,nowhere,\n";
+    let answer = hu.upload("/seller-lists/file", &[], Some(("file", "a.csv", wrong.as_bytes()))).await;
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("3: `classes`") && page.contains("4: `list`"), "{page}");
+    assert!(!hu.page("/seller-lists").await.contains("新店"), "nothing of it was taken");
+    let foreign = "seller,list,holder\n新店,allow,云雀体育用品有限公司\n";
+    let answer = hu.upload("/seller-lists/file", &[], Some(("file", "a.csv", foreign.as_bytes()))).await;
+    assert!(answer.text().await.unwrap().contains("2: `holder`"));
+    let rows = r#"<row r="1"><c r="A1" t="inlineStr"><is><t>seller</t></is></c></row><row r="2"><c r="A2" t="inlineStr"><is><t>表格里的店</t></is></c></row>"#;
+    let book = crate::desk_shop::workbook(rows);
+    let answer = hu.upload("/seller-lists/file", &[("list", "watch")], Some(("file", "卖家.xlsx", &book))).await;
+    assert_eq!(crate::desk::location(&answer), "/seller-lists?added=1");
+    let large = vec![b'x'; (4 << 20) + 1];
+    let answer = hu.upload("/seller-lists/file", &[], Some(("file", "a.csv", &large))).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn programs_do_what_the_portals_pages_do() {
+    let shop = shop().await;
+    let hu = holder(&shop, "hu", HOLDER).await;
+    let ask = async |method: reqwest::Method, path: &str, kind: &str, body: Vec<u8>| {
+        let request = hu.client.request(method, hu.address(path)).header("cookie", &hu.cookie);
+        let request = request.header("origin", hu.address("")).header("x-csrf-token", &hu.csrf);
+        let answer = request.header("content-type", kind).body(body).send().await.unwrap();
+        let status = answer.status();
+        (status, serde_json::from_slice::<serde_json::Value>(&answer.bytes().await.unwrap()).unwrap_or_default())
+    };
+    let (get, post) = (reqwest::Method::GET, reqwest::Method::POST);
+    // A letter of three megabytes, which pages take too.
+    let mut letter = PDF.to_vec();
+    letter.resize(3 << 20, b' ');
+    let path = "/api/v1/documents?kind=letter&title=%E6%8E%88%E6%9D%83%E4%B9%A6&until=2026-12-31";
+    let (status, filed) = ask(post.clone(), path, "application/pdf", letter).await;
+    assert_eq!((status, filed["state"].as_str()), (StatusCode::OK, Some("filed")), "{filed}");
+    let (status, _) = ask(post.clone(), path, "application/pdf", b"no document".to_vec()).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    let id = filed["id"].as_str().unwrap();
+    let listed = serde_json::json!({ "list": "allow", "seller": "声之家旗舰店", "letter": id, "classes": [9] });
+    let (status, listed) =
+        ask(post.clone(), "/api/v1/seller-lists", "application/json", listed.to_string().into()).await;
+    assert_eq!((status, listed["holder"].as_str()), (StatusCode::OK, Some(HOLDER)), "{listed}");
+    assert_eq!(check(&shop, "2026-11-20").suppressed.len(), 1);
+    let own = format!("/api/v1/documents/{id}/verify");
+    assert_eq!(
+        ask(post.clone(), &own, "application/json", Vec::new()).await.0,
+        StatusCode::FORBIDDEN,
+        "a second person"
+    );
+    let li = Visitor::signed_in(&shop, "li", Role::Approver).await;
+    let answer = li.send(&post, &own).await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    let (_, all) = ask(get.clone(), "/api/v1/documents", "application/json", Vec::new()).await;
+    assert_eq!(all[0]["state"], "verified", "{all}");
+    let file = hu.get(&format!("/api/v1/documents/{id}/file")).await;
+    assert_eq!(file.headers()["content-security-policy"], "sandbox; default-src 'none'");
+    assert_eq!(file.bytes().await.unwrap().len(), 3 << 20);
+    let gone = format!("/api/v1/seller-lists/{}", listed["id"].as_str().unwrap());
+    assert_eq!(ask(reqwest::Method::DELETE, &gone, "application/json", Vec::new()).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(check(&shop, "2026-11-20").suppressed.len(), 0);
+    // Ways of writing.
+    let ways = "/api/v1/marks/n1/channels";
+    let body = serde_json::json!({ "unwatched": ["homophone"] }).to_string();
+    assert_eq!(ask(reqwest::Method::PUT, ways, "application/json", body.into()).await.0, StatusCode::NO_CONTENT);
+    let (_, told) = ask(get.clone(), ways, "application/json", Vec::new()).await;
+    let homophone = told.as_array().unwrap().iter().find(|way| way["channel"] == "homophone").unwrap();
+    assert_eq!((&homophone["watched"], &told[0]["watched"]), (&false.into(), &true.into()));
+    let stranger = holder(&shop, "other", "云雀体育用品有限公司").await;
+    for path in [ways, &format!("/api/v1/documents/{id}"), &format!("/api/v1/documents/{id}/file")] {
+        assert_eq!(stranger.get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+    }
 }

@@ -4,13 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use markwarden::{
     alert::{self, Book, Sender},
+    archive::Keeper,
     crawl::{self, Fetcher},
-    model::{Account, AccountName, Capture, Finding, Hit, HitId, ManualClock, NewHit, Role, Severity},
-    monitor::{Monitor, Sellers, Works},
+    model::{
+        Account, AccountName, Capture, Finding, Hit, HitId, Listing, ListingId, ManualClock, NewHit, Role, Severity,
+    },
+    monitor::{Gate, Monitor, Sellers, Works},
     review,
-    rules::RuleSet,
-    store::{Batch, ContentStore, MemoryStore, Store, StoredListing, Write},
-    web::{Accounts, Alerts, Desk, EvidenceReader, ListingReader, Parts, PasswordCost, Settings, Verification},
+    rules::{Floor, RuleSet},
+    store::{Batch, ContentStore, MemoryStore, SledStore, Store, StoredListing, Write},
+    web::{
+        Accounts, Alerts, Desk, EvidenceReader, ListingReader, Oidc, OidcSettings, Parts, PasswordCost, Settings,
+        Verification,
+    },
 };
 use serde_json::{Value, json};
 
@@ -20,7 +26,7 @@ pub const PASSWORD: &str = "correct horse battery";
 /// A running desk.
 pub struct Shop {
     pub address: String,
-    pub store: Arc<MemoryStore>,
+    pub store: Arc<dyn Store>,
     pub clock: Arc<ManualClock>,
     pub desk: Desk,
     pub monitor: Option<Arc<Monitor>>,
@@ -32,7 +38,7 @@ pub struct Shop {
 struct Reader;
 
 /// The listings of the hits, as a store on the disk would show them.
-struct Listings(Arc<MemoryStore>);
+struct Listings(Arc<dyn Store>);
 
 impl ListingReader for Listings {
     fn each(&self, show: &mut dyn FnMut(&StoredListing) -> bool) -> Result<(), String> {
@@ -81,7 +87,7 @@ impl Shop {
 
     async fn build(hits: Vec<NewHit>, review: review::Settings, rules: Option<Arc<RuleSet>>) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
-        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
         let mut writes: Vec<Write> = hits.into_iter().map(Write::Hit).collect();
         writes.push(Write::Capture(capture("urn:uuid:1", 200)));
         writes.push(Write::Capture(capture("urn:uuid:2", 503)));
@@ -99,12 +105,57 @@ impl Shop {
         Self::start((store, clock), review, (monitor, None), (sellers, folder)).await
     }
 
+    /// A desk without hits whose people may sign in at a provider.
+    pub async fn open_with_provider(settings: OidcSettings) -> Self {
+        let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
+        let folder = tempfile::tempdir().unwrap();
+        let review = review::Settings::default();
+        let beside = (Arc::default(), folder);
+        Self::assemble((store, clock), review, (None, None), beside, (None, Some(settings))).await
+    }
+
+    /// A desk over a store on the disk, which holds `listings`, with their archive and with `rules` behind a gate.
+    pub async fn open_kept(hits: Vec<NewHit>, listings: Vec<Listing>, mut rules: RuleSet) -> Self {
+        let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let settings = markwarden::store::Settings::default();
+        let kept = Arc::new(SledStore::open(&folder.path().join("data"), &settings, clock.clone()).unwrap());
+        let store: Arc<dyn Store> = kept.clone();
+        let listed = listings.into_iter().map(|listing| Write::Listing {
+            id: ListingId::new(&listing.id).unwrap(),
+            listing,
+            capture: None,
+        });
+        let writes = hits.into_iter().map(Write::Hit).chain(listed).collect();
+        store.apply(Batch { actor: "monitor".into(), writes }).await.unwrap();
+        let gate = Gate::open(folder.path().join("rules.json"), &*store, &rules, true).await.unwrap();
+        gate.hold(&mut rules);
+        let settings = markwarden::matcher::Settings::default();
+        let monitor = Monitor::new(store.clone(), clock.clone(), Some(Arc::new(rules)), settings).await.unwrap();
+        let monitor = Arc::new(monitor.with_gate(gate, Floor { min_precision: 0.5, min_decisions: 1_000 }));
+        let sellers = Arc::new(Sellers::open(folder.path().join("sellers.json")).unwrap());
+        let archive = Arc::new(Keeper::new(folder.path().join("archive"), kept));
+        let review = review::Settings::default();
+        Self::assemble((store, clock), review, (Some(monitor), None), (sellers, folder), (Some(archive), None)).await
+    }
+
     /// A desk over a store that something filled, with what runs behind it.
     pub async fn start(
-        (store, clock): (Arc<MemoryStore>, Arc<ManualClock>),
+        kept: (Arc<dyn Store>, Arc<ManualClock>),
+        review: review::Settings,
+        behind: (Option<Arc<Monitor>>, Option<Arc<Works>>),
+        beside: (Arc<Sellers>, tempfile::TempDir),
+    ) -> Self {
+        Self::assemble(kept, review, behind, beside, (None, None)).await
+    }
+
+    async fn assemble(
+        (store, clock): (Arc<dyn Store>, Arc<ManualClock>),
         review: review::Settings,
         (monitor, works): (Option<Arc<Monitor>>, Option<Arc<Works>>),
         (sellers, folder): (Arc<Sellers>, tempfile::TempDir),
+        (archive, oidc): (Option<Arc<Keeper>>, Option<OidcSettings>),
     ) -> Self {
         let accounts = Arc::new(open_cheap(&folder.path().join("accounts.json")));
         for (name, role) in [("lin", Role::Reviewer), ("audit", Role::Auditor), ("root", Role::Admin)] {
@@ -119,6 +170,8 @@ impl Shop {
             evidence: Some(Arc::new(Reader)),
             journal: None,
             listings: Some(Arc::new(Listings(store.clone()))),
+            archive,
+            oidc: oidc.map(|settings| Arc::new(provider(settings, &clock))),
             content: Some(ContentStore::open(folder.path()).unwrap()),
             sellers: sellers.clone(),
             alerts: Some(alerts(folder.path(), &clock)),
@@ -215,6 +268,12 @@ fn alerts(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Alerts {
     let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
     let book = Arc::new(Book::open(folder.join("alerts.json")).unwrap());
     Alerts { book, sender: Sender::new(settings, Arc::new(fetcher), clock.clone()) }
+}
+
+/// A provider on this machine.
+fn provider(settings: OidcSettings, clock: &Arc<ManualClock>) -> Oidc {
+    let fetcher = Fetcher::new(Arc::new(crawl::Settings::default()), clock.clone()).unwrap();
+    Oidc::new(settings, Arc::new(fetcher), clock.clone())
 }
 
 /// Accounts whose passwords are hashed in no time: what hashes cost is tested where they are made.

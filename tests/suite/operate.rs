@@ -41,7 +41,7 @@ impl Place {
     pub async fn open() -> Self {
         let market = Market::start().await.unwrap();
         let clock = Arc::new(ManualClock::new("2026-11-20T09:30:00Z".parse().unwrap()));
-        let store = Arc::new(MemoryStore::new(clock.clone()));
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
         let marks = import_csv("marks.csv", market.marks_csv()).unwrap();
         let writes = marks.into_iter().map(Write::Mark).collect();
         store.apply(Batch { actor: "test".into(), writes }).await.unwrap();

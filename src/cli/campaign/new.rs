@@ -16,9 +16,10 @@ use crate::{
     cli::{
         context::visible,
         notes::{Notes, person},
-        rules::{Look, Source, Wanted, look, noted, replace, shown, told},
+        rules::{Look, Source, Wanted, look, replace, shown, told},
     },
     model::Listing,
+    monitor::backtest_note,
     rules::{Backtest, Bilingual, Draft, Given, RuleReport, RuleSet, RuleSource},
     text::FoldedSurface,
 };
@@ -148,7 +149,11 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
     let Some(report) = reports.first() else { bail!("the rule is gone") };
     let notes = Notes::open(&context.settings()?, args.place.data.clone())?;
     let partial = done == Done::Stopped;
-    notes.note(by.as_deref().unwrap_or(""), noted(report, &set, listings, partial).into_iter().collect(), context)?;
+    notes.note(
+        by.as_deref().unwrap_or(""),
+        backtest_note(report, &set, listings, partial).into_iter().collect(),
+        context,
+    )?;
     tell(report, listings, begun, context)?;
     if partial {
         return Ok(done);

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
-use reqwest::{Client, Url, header};
+use reqwest::{Client, Method, Url, header};
 use serde_json::Value;
 
 use super::{Context, Done, visible};
@@ -27,17 +27,65 @@ pub(super) struct Remote {
     pub token_file: Option<PathBuf>,
 }
 
-/// Prints what `query` asks for, at most `limit` hits.
-pub(super) fn run(remote: Remote, query: &[(&str, &str)], limit: usize, context: &Context) -> Result<Done> {
-    let Some(server) = remote.server else { bail!("no server is named") };
-    let token = token(remote.token_file)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+/// A running server, asked with a token.
+pub(super) struct Server {
+    address: Url,
+    token: String,
+    client: Client,
+}
+
+impl Server {
+    /// The server at `address`, with the token of `file` or of the variable.
+    pub(super) fn new(address: Url, file: Option<PathBuf>) -> Result<Self> {
         // Fails only when another part of the program has installed one, which serves as well.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(TIMEOUT).build()?;
-        let mut next = Some(server.join("/api/v1/hits")?);
+        Ok(Self { address, token: token(file)?, client })
+    }
+
+    /// Reads `path`.
+    pub(super) async fn get(&self, path: &str) -> Result<Value> {
+        Ok(self.ask(Method::GET, &self.address.join(path)?, None).await?.0)
+    }
+
+    /// Sends `body` to `path`.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value> {
+        Ok(self.ask(Method::POST, &self.address.join(path)?, Some(body)).await?.0)
+    }
+
+    /// An answer, and the address of the next page.
+    async fn ask(&self, method: Method, url: &Url, body: Option<&Value>) -> Result<(Value, Option<String>)> {
+        let place = || format!("asking {}{}", url.origin().ascii_serialization(), url.path());
+        let mut request = self.client.request(method, url.clone()).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        let mut answer = request.send().await.with_context(place)?;
+        let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok());
+        let link = link.and_then(|link| link.strip_prefix('<')?.split_once('>')).map(|(next, _)| next.to_owned());
+        let status = answer.status();
+        let mut bytes = Vec::new();
+        while let Some(part) = answer.chunk().await.with_context(place)? {
+            bytes.extend_from_slice(&part);
+            anyhow::ensure!(bytes.len() <= MAX_ANSWER_BYTES, "{}: the answer is too long", place());
+        }
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        if !status.is_success() {
+            let why = value.get("detail").and_then(Value::as_str).unwrap_or("no reason was told");
+            bail!("{}: {status}: {}", place(), visible(why));
+        }
+        Ok((value, link))
+    }
+}
+
+/// Prints what `query` asks for, at most `limit` hits.
+pub(super) fn run(remote: Remote, query: &[(&str, &str)], limit: usize, context: &Context) -> Result<Done> {
+    let Some(address) = remote.server else { bail!("no server is named") };
+    let server = Server::new(address, remote.token_file)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut next = Some(server.address.join("/api/v1/hits")?);
         if let Some(first) = &mut next {
             let rows = limit.clamp(1, 200).to_string();
             let given = query.iter().filter(|(_, value)| !value.is_empty());
@@ -45,14 +93,15 @@ pub(super) fn run(remote: Remote, query: &[(&str, &str)], limit: usize, context:
         }
         let mut left = limit;
         while let Some(url) = next.take().filter(|_| left > 0) {
-            let (hits, link) = ask(&client, &url, &token).await?;
+            let (hits, link) = server.ask(Method::GET, &url, None).await?;
             for hit in hits.as_array().into_iter().flatten().take(left) {
                 print(context, hit)?;
                 left -= 1;
             }
-            next = link.map(|link| url.join(&link)).transpose()?.filter(|next| next.origin() == server.origin());
+            next =
+                link.map(|link| url.join(&link)).transpose()?.filter(|next| next.origin() == server.address.origin());
         }
-        let (counts, _) = ask(&client, &server.join("/api/v1/counts")?, &token).await?;
+        let counts = server.get("/api/v1/counts").await?;
         let count = |state: &str| counts.get(state).and_then(Value::as_u64).unwrap_or(0);
         context.say(&format!(
             "{} open, {} confirmed, {} dismissed",
@@ -79,27 +128,8 @@ fn token(file: Option<PathBuf>) -> Result<String> {
     Ok(token)
 }
 
-/// An answer, and the address of the next page.
-async fn ask(client: &Client, url: &Url, token: &str) -> Result<(Value, Option<String>)> {
-    let place = || format!("asking {}{}", url.origin().ascii_serialization(), url.path());
-    let mut answer = client.get(url.clone()).bearer_auth(token).send().await.with_context(place)?;
-    let link = answer.headers().get(header::LINK).and_then(|link| link.to_str().ok());
-    let link = link.and_then(|link| link.strip_prefix('<')?.split_once('>')).map(|(next, _)| next.to_owned());
-    let status = answer.status();
-    let mut bytes = Vec::new();
-    while let Some(part) = answer.chunk().await.with_context(place)? {
-        bytes.extend_from_slice(&part);
-        anyhow::ensure!(bytes.len() <= MAX_ANSWER_BYTES, "{}: the answer is too long", place());
-    }
-    let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    if !status.is_success() {
-        let why = value.get("detail").and_then(Value::as_str).unwrap_or("no reason was told");
-        bail!("{}: {status}: {}", place(), visible(why));
-    }
-    Ok((value, link))
-}
-
-fn print(context: &Context, hit: &Value) -> Result<()> {
+/// Prints a hit as a line.
+pub(super) fn print(context: &Context, hit: &Value) -> Result<()> {
     if context.json() {
         return context.data(&hit.to_string());
     }

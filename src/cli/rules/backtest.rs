@@ -15,8 +15,8 @@ use crate::{
     archive::Verdicts,
     cli::notes::Notes,
     model::Listing,
-    monitor::{self, BACKTEST},
-    rules::{Backtest, Edition, Given, Rule, RuleReport, RuleSet},
+    monitor::backtest_note,
+    rules::{Backtest, Given, Rule, RuleReport, RuleSet},
     store::Write,
     text::FoldedSurface,
 };
@@ -84,7 +84,8 @@ pub fn run(args: Args, today: Date, context: &Context) -> Result<Done> {
         let Tried { reports, listings, done } = trial.run(today, context)?;
         if args.record {
             let partial = done == Done::Stopped;
-            let noted: Vec<Write> = reports.iter().filter_map(|report| noted(report, set, listings, partial)).collect();
+            let noted: Vec<Write> =
+                reports.iter().filter_map(|report| backtest_note(report, set, listings, partial)).collect();
             Notes::open(&context.settings()?, args.source.data())?.note("", noted, context)?;
         }
         for report in &reports {
@@ -164,15 +165,4 @@ fn show(report: &RuleReport, listings: u64, (seconds, partial): (f64, bool), con
         context.data(&super::shown(sample))?;
     }
     Ok(())
-}
-
-/// A rule's result as it is noted: with the very state of the rule, and the hash of the set it stands in.
-pub fn noted(report: &RuleReport, set: &RuleSet, listings: u64, partial: bool) -> Option<Write> {
-    let Edition { version, logic } = set.edition(&report.rule)?;
-    let details = json!({
-        "rule": report.rule, "version": version, "logic": logic, "set": set.hash(), "of": listings, "partial": partial,
-        "listings": report.listings, "findings": report.findings, "set_aside": report.set_aside,
-        "confirmed": report.judged.confirmed, "dismissed": report.judged.dismissed,
-    });
-    Some(monitor::note(BACKTEST, details))
 }

@@ -293,6 +293,17 @@ impl State {
         std::iter::successors(known(newest), move |&id| known(next(&rests[id as usize].before)))
     }
 
+    /// The keys of the listings that have hits.
+    pub fn listings(&self) -> impl Iterator<Item = u64> {
+        self.listing.keys().copied()
+    }
+
+    /// The hits of each listing, by where they stand.
+    pub fn states_by_listing(&self) -> impl Iterator<Item = impl Iterator<Item = HitState>> {
+        let states = |id: u32| self.rows.get(id as usize).and_then(|row| row.state);
+        self.listing.values().map(move |&newest| self.chain(newest, |before| before.listing).filter_map(states))
+    }
+
     /// The hits of a seller, by its place among all.
     pub fn of_seller(&self, place: u32) -> impl Iterator<Item = u32> {
         let newest = if place == 0 { 0 } else { self.sellers.get(place as usize).map_or(0, |seller| seller.newest) };

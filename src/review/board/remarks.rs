@@ -62,6 +62,10 @@ pub(super) struct Remarks {
 }
 
 impl Remarks {
+    pub fn get(&self, key: &str) -> Option<&Remark> {
+        self.all.get(key)
+    }
+
     pub fn put(&mut self, remark: Remark) {
         if let Some(Remark { says: Saying::SellerNote { seller, .. }, key, .. }) = self.all.remove(&remark.key)
             && let Some(keys) = self.notes.get_mut(&seller)
@@ -77,12 +81,27 @@ impl Remarks {
     }
 
     /// Those whose key begins with `prefix`.
-    fn under<'r>(&'r self, prefix: &'r str) -> impl Iterator<Item = &'r Remark> {
+    pub fn under<'r>(&'r self, prefix: &'r str) -> impl Iterator<Item = &'r Remark> {
         self.all
             .range(prefix.to_owned()..)
             .take_while(move |(key, _)| key.starts_with(prefix))
             .map(|(_, remark)| remark)
     }
+}
+
+/// The opinion that a remark is.
+pub(super) fn opinion(remark: &Remark) -> Option<Opinion> {
+    let Saying::Opinion { hit, verdict, reason, check, against, of } = &remark.says else { return None };
+    Some(Opinion {
+        hit: *hit,
+        by: remark.by.clone(),
+        at: remark.at,
+        verdict: *verdict,
+        reason: *reason,
+        check: *check,
+        against: *against,
+        of: of.clone(),
+    })
 }
 
 impl Board {
@@ -142,21 +161,7 @@ impl Board {
 
     /// Every opinion.
     pub fn opinions(&self) -> Vec<Opinion> {
-        let state = self.read();
-        let opinions = state.remarks.under("opinion:").filter_map(|remark| match &remark.says {
-            Saying::Opinion { hit, verdict, reason, check, against, of } => Some(Opinion {
-                hit: *hit,
-                by: remark.by.clone(),
-                at: remark.at,
-                verdict: *verdict,
-                reason: *reason,
-                check: *check,
-                against: *against,
-                of: of.clone(),
-            }),
-            _ => None,
-        });
-        opinions.collect()
+        self.read().remarks.under("opinion:").filter_map(opinion).collect()
     }
 
     /// A remark by its key.

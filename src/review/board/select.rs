@@ -138,6 +138,7 @@ impl Board {
 }
 
 /// A term whose names were looked up.
+#[allow(clippy::large_enum_variant, reason = "a query has a handful of terms, which live as long as it")]
 enum Wanted<'a> {
     Text(Finder<'a>),
     /// By the seller's place.

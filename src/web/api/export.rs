@@ -1,4 +1,5 @@
-//! Exports by streaming: hits, decisions and marks as CSV or JSON lines. No more than a page is held at once.
+//! Exports by streaming: hits, decisions and marks as CSV, JSON lines or Parquet. No more than a page is held at once, of
+//! Parquet no more than a row group.
 
 use axum::{
     body::Body,
@@ -8,10 +9,12 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use parquet::errors::ParquetError;
 
 use super::{
-    hits,
+    columns, hits,
     shape::{HitLine, HitWhole, Problem},
+    table::Table,
 };
 use crate::{
     marks,
@@ -25,6 +28,7 @@ const PAGE: usize = 100;
 const HIT_COLUMNS: [&str; 11] =
     ["id", "state", "priority", "severity", "family", "title", "platform", "url", "seller", "found_at", "found"];
 const DECISION_COLUMNS: [&str; 9] = ["hit", "family", "title", "verdict", "reason", "by", "at", "note", "looked_ms"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Hits,
@@ -32,10 +36,10 @@ enum What {
     Marks,
 }
 
-/// Streams `hits`, `decisions` or `marks`, with `.csv` or `.jsonl` behind.
+/// Streams `hits`, `decisions` or `marks`, with `.csv`, `.jsonl` or `.parquet` behind.
 #[utoipa::path(
     get, path = "/api/v1/exports/{what}", tag = "exports",
-    params(("what" = String, Path, description = "hits.csv, hits.jsonl, decisions.csv, decisions.jsonl, marks.csv or marks.jsonl")),
+    params(("what" = String, Path, description = "hits, decisions or marks, and .csv, .jsonl or .parquet behind it")),
     responses((status = 200, description = "rows", content_type = "text/csv"), (status = 404, body = Problem))
 )]
 pub(super) async fn export(
@@ -45,11 +49,10 @@ pub(super) async fn export(
     uri: Uri,
 ) -> Result<Response, WebError> {
     let (name, form) = file.rsplit_once('.').ok_or(WebError::NotFound)?;
-    let csv = match form {
-        "csv" => true,
-        "jsonl" => false,
-        _ => return Err(WebError::NotFound),
-    };
+    if !matches!(form, "csv" | "jsonl" | "parquet") {
+        return Err(WebError::NotFound);
+    }
+    let csv = form == "csv";
     let (what, columns): (What, &[&str]) = match name {
         "hits" => (What::Hits, &HIT_COLUMNS),
         "decisions" => (What::Decisions, &DECISION_COLUMNS),
@@ -57,6 +60,10 @@ pub(super) async fn export(
         "marks" => return Err(WebError::MayNot),
         _ => return Err(WebError::NotFound),
     };
+    if form == "parquet" {
+        let body = parquet(&desk, &visit, what, &uri).await?;
+        return Ok(attached(body, "application/vnd.apache.parquet", &file));
+    }
     // A byte order mark, so that spreadsheets read UTF-8.
     let head =
         if csv { format!("\u{feff}{}", row(columns.iter().map(|name| (*name).to_owned()))) } else { String::new() };
@@ -73,13 +80,78 @@ pub(super) async fn export(
         });
         Body::from_stream(head.chain(rows))
     };
+    Ok(attached(body, if csv { "text/csv; charset=utf-8" } else { "application/jsonl" }, &file))
+}
+
+fn attached(body: Body, kind: &'static str, file: &str) -> Response {
     let mut answer = Response::new(body);
-    let kind = if csv { "text/csv; charset=utf-8" } else { "application/jsonl" };
     answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"markwarden-{name}.{form}\"")) {
+    if let Ok(name) = HeaderValue::from_str(&format!("attachment; filename=\"markwarden-{file}\"")) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, name);
     }
-    Ok(answer)
+    answer
+}
+
+/// What is left to be written of a Parquet file.
+enum Rest {
+    Hits(Place, What, Box<Filter>),
+    Marks(std::vec::IntoIter<Mark>),
+}
+
+async fn parquet(desk: &Desk, visit: &Visit, what: What, uri: &Uri) -> Result<Body, WebError> {
+    let account = visit.account()?;
+    let columns = match what {
+        What::Hits => columns::HITS,
+        What::Decisions => columns::DECISIONS,
+        What::Marks => columns::MARKS,
+    };
+    let table = Table::new(columns).map_err(unwritten)?;
+    let rest = if what == What::Marks {
+        let marks: Vec<Mark> = tenant::marks(desk, account).await?.into_values().collect();
+        Rest::Marks(marks.into_iter())
+    } else {
+        let (filter, _, _) = hits::filter(uri.query().unwrap_or_default(), account)?;
+        Rest::Hits(Some(None), what, Box::new(filter))
+    };
+    let desk = desk.clone();
+    let groups = stream::try_unfold(Some((table, rest)), move |state| group(desk.clone(), state));
+    Ok(Body::from_stream(groups))
+}
+
+/// The next row group as bytes, or the file's end.
+async fn group(desk: Desk, state: Option<(Table, Rest)>) -> Result<Option<(Bytes, Option<(Table, Rest)>)>, WebError> {
+    let Some((mut table, mut rest)) = state else { return Ok(None) };
+    let mut more = true;
+    while more && !table.is_full() {
+        match &mut rest {
+            Rest::Marks(marks) => match marks.next() {
+                Some(mark) => table.push(columns::mark(&mark)),
+                None => more = false,
+            },
+            Rest::Hits(place, what, filter) => match next(desk.clone(), (**filter).clone(), place.take()).await? {
+                Some((hits, after)) => {
+                    *place = after;
+                    for hit in &hits {
+                        match what {
+                            What::Decisions => columns::decisions(hit).for_each(|row| table.push(row)),
+                            _ => table.push(columns::hit(hit)),
+                        }
+                    }
+                }
+                None => more = false,
+            },
+        }
+    }
+    // Packing a row group takes a while, which no other request should wait for.
+    let packed = tokio::task::spawn_blocking(move || {
+        if more { table.flush().map(|bytes| (bytes, Some(table))) } else { table.finish().map(|bytes| (bytes, None)) }
+    });
+    let (bytes, table) = packed.await.map_err(|error| WebError::Check(error.to_string()))?.map_err(unwritten)?;
+    Ok(Some((Bytes::from(bytes), table.map(|table| (table, rest)))))
+}
+
+fn unwritten(error: ParquetError) -> WebError {
+    WebError::Check(error.to_string())
 }
 
 type Place = Option<Option<Cursor>>;

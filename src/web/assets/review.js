@@ -247,7 +247,9 @@ function arm(on) {
 function choose(number) {
   const group = $(armed ? '.dismiss' : '.confirm', card());
   const button = group?.querySelectorAll('button')[number - 1];
-  if (button) decide(button.value);
+  if (!button) return;
+  // The key is over before the page goes.
+  deckBox ? decide(button.value) : setTimeout(() => button.click());
 }
 
 function moveRow(step) {
@@ -269,6 +271,11 @@ const hitKeys = {
   note: () => $('#note')?.focus(), link: () => $('.facts a')?.click(), escalate: () => $('#escalate-hit')?.click(),
   again, group, compare: () => lookAt('#marks'), evidence: () => lookAt('#evidence'),
   earlier: () => step(-1), later: () => step(1),
+};
+// A card that is judged by itself, without a deck: plain forms carry what is said.
+const apartKeys = {
+  dismiss: hitKeys.dismiss, note: hitKeys.note, link: hitKeys.link, compare: hitKeys.compare, evidence: hitKeys.evidence,
+  undo: () => $('#undo-hit')?.click(),
 };
 const queueKeys = {
   next: () => moveRow(1), previous: () => moveRow(-1), start: () => ($('#start') || { click: toReview }).click(),
@@ -353,8 +360,8 @@ function press(event) {
   let act;
   if (before === 'g' && places[key]) act = () => { location.href = places[key]; };
   else if (!deckBox && key === 'g') act = () => { prefix = 'g'; };
-  else if (deckBox && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
-  else act = (deckBox ? hitKeys : said.screen === 'queue' ? queueKeys : {})[keys[key]] || everywhere[keys[key]] || fixed[key];
+  else if ((deckBox || said.screen === 'apart') && /^[1-9]$/.test(key) && !event.repeat) act = () => choose(Number(key));
+  else act = (deckBox ? hitKeys : { apart: apartKeys, queue: queueKeys }[said.screen] || {})[keys[key]] || everywhere[keys[key]] || fixed[key];
   if (!act || (event.repeat && !['next', 'previous', 'earlier', 'later'].includes(keys[key]))) return;
   event.preventDefault();
   act();
