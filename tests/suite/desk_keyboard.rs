@@ -2,7 +2,7 @@
 //! what Tab, Space and Enter do everywhere.
 
 use markwarden::{
-    model::{HitState, Role, Verdict},
+    model::{HitState, Verdict},
     review::{SecondApproval, Settings},
 };
 use serde_json::json;

@@ -53,6 +53,7 @@ impl Visitor {
     async fn post(&self, path: &str, form: &str) -> String {
         let request = self.client.post(format!("{}{path}", self.address)).header("cookie", &self.cookie);
         let request = request.header("x-csrf-token", &self.csrf).header("accept", "application/json");
+        let request = request.header("origin", &self.address);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
@@ -67,6 +68,7 @@ impl Visitor {
             self.csrf
         );
         let request = self.client.post(format!("{}/imports", self.address)).header("cookie", &self.cookie);
+        let request = request.header("origin", &self.address);
         let answer = request.header("content-type", "multipart/form-data; boundary=W").body(body).send().await.unwrap();
         answer.headers()["location"].to_str().unwrap().to_owned()
     }
@@ -183,6 +185,7 @@ async fn marks(root: &Visitor) {
     let read = begun.elapsed();
     let form = format!("csrf={}", root.csrf);
     let request = root.client.post(format!("{}{shown}/draft", root.address)).header("cookie", &root.cookie);
+    let request = request.header("origin", &root.address);
     let answer = request.header("content-type", "application/x-www-form-urlencoded").body(form).send().await.unwrap();
     assert!(answer.status().is_redirection(), "{}", answer.status());
     println!(
