@@ -140,7 +140,7 @@ impl Board {
 /// A term whose names were looked up.
 #[allow(clippy::large_enum_variant, reason = "a query has a handful of terms, which live as long as it")]
 enum Wanted<'a> {
-    Text(Finder<'a>),
+    Text(Box<Finder<'a>>),
     /// By the seller's place.
     Sellers(HashSet<u32>),
     Platforms(HashSet<u32>),
@@ -275,7 +275,7 @@ impl<'s> Plan<'s> {
 fn wanted<'s>(state: &State, term: &'s Term) -> Wanted<'s> {
     let word = term.word.as_str();
     match term.field {
-        Field::Anywhere => Wanted::Text(Finder::new(word.as_bytes())),
+        Field::Anywhere => Wanted::Text(Box::new(Finder::new(word.as_bytes()))),
         Field::Seller => {
             let sellers = (0_u32..).zip(&state.sellers).skip(1);
             let named = sellers.filter(|(_, seller)| seller.name.to_lowercase().contains(word));
