@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
 use jiff::civil::Date;
@@ -13,13 +13,16 @@ use serde::Deserialize;
 
 use super::{
     Desk, WebError,
+    alike::{AlsoSeen, also_seen},
     card::{visible, visible_up_to},
+    chart::{Chart, Point, Shows},
     frame::Frame,
     lists::{Line, lines},
     visit::Visit,
+    words::Words,
 };
 use crate::{
-    model::{HitId, HitState, MarkId, Remark, Saying},
+    model::{HitId, HitState, ListingId, MarkId, Remark, Saying},
     review::{Entry, ReviewError, Share, Subject},
     store::{Batch, Write},
 };
@@ -42,24 +45,17 @@ struct SubjectPage {
     facts: Vec<(String, String)>,
     counts: Vec<(String, usize)>,
     precision: String,
-    days: Vec<Day>,
-    tallest: usize,
+    chart: Chart,
+    /// The day whose hits are listed, and where all are; none where all are.
+    day: Option<(String, String)>,
     hits: Vec<Line>,
     more: usize,
     /// Where notes go; none where none are taken.
     notes_to: Option<String>,
     may_write: bool,
     notes: Vec<NoteView>,
-}
-
-/// A bar of the chart.
-struct Day {
-    x: usize,
-    y: usize,
-    height: usize,
-    confirmed_y: usize,
-    confirmed_height: usize,
-    words: String,
+    /// Where else the same goods are offered; none where that is not looked for.
+    also: Option<AlsoSeen>,
 }
 
 /// A note as pages show it.
@@ -84,15 +80,22 @@ pub(super) async fn seller(
     State(desk): State<Desk>,
     visit: Visit,
     Path(key): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
     desk.follow(true).await?;
     let seller = desk.inner.board.seller(number).ok_or(WebError::NotFound)?;
     let facts = vec![(visit.words.say("fact-platform"), visible(&seller.platform))];
     let notes_to = Some(format!("/sellers/{key}/notes"));
-    let page =
-        Page { kind: "subject-seller", title: visible(&seller.name), facts, notes_to, notes: notes(&desk, number) };
-    page.show(&desk, &visit, &Subject::Seller(number)).await
+    let page = Page {
+        kind: "subject-seller",
+        title: visible(&seller.name),
+        facts,
+        notes_to,
+        notes: notes(&desk, number),
+        also: None,
+    };
+    page.show(&desk, &visit, (&Subject::Seller(number), format!("/sellers/{number:016x}"), day_of(query)?)).await
 }
 
 /// A listing, over all its captures.
@@ -100,6 +103,7 @@ pub(super) async fn listing(
     State(desk): State<Desk>,
     visit: Visit,
     Path(key): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
     desk.follow(true).await?;
@@ -111,9 +115,13 @@ pub(super) async fn listing(
     let listing = &hit.what.listing;
     let facts = [("fact-platform", listing.platform.clone()), ("fact-link", listing.url.clone())];
     let facts = facts.into_iter().filter_map(|(key, value)| Some((visit.words.say(key), visible(&value?)))).collect();
-    let page =
-        Page { kind: "subject-listing", title: visible(&listing.title), facts, notes_to: None, notes: Vec::new() };
-    page.show(&desk, &visit, &Subject::Listing(number)).await
+    let also = match ListingId::new(&listing.id) {
+        Ok(id) => also_seen(&desk, &visit, &id).await?,
+        Err(_) => None,
+    };
+    let (title, notes) = (visible(&listing.title), Vec::new());
+    let page = Page { kind: "subject-listing", title, facts, notes_to: None, notes, also };
+    page.show(&desk, &visit, (&Subject::Listing(number), format!("/listings/{number:016x}"), day_of(query)?)).await
 }
 
 /// A mark or a rule, by its id.
@@ -121,6 +129,7 @@ pub(super) async fn reference(
     State(desk): State<Desk>,
     visit: Visit,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     desk.follow(true).await?;
     let mark = match MarkId::new(&name) {
@@ -132,8 +141,9 @@ pub(super) async fn reference(
         Some(mark) => ("kind-mark", visible(&mark.text)),
         None => ("subject-reference", visible(&name)),
     };
-    let page = Page { kind, title, facts, notes_to: None, notes: Vec::new() };
-    page.show(&desk, &visit, &Subject::Reference(name)).await
+    let page = Page { kind, title, facts, notes_to: None, notes: Vec::new(), also: None };
+    let path = super::card::reference_href(&name);
+    page.show(&desk, &visit, (&Subject::Reference(name), path, day_of(query)?)).await
 }
 
 /// What differs from subject to subject.
@@ -143,10 +153,17 @@ struct Page {
     facts: Vec<(String, String)>,
     notes_to: Option<String>,
     notes: Vec<NoteView>,
+    also: Option<AlsoSeen>,
 }
 
 impl Page {
-    async fn show(self, desk: &Desk, visit: &Visit, subject: &Subject) -> Result<Html<String>, WebError> {
+    /// The page of a subject at `path`, its hits those of `day` where one is asked for.
+    async fn show(
+        self,
+        desk: &Desk,
+        visit: &Visit,
+        (subject, path, day): (&Subject, String, Option<Date>),
+    ) -> Result<Html<String>, WebError> {
         let entries = desk.inner.board.about(subject);
         if entries.is_empty() {
             return Err(WebError::NotFound);
@@ -155,8 +172,9 @@ impl Page {
         let count = |state| entries.iter().filter(|entry| entry.state == state).count();
         let counts = HitState::ALL.map(|state| (words.say(super::card::state_key(state)), count(state)));
         let (confirmed, dismissed) = (count(HitState::Confirmed) as u64, count(HitState::Dismissed) as u64);
-        let ids: Vec<HitId> = entries.iter().take(SHOWN).map(|entry| entry.id).collect();
-        let (days, tallest) = days(desk, &entries);
+        let on = |entry: &&Entry| day.is_none_or(|day| entry.found_at.to_zoned(desk.inner.zone.clone()).date() == day);
+        let listed: Vec<HitId> = entries.iter().filter(on).map(|entry| entry.id).collect();
+        let ids = listed.get(..SHOWN).unwrap_or(&listed);
         let page = SubjectPage {
             f: Frame::new(visit, ""),
             kind: words.say(self.kind),
@@ -164,38 +182,49 @@ impl Page {
             facts: self.facts,
             counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
             precision: super::quality::share_words(&Share::new(confirmed, confirmed + dismissed), words),
-            days,
-            tallest,
-            hits: lines(desk, visit, &ids).await?,
-            more: entries.len().saturating_sub(SHOWN),
+            chart: days(desk, &path, &entries, words),
+            day: day.map(|day| (day.to_string(), path)),
+            hits: lines(desk, visit, ids).await?,
+            more: listed.len().saturating_sub(SHOWN),
             may_write: visit.may(crate::model::Permission::DecideMany),
             notes_to: self.notes_to,
             notes: self.notes,
+            also: self.also,
         };
         Ok(Html(page.render()?))
     }
 }
 
-/// Hits found on each of the last days, confirmed ones apart.
-fn days(desk: &Desk, entries: &[Entry]) -> (Vec<Day>, usize) {
+/// Hits found on each of the last days, confirmed ones apart; each day leads to its hits under `path`.
+fn days(desk: &Desk, path: &str, entries: &[Entry], words: Words) -> Chart {
     let zone = &desk.inner.zone;
     let today = desk.inner.clock.now().to_zoned(zone.clone()).date();
-    let mut found: BTreeMap<Date, (usize, usize)> = BTreeMap::new();
+    let mut found: BTreeMap<Date, (u64, u64)> = BTreeMap::new();
     for entry in entries {
         let (all, confirmed) = found.entry(entry.found_at.to_zoned(zone.clone()).date()).or_default();
         *all += 1;
-        *confirmed += usize::from(entry.state == HitState::Confirmed);
+        *confirmed += u64::from(entry.state == HitState::Confirmed);
     }
-    let tallest = found.values().map(|(all, _)| *all).max().unwrap_or(0).max(1);
-    let day = |back: i64| {
+    let point = |back: i64| {
         let date = today.checked_sub(jiff::Span::new().days(back)).ok()?;
-        let (all, confirmed) = found.get(&date).copied().unwrap_or_default();
-        let (height, confirmed_height) = (all * 60 / tallest, confirmed * 60 / tallest);
-        let words = format!("{date}: {all} ({confirmed})");
-        let x = usize::try_from((DAYS - 1 - back) * 10).ok()?;
-        Some(Day { x, y: 60 - height, height, confirmed_y: 60 - confirmed_height, confirmed_height, words })
+        let (value, part) = found.get(&date).copied().unwrap_or_default();
+        let href = if value > 0 { format!("{path}?day={date}") } else { String::new() };
+        Some(Point { label: date.to_string(), short: date.strftime("%m-%d").to_string(), value, part, href })
     };
-    ((0..DAYS).rev().filter_map(day).collect(), tallest)
+    let shows = Shows {
+        title: words.say("chart-days"),
+        counts: words.say("chart-hits"),
+        over: words.say("chart-day"),
+        part: Some(words.say("state-confirmed")),
+    };
+    Chart::of(shows, (0..DAYS).rev().filter_map(point).collect(), words)
+}
+
+/// The day that `query` asks for.
+fn day_of(query: Option<String>) -> Result<Option<Date>, WebError> {
+    let query = query.unwrap_or_default();
+    let day = url::form_urlencoded::parse(query.as_bytes()).take(16).find(|(name, _)| name == "day");
+    day.map(|(_, day)| day.parse().map_err(|_| WebError::Field("day"))).transpose()
 }
 
 /// What the note form sends.
