@@ -87,7 +87,7 @@ impl Chart {
         let labels = labels(points.len())
             .filter_map(|place| Some(Label { x: x(place) + WIDE / 2.0, text: points.get(place)?.short.clone() }))
             .collect();
-        let line = |number| Line { y: base - height(number), text_y: base - height(number) + 3.0, number };
+        let line = |number| Line { y: base - height(number), text_y: base - height(number) + 4.0, number };
         let mut lines: Vec<Line> = [0, top / 2, top].into_iter().map(line).collect();
         lines.dedup_by_key(|line| line.number);
         let width = x(points.len().max(APART)) + 4.0;

@@ -163,7 +163,7 @@ impl Sink for Desk {
     async fn fetched(&self, page: Fetched) -> Result<(), SinkError> {
         match self.way {
             Way::Matched => {
-                for listing in &page.listing {
+                if let Some(listing) = &page.listing {
                     std::hint::black_box(self.monitor.would_queue(listing));
                 }
                 Ok(())
@@ -217,8 +217,8 @@ impl Shop {
             (0..pages.div_ceil(1000)).map(|list| format!("\"http://{}/{kind}/list/{list}\"", self.address)).collect();
         let text = format!(
             "format = 1\nid = \"shop\"\nname = \"shop\"\nplatform = \"shop\"\nstart = [{}]\nallow_loopback = true\n\
-             [pace]\ndelay = 0\nconcurrency = 16\nmax_pages = 10000000\n[[list]]\nmatch = \"/list/\"\nitems = \"a.item\"\n\
-             [listing]\nmatch = [\"/p/\"]\nid = '/p/(\\w+)'\n",
+             [pace]\ndelay = 0\nconcurrency = 16\nmax_pages = 10000000\n[[list]]\nmatch = \"/{kind}/list/\"\nitems = \"a.item\"\n\
+             [listing]\nmatch = [\"/{kind}/p/\"]\nid = '/p/(\\w+)'\n",
             start.join(", ")
         );
         Profile::parse("shop.toml", &text).unwrap()
