@@ -173,3 +173,27 @@ async fn a_person_can_ask_what_became_of_an_address_what_runs_when_and_what_runs
     let (unknown, code) = markwarden(place, &["crawl", "status", "nobody"]).await;
     assert!(unknown.contains("no run of nobody is known") && code == Some(2), "{unknown}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_goods_under_two_addresses_are_told() {
+    let shop = Shop::open(|path, _| match path {
+        "/list" => Reply::list(["/p/1", "/p/2", "/p/3"].map(str::to_owned), None),
+        "/p/1" => Reply::listing("云雀 气垫跑鞋 男女同款 透气网面 缓震回弹 42码"),
+        "/p/2" => Reply::listing("【云雀】气垫跑鞋·男女同款·透气網面·緩震回彈 42码"),
+        "/p/3" => Reply::listing("云雀 气垫跑鞋 男女同款 透气网面 缓震回弹 43码"),
+        _ => Reply::status(404),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    std::fs::create_dir(place.join("sites")).unwrap();
+    std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", "")).unwrap();
+    let (report, code) = markwarden(place, &["crawl", "shop"]).await;
+    assert_eq!(code, Some(0), "{report}");
+    let (told, _) = markwarden(place, &["crawl", "versions", &shop.url("/p/1")]).await;
+    assert!(told.contains("also seen as") && told.contains("shop:2") && told.contains("100 % alike"), "{told}");
+    assert!(!told.contains("shop:3"), "another size is another article: {told}");
+    let (json, _) = markwarden(place, &["--format", "json", "crawl", "versions", "shop:2"]).await;
+    let history: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(history["also_seen_as"][0]["listing"], "shop:1", "{history}");
+}
