@@ -38,8 +38,8 @@ pub use canaries::{CanaryAlarm, CanaryReading, Sung};
 pub use canonical::canonical;
 pub use charset::{CharsetSource, Decoded, decode, decode_as};
 pub use coverage::{
-    Asking, Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, Outcome, Spent, Standing, Validators,
-    Version, VersionsError, estimate, seller_key,
+    Alike, Asking, Coverage, CoverageError, Ended, Estimate, Known, LISTING_CHANGED, MAX_ALIKE, NEAR_BITS, NearCopies,
+    Outcome, Spent, Standing, Validators, Version, VersionsError, estimate, fingerprint, seller_key,
 };
 pub use drift::{Alarm, Drift, Fill};
 pub use engine::{
@@ -53,7 +53,7 @@ pub use facts::{
 };
 pub use feed::feed;
 pub use fetch::{Answer, Body, Exchange, Extra, FetchError, Fetcher, Gate, Refusal, Upgraded, host_of};
-pub use frontier::FrontierError;
+pub use frontier::{Entry, Frontier, FrontierError, Purpose};
 pub use identity::Addresses;
 pub use meters::{Meter, Meters};
 pub use pace::Hosts;
@@ -66,7 +66,7 @@ pub use profile::{
     UrlPattern,
 };
 pub use recorded::{MAX_RECORDED, Recorded, Taken, differs, facts_file, is_name, name_of, recorded_folder};
-pub use recrawl::{FINDING, Habit, Intervals, Plan, Visit, Watched, plan};
+pub use recrawl::{FINDING, Habit, Intervals, Plan, Sign, Signs, Visit, Watched, plan};
 pub use render::{BrowserSettings, RenderError, Renderer, find_browser};
 pub use robots::{AgentRules, MAX_ROBOTS_BYTES, Robots, Ruling};
 pub use schedule::{ScheduleError, next_run};

@@ -5,11 +5,13 @@
 
 mod air;
 mod align;
+mod cipher;
 mod contract;
 mod event;
 mod framing;
 mod gate;
 mod hls;
+mod protobuf;
 mod record;
 mod recording;
 mod room;
@@ -24,7 +26,8 @@ pub use align::{CueClock, SegmentClock, unix_ms};
 pub use contract::{Fields, Told, When};
 pub use event::{Event, MAX_TEXT_CHARS, What};
 pub use framing::{Framing, FramingError, MAX_DECODED_BYTES, packet};
-pub use hls::{MAX_SEGMENTS, Master, Media, Playlist, Rendition, Segment, Variant};
+pub use hls::{Key, MAX_SEGMENTS, Master, Media, Playlist, Rendition, Segment, Variant};
+pub use protobuf::{FieldPath, FieldPathError, MAX_PATH, Protobuf, ProtobufError};
 pub use recording::{RecordingError, read_recording};
 pub use room::{ListenError, Listener, LiveError, RoomClock, RoomReport, Services, watch};
 pub use settings::{Room, Settings, Source, SourceKind, Transcriber};

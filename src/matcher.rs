@@ -227,7 +227,11 @@ impl Matcher {
             all.extend(found);
         }
         if !assembled.is_empty() {
-            all = all.into_iter().filter_map(|finding| apart::bring_back(finding, &assembled, &plain)).collect();
+            let mut alone = apart::Alone::of(&all, &assembled);
+            all = all
+                .into_iter()
+                .filter_map(|finding| apart::bring_back(finding, &assembled, &plain, &mut alone))
+                .collect();
         }
         moment::note(listing, &mut all);
         for finding in &mut all {

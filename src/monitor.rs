@@ -4,6 +4,7 @@
 //! It decides nothing: a hit waits for a person.
 
 mod alarm;
+mod alike;
 mod cost;
 mod deliver;
 mod follow;
@@ -36,6 +37,7 @@ use async_trait::async_trait;
 use jiff::{civil::Date, tz::TimeZone};
 
 pub use alarm::{Alarm, AlarmKind, Disk, Gold, Looked, alarms};
+pub use alike::{SeenAs, same_goods};
 pub use cost::{Cost, Each, cost};
 pub use deliver::{DeliverError, Delivered};
 pub use follow::Follower;

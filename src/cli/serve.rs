@@ -46,6 +46,8 @@ use crate::{
 const TICK: Duration = Duration::from_secs(1);
 /// How often what was decided is taken in.
 const LEARN_EVERY: Duration = Duration::from_secs(60);
+/// Changes of listings that are taken in at once: nobody waits for them.
+const FOLLOWED_AT_ONCE: usize = 1_000;
 /// How often the rules' folder is looked at.
 const REREAD_EVERY: Duration = Duration::from_secs(1);
 /// How often the archive is brought up to the store.
@@ -311,6 +313,11 @@ async fn reread(monitor: Arc<Monitor>, store: Arc<dyn Store>, data: PathBuf, wor
         obey(&works.halting, &works.operating, &*store).await;
         if let Err(error) = monitor.follow_rules().await {
             tracing::warn!(%error, "cannot take in what is noted of rules");
+        }
+        if let Some(coverage) = &works.coverage
+            && let Err(error) = coverage.follow_some(&*store, FOLLOWED_AT_ONCE).await
+        {
+            tracing::warn!(%error, "cannot take in what the journal says of listings");
         }
         // They go once a command finds it said elsewhere; what is noted twice says the same.
         done.iter().for_each(|file| drop(fs::remove_file(file)));

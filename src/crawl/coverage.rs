@@ -4,6 +4,7 @@
 //! A table in sled, an entry for each address and profile. It is derived and may be lost: then pages are fetched whole once
 //! more. One that cannot be opened is set aside, and a new one begun.
 
+mod alike;
 mod estimate;
 mod versions;
 
@@ -19,8 +20,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{Alarm, Ask, Canary, CanaryAlarm, Drift, RunReport, Watched, canaries, canonical};
+use super::{Alarm, Ask, Canary, CanaryAlarm, Drift, RunReport, Signs, Watched, canaries, canonical, fetch::host_of};
 use crate::model::{CaptureId, Listing, Timestamp};
+pub use alike::{Alike, MAX_ALIKE, NEAR_BITS, NearCopies, fingerprint};
 pub use estimate::{Estimate, estimate};
 pub use versions::{LISTING_CHANGED, Version, VersionsError};
 
@@ -55,6 +57,7 @@ const DAYS: u8 = b'd';
 const DRIFT: u8 = b'f';
 const CANARIES: u8 = b'c';
 const SPENT: u8 = b'e';
+const SIGNS: u8 = b'l';
 
 /// Why coverage cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +187,9 @@ pub struct Known {
     /// What the host can be asked with.
     #[serde(default)]
     pub validators: Validators,
+    /// The first 64 bits of SHA-256 over the page its facts were read from, in hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// What its facts were looked at with: when that changes, the page is fetched whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub looked_with: String,
@@ -208,6 +214,12 @@ pub struct Known {
     /// What its facts were read with: when that changes, other facts are no change of the listing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub read_with: String,
+    /// When it changed last, by who named it last: a sitemap's `lastmod`, or the time beside an item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Timestamp>,
+    /// What `said` was when it was had last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_then: Option<Timestamp>,
 }
 
 /// Where a listing belongs.
@@ -273,6 +285,7 @@ impl Known {
             changed_at: None,
             facts: None,
             validators: Validators::default(),
+            page: None,
             looked_with: String::new(),
             run: 0,
             runs: 0,
@@ -281,6 +294,8 @@ impl Known {
             stands: Standing::default(),
             capture: None,
             read_with: String::new(),
+            said: None,
+            said_then: None,
         }
     }
 
@@ -310,6 +325,17 @@ impl Known {
         if let Some(before) = self.had_at.replace(at) {
             self.watched.visit(days_between(before, at), changed);
         }
+    }
+
+    /// Whether who names it says that it has changed since it was had; nothing where they do not say when it does.
+    pub fn is_said_to_have_changed(&self) -> Option<bool> {
+        let (said, had_at) = (self.said?, self.had_at?);
+        Some(self.said_then.map_or(said > had_at, |then| said != then))
+    }
+
+    /// The host it stands on, in lower case.
+    pub(super) fn host(&self) -> String {
+        Url::parse(&self.url).map(|url| host_of(&url)).unwrap_or_default()
     }
 
     /// Notes its product facts; says whether they are others than before.
@@ -385,6 +411,8 @@ impl Spent {
 pub struct Coverage {
     folder: PathBuf,
     table: sled::Db,
+    /// One follows the journal at a time.
+    following: tokio::sync::Mutex<()>,
 }
 
 impl fmt::Debug for Coverage {
@@ -414,7 +442,7 @@ impl Coverage {
                 open_table(folder).map_err(|trouble| failed(io::Error::other(trouble.to_string())))?
             }
         };
-        Ok(Self { folder: folder.to_owned(), table })
+        Ok(Self { folder: folder.to_owned(), table, following: tokio::sync::Mutex::default() })
     }
 
     /// What is known of an address in a profile's crawls.
@@ -574,6 +602,24 @@ impl Coverage {
         Ok(())
     }
 
+    /// What the signs of change came to that stand beside addresses of `host`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn signs(&self, host: &str) -> Result<Signs, CoverageError> {
+        let found = self.table.get(signs_key(host)).map_err(|error| self.failed(error))?;
+        Ok(found.as_deref().and_then(read).unwrap_or_default())
+    }
+
+    /// Takes in a visit on `host`: whether a sign had said that its page changed, and whether it had.
+    pub(super) fn proved(&self, host: &str, said: bool, changed: bool) -> Result<(), CoverageError> {
+        let mut signs = self.signs(host)?;
+        signs.visit(said, changed);
+        let value = serde_json::to_vec(&signs).map_err(|error| self.failed(sled::Error::Io(error.into())))?;
+        self.table.insert(signs_key(host), value).map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
     /// Fields of a profile's listings that are hardly found any more.
     ///
     /// # Errors
@@ -681,6 +727,10 @@ fn canaries_key(profile: &str) -> Vec<u8> {
 
 fn spent_key(profile: &str) -> Vec<u8> {
     [&[SPENT], profile.as_bytes()].concat()
+}
+
+fn signs_key(host: &str) -> Vec<u8> {
+    [&[SIGNS], host.as_bytes()].concat()
 }
 
 fn drift_key(profile: &str) -> Vec<u8> {

@@ -3,13 +3,15 @@
 //! One append-only log a profile: a record for each address added and for each one done, each with
 //! its checksum. An address is in the file before it is visited, and done only after its result was
 //! accepted; so a run that is killed repeats at most what was on the way. In memory stand a
-//! fingerprint an address and the queue: its front in full, its rest as places in the log.
+//! fingerprint an address and the queue: its front in full, its rest as steps from place to place in the log.
 
 mod log;
+mod rest;
 
 pub(super) use log::MAX_ASK_BYTES;
 
 use std::{
+    borrow::Cow,
     collections::{HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     path::Path,
@@ -18,6 +20,7 @@ use std::{
 };
 
 use log::{Log, Record};
+use rest::Rest;
 use tokio::time::Instant;
 
 /// Addresses of a lane that stand in memory in full.
@@ -65,10 +68,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// Under which key an address is known that is visited for this: one endpoint answers many questions.
-    fn key(&self, of_address: &str) -> String {
+    fn key<'a>(&self, of_address: &'a str) -> Cow<'a, str> {
         match self {
-            Self::Query(ask) => format!("{of_address}\n{ask}"),
-            Self::Page | Self::Sitemap => of_address.to_owned(),
+            Self::Query(ask) => Cow::Owned(format!("{of_address}\n{ask}")),
+            Self::Page | Self::Sitemap => Cow::Borrowed(of_address),
         }
     }
 }
@@ -102,8 +105,8 @@ pub struct Frontier {
 #[derive(Debug, Default)]
 struct Lane {
     front: VecDeque<Entry>,
-    /// Number and place in the log of what follows.
-    rest: VecDeque<(u64, u64)>,
+    /// What follows, in the log.
+    rest: Rest,
 }
 
 impl Frontier {
@@ -143,9 +146,9 @@ impl Frontier {
                 let id = self.next_id;
                 self.next_id += 1;
                 if let Some((lane, key)) = place_of(&url) {
-                    self.seen.insert(self.hasher.hash_one(purpose.key(&key).as_str()));
+                    self.seen.insert(self.hasher.hash_one(&*purpose.key(&key)));
                     if let Some(lane) = self.lanes.get_mut(lane).filter(|_| !done.contains(&id)) {
-                        lane.push(Entry { id, depth, purpose, url }, at);
+                        lane.push((id, at), || Entry { id, depth, purpose, url });
                         self.resumed += 1;
                     }
                 }
@@ -172,14 +175,14 @@ impl Frontier {
 
     /// Adds the address `url` under `key`; false when it is known.
     pub fn add(&mut self, lane: usize, depth: u16, purpose: Purpose, url: &str, key: &str) -> bool {
-        if !self.seen.insert(self.hasher.hash_one(purpose.key(key).as_str())) {
+        if !self.seen.insert(self.hasher.hash_one(&*purpose.key(key))) {
             return false;
         }
         let id = self.next_id;
         self.next_id += 1;
-        let at = self.log.append(&Record::Added { depth, purpose: purpose.clone(), url: url.to_owned() });
+        let at = self.log.append_added(depth, &purpose, url);
         if let Some(lane) = self.lanes.get_mut(lane) {
-            lane.push(Entry { id, depth, purpose, url: url.to_owned() }, at);
+            lane.push((id, at), || Entry { id, depth, purpose, url: url.to_owned() });
         }
         true
     }
@@ -189,8 +192,8 @@ impl Frontier {
         if self.seen.insert(self.hasher.hash_one(key)) {
             let id = self.next_id;
             self.next_id += 1;
-            self.log.append(&Record::Added { depth: 0, purpose: Purpose::Page, url: url.to_owned() });
-            self.log.append(&Record::Done { id });
+            self.log.append_added(0, &Purpose::Page, url);
+            self.log.append_done(id);
         }
     }
 
@@ -203,7 +206,7 @@ impl Frontier {
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(None) };
         if lane.front.is_empty() {
             for _ in 0..FRONT.min(lane.rest.len()) {
-                let Some((id, at)) = lane.rest.pop_front() else { break };
+                let Some((id, at)) = lane.rest.pop() else { break };
                 if let Some((Record::Added { depth, purpose, url }, _)) = self.log.read(at)? {
                     lane.front.push_back(Entry { id, depth, purpose, url });
                 }
@@ -221,7 +224,7 @@ impl Frontier {
 
     /// Records that an address is done.
     pub fn done(&mut self, id: u64) {
-        self.log.append(&Record::Done { id });
+        self.log.append_done(id);
     }
 
     /// How many addresses of a lane wait.
@@ -258,11 +261,11 @@ impl Frontier {
 }
 
 impl Lane {
-    fn push(&mut self, entry: Entry, at: u64) {
+    fn push(&mut self, (id, at): (u64, u64), entry: impl FnOnce() -> Entry) {
         if self.rest.is_empty() && self.front.len() < FRONT {
-            self.front.push_back(entry);
+            self.front.push_back(entry());
         } else {
-            self.rest.push_back((entry.id, at));
+            self.rest.push(id, at);
         }
     }
 }

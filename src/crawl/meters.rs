@@ -88,19 +88,25 @@ impl Meters {
     /// Names all of it in `registry`.
     pub fn register(&self, registry: &mut Registry) {
         let own = registry.sub_registry_with_prefix("crawl");
-        own.register("pages", "Pages fetched, of every kind and status", self.pages.clone());
-        own.register_with_unit("body", "Bodies as they came over the wire", Unit::Bytes, self.bytes.clone());
-        own.register("hits", "Hits made of what was fetched, new ones", self.hits.clone());
-        own.register("answers", "Answers by the class of their status, redirects included", self.answers.clone());
-        own.register("failures", "Addresses that yielded nothing, by kind", self.failed.clone());
+        // A counter that begins anew is a counter; who reads one that does not know when is misled.
+        let counted = |words: &str| format!("{words}; counted since this process started");
+        own.register("pages", counted("Pages fetched, of every kind and status"), self.pages.clone());
+        own.register_with_unit("body", counted("Bodies as they came over the wire"), Unit::Bytes, self.bytes.clone());
+        own.register("hits", counted("Hits made of what was fetched, new ones"), self.hits.clone());
+        own.register(
+            "answers",
+            counted("Answers by the class of their status, redirects included"),
+            self.answers.clone(),
+        );
+        own.register("failures", counted("Addresses that yielded nothing, by kind"), self.failed.clone());
         let words = "Addresses kept out by robots.txt, limits, stops and scope, by kind";
-        own.register("kept_out", words, self.kept_out.clone());
+        own.register("kept_out", counted(words), self.kept_out.clone());
         let words = "Listings by what became of their facts: new, changed, unchanged";
-        own.register("listings", words, self.listings.clone());
+        own.register("listings", counted(words), self.listings.clone());
         let words = "From a request's departure to the end of its answer";
-        own.register_with_unit("fetch", words, Unit::Seconds, self.fetching.clone());
+        own.register_with_unit("fetch", counted(words), Unit::Seconds, self.fetching.clone());
         let words = "From an answer to all that follows from it being kept";
-        own.register_with_unit("handling", words, Unit::Seconds, self.handling.clone());
+        own.register_with_unit("handling", counted(words), Unit::Seconds, self.handling.clone());
         own.register("frontier", "Addresses that wait in the run under way", self.frontier.clone());
     }
 
@@ -213,6 +219,7 @@ mod tests {
         assert!(has("crawl_failures_total{profile=\"shop\",kind=\"timeout\"} 1"), "{text}");
         assert!(has("crawl_kept_out_total{profile=\"shop\",kind=\"robots\"} 1"), "{text}");
         assert!(has("crawl_answers_total{profile=\"shop\",kind=\"4xx\"} 60"), "{text}");
+        assert!(text.contains("of every kind and status; counted since this process started"), "{text}");
         assert!(has("crawl_fetch_seconds_count{profile=\"shop\"} 60"), "{text}");
     }
 }

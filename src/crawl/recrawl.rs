@@ -13,8 +13,10 @@
 //! `weight (1 / rate + finding) (1 - e^-x (1 + x))`.
 
 mod plan;
+mod sign;
 
-pub use plan::{Plan, Visit, plan};
+pub use plan::{Plan, Sign, Visit, plan};
+pub use sign::Signs;
 
 use serde::{Deserialize, Serialize};
 

@@ -192,6 +192,7 @@ impl LiveRoom {
             allow_loopback: true,
             robots: true,
             delay_ms: 10,
+            proxy: None,
             sources: vec![video, source(SourceKind::Websocket, &self.messages)],
         }
     }

@@ -125,6 +125,15 @@ impl Fields {
         messages.iter().take(MAX_MESSAGES).filter_map(|message| self.told(message, room)).collect()
     }
 
+    /// What messages tell that [`Protobuf`](super::Protobuf) read: they have the contract's own fields already, so that only
+    /// what their words mean, hundredths and the currency are taken from here.
+    #[must_use]
+    pub fn read_protobuf(&self, messages: &[Value], room: &str) -> Vec<Told> {
+        let fields =
+            Self { kinds: self.kinds.clone(), fen: self.fen, currency: self.currency.clone(), ..Self::default() };
+        messages.iter().take(MAX_MESSAGES).filter_map(|message| fields.told(message, room)).collect()
+    }
+
     fn told(&self, message: &Value, room: &str) -> Option<Told> {
         let said = text(message, &self.kind).unwrap_or_default();
         let kind = self.kinds.get(&said).unwrap_or(&said);

@@ -4,6 +4,8 @@
 //! crates, m3u8-rs keeps durations as `f32`, reads without a bound, and refuses the playlist for one broken tag; what a room
 //! needs is these two pages.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 /// Most segments of a playlist that are read; a longer one is read from its end.
@@ -89,10 +91,47 @@ pub struct Segment {
     pub program_date_time: Option<Timestamp>,
     /// First byte and length where it is a part of what stands there.
     pub byte_range: Option<(u64, u64)>,
-    /// Whether it is encrypted: then nothing is read from it.
-    pub encrypted: bool,
+    /// What it is encrypted with; none where it stands as it is.
+    pub key: Option<Arc<Key>>,
     /// Whether it is missing by the playlist's own word.
     pub gap: bool,
+}
+
+/// What segments are encrypted with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Key {
+    /// `AES-128`, `SAMPLE-AES` or another, as written.
+    pub method: String,
+    /// Where the key stands, as written.
+    pub uri: String,
+    /// The initialization vector, where one is written; else the segment's number is.
+    pub iv: Option<[u8; 16]>,
+    /// How the key is wrapped; `identity` is not at all.
+    pub format: String,
+}
+
+impl Key {
+    /// Whether it is a key of sixteen bytes for whole segments: nothing else is read.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.method == "AES-128" && self.format == "identity" && !self.uri.is_empty()
+    }
+
+    fn of(value: &str) -> Option<Self> {
+        let text = |name| attribute(value, name).unwrap_or_default().to_owned();
+        let method = text("METHOD");
+        if method.is_empty() || method == "NONE" {
+            return None;
+        }
+        let format = attribute(value, "KEYFORMAT").unwrap_or("identity").to_owned();
+        Some(Self { method, uri: text("URI"), iv: attribute(value, "IV").and_then(vector), format })
+    }
+}
+
+/// `0x` and up to 32 hexadecimal digits.
+fn vector(text: &str) -> Option<[u8; 16]> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
 }
 
 impl Playlist {
@@ -122,7 +161,9 @@ struct Reading {
     next_variant: Option<u64>,
     sequence: u64,
     discontinuity: u64,
-    encrypted: bool,
+    /// What follows is encrypted with, and whether a segment came since that was said.
+    key: Option<Arc<Key>>,
+    key_used: bool,
     /// Where the last byte range ended.
     range_end: u64,
 }
@@ -148,7 +189,7 @@ impl Reading {
             "-X-DISCONTINUITY" => self.discontinuity = self.discontinuity.saturating_add(1),
             "-X-PROGRAM-DATE-TIME" => self.next.program_date_time = date_time(value.trim()),
             "-X-BYTERANGE" => self.next.byte_range = self.byte_range(value.trim()),
-            "-X-KEY" => self.encrypted = attribute(value, "METHOD").is_some_and(|method| method != "NONE"),
+            "-X-KEY" => self.key(Key::of(value)),
             "-X-GAP" => self.next.gap = true,
             "-X-ENDLIST" => self.media.ended = true,
             "-X-MEDIA" => self.rendition(value),
@@ -172,15 +213,27 @@ impl Reading {
             sequence: self.sequence,
             uri: uri.to_owned(),
             discontinuity: self.discontinuity,
-            encrypted: self.encrypted,
+            key: self.key.clone(),
             ..std::mem::take(&mut self.next)
         };
+        self.key_used = true;
         self.sequence = self.sequence.saturating_add(1);
         self.media.segments.push(segment);
         // Dropped in blocks: dropping one from the front for each that comes would move all of them each time.
         if self.media.segments.len() >= 2 * MAX_SEGMENTS {
             self.keep_newest();
         }
+    }
+
+    /// Of several keys that are offered for the same segments, one that can be used stays.
+    fn key(&mut self, key: Option<Key>) {
+        let usable = |key: Option<&Key>| key.is_none_or(Key::is_plain);
+        let offered_beside = !self.key_used && self.key.as_deref().is_some_and(Key::is_plain);
+        if offered_beside && !usable(key.as_ref()) {
+            return;
+        }
+        self.key = key.map(Arc::new);
+        self.key_used = false;
     }
 
     fn keep_newest(&mut self) {
@@ -310,7 +363,7 @@ mod tests {
             "#EXTM3U\n#EXTINF:4,\n#EXT-X-BYTERANGE:100@50\na\n#EXTINF:4,\n#EXT-X-BYTERANGE:20\na\n\
              #EXT-X-KEY:METHOD=AES-128,URI=\"k\"\n#EXTINF:4,\nb\n#EXT-X-KEY:METHOD=NONE\n#EXT-X-GAP\n#EXTINF:4,\nc\n#EXT-X-ENDLIST",
         );
-        let told: Vec<_> = media.segments.iter().map(|one| (one.byte_range, one.encrypted, one.gap)).collect();
+        let told: Vec<_> = media.segments.iter().map(|one| (one.byte_range, one.key.is_some(), one.gap)).collect();
         assert_eq!(
             told,
             [
@@ -321,6 +374,20 @@ mod tests {
             ]
         );
         assert!(media.ended);
+    }
+
+    #[test]
+    fn a_key_is_read_with_its_vector_and_one_that_can_be_used_is_preferred() {
+        let media = media(
+            "#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI=\"k,1\",IV=0x0102\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://x\",KEYFORMAT=\"com.apple.streamingkeydelivery\"\n#EXTINF:4,\na\n\
+             #EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"k\"\n#EXTINF:4,\nb\n#EXT-X-KEY:METHOD=AES-128,URI=\"k\",KEYFORMAT=\"other\",IV=nonsense\n#EXTINF:4,\nc\n",
+        );
+        let keys: Vec<&Key> = media.segments.iter().map(|one| one.key.as_deref().unwrap()).collect();
+        let mut iv = [0; 16];
+        (iv[14], iv[15]) = (1, 2);
+        assert_eq!((keys[0].uri.as_str(), keys[0].iv, keys[0].is_plain()), ("k,1", Some(iv), true));
+        assert_eq!((keys[1].method.as_str(), keys[1].is_plain()), ("SAMPLE-AES", false));
+        assert_eq!((keys[2].iv, keys[2].is_plain()), (None, false));
     }
 
     #[test]

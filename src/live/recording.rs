@@ -118,7 +118,7 @@ fn of_playlist(path: &Path, text: &str) -> Result<Vec<Event>, RecordingError> {
         let times = segments.place(segment, edge);
         let name = Path::new(&segment.uri);
         let inside = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-        if !inside || segment.encrypted || segment.gap {
+        if !inside || segment.key.is_some() || segment.gap {
             continue;
         }
         let Some(captions) = Captions::parse_webvtt(&read(&folder.join(name))?) else { continue };

@@ -115,6 +115,19 @@ pub enum LiveError {
     /// A secret is not there.
     #[error(transparent)]
     Secret(#[from] crate::crawl::SecretError),
+    /// The proxy cannot be gone by.
+    #[error(transparent)]
+    Proxy(#[from] crate::crawl::PartsError),
+    /// None of its segments can be read.
+    #[error(
+        "{url}: its segments are encrypted with {method}, which is not read; only AES-128 with a key of its own is"
+    )]
+    Encrypted {
+        /// The playlist.
+        url: String,
+        /// As the playlist names it.
+        method: String,
+    },
     /// Not written down.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),

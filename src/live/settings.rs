@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{contract::Fields, framing::Framing};
-use crate::{crawl::Secret, model::Timestamp};
+use super::{contract::Fields, framing::Framing, protobuf::Protobuf};
+use crate::{
+    crawl::{Proxy, Secret},
+    model::Timestamp,
+};
 
 /// How this installation listens to live rooms.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,9 @@ pub struct Room {
     /// From one request to a host to the next, in milliseconds; a longer crawl-delay of robots.txt wins.
     #[serde(default = "delay_ms")]
     pub delay_ms: u64,
+    /// The proxy that its sources go by, as a profile names one; robots.txt is asked for without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
     /// Where it can be heard.
     #[serde(default, rename = "source")]
     pub sources: Vec<Source>,
@@ -104,6 +110,9 @@ pub struct Source {
     /// Where things stand in a message.
     #[serde(default)]
     pub fields: Fields,
+    /// Where they stand where messages are Protocol Buffers instead of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protobuf: Option<Protobuf>,
     /// WebSocket: sent after connecting, in order.
     #[serde(default)]
     pub hello: Vec<String>,

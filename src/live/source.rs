@@ -16,8 +16,11 @@ pub(super) use poll::poll;
 pub(super) use socket::socket;
 pub(super) use stream::stream;
 
-use super::room::{Heard, Hearing, LiveError};
-use crate::crawl::{Extra, FetchError, Refusal};
+use super::{
+    contract::Told,
+    room::{Heard, Hearing, LiveError},
+};
+use crate::crawl::{Extra, FetchError, Proxy, Refusal};
 
 /// Longest wait before a source is opened again; waits double from a second.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -54,7 +57,8 @@ fn extra(hearing: &Hearing<'_>) -> Result<Extra, LiveError> {
         let parsed = name.parse::<HeaderName>().ok().zip(value.parse::<HeaderValue>().ok());
         parsed.ok_or_else(|| wrong(name))
     };
-    let mut extra = Extra::default();
+    let via = hearing.gate.room.proxy.as_ref().map(Proxy::ready).transpose()?;
+    let mut extra = Extra { via, ..Extra::default() };
     for (name, value) in &hearing.source.headers {
         let (name, value) = header(name, value)?;
         extra.headers.insert(name, value);
@@ -78,17 +82,29 @@ fn extra_of_stream(hearing: &Hearing<'_>, accept: &'static str) -> Result<Extra,
 /// Reads one message of a stream and hands it over.
 async fn message(hearing: &Hearing<'_>, frame: Bytes) -> Result<(), LiveError> {
     let arrived_ms = hearing.now_ms();
-    let room = &hearing.gate.room.id;
-    let (told, unread) = match hearing.source.framing.messages(&frame) {
-        Ok(messages) => {
-            (messages.iter().flat_map(|message| hearing.source.fields.read(message, room)).collect(), false)
-        }
-        Err(error) => {
-            tracing::debug!(room, %error, "a message of a room is not read");
+    let (told, unread) = match told(hearing, &frame) {
+        Ok(told) => (told, false),
+        Err(what) => {
+            tracing::debug!(room = hearing.gate.room.id, what, "a message of a room is not read");
             (Vec::new(), true)
         }
     };
     hearing.tell(Heard { told, arrived_ms, capture: None, raw: Some(frame), unread, begins_ms: None }).await
+}
+
+/// What a frame tells, in order, by its framing and the source's contract; what is wrong with it where it cannot be read.
+fn told(hearing: &Hearing<'_>, frame: &[u8]) -> Result<Vec<Told>, String> {
+    let (source, room) = (hearing.source, &hearing.gate.room.id);
+    let messages = source.framing.messages(frame).map_err(|error| error.to_string())?;
+    let Some(protobuf) = &source.protobuf else {
+        return Ok(messages.iter().flat_map(|message| source.fields.read(message, room)).collect());
+    };
+    let mut told = Vec::new();
+    for message in &messages {
+        let values = protobuf.read(message).map_err(|error| error.to_string())?;
+        told.extend(source.fields.read_protobuf(&values, room));
+    }
+    Ok(told)
 }
 
 /// Waits before a source is opened again; an error when it was tried often enough, or the room is left.

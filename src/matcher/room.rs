@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use jiff::civil::Date;
 
 use super::{
-    Matcher, moment,
+    Matcher, apart, moment,
     said::{Recent, Said},
 };
-use crate::model::{Finding, Goods, Listing, Moment, ShelfState, Span, TimelineEntry};
+use crate::model::{Finding, Findings, Goods, Listing, Moment, ShelfState, Span, TimelineEntry};
 
 /// Moments that are remembered.
 const REMEMBERED: usize = 256;
@@ -35,6 +35,8 @@ pub struct RoomMatcher {
     recent: VecDeque<(u64, TimelineEntry)>,
     next: u64,
     said: Said,
+    /// Whether what rules in shadow find is told too.
+    shadow: bool,
 }
 
 /// What one moment showed.
@@ -44,6 +46,8 @@ pub struct Heard {
     pub findings: Vec<Finding>,
     /// What was set aside, with the reason.
     pub suppressed: Vec<Finding>,
+    /// What rules in shadow find, where that was asked for: to be counted, never queued.
+    pub shadow: Vec<Finding>,
     /// The room, with the part of its timeline that findings stand in.
     pub excerpt: Listing,
 }
@@ -52,7 +56,13 @@ impl RoomMatcher {
     /// A matcher of the room whose facts are `room`.
     pub fn new(mut room: Listing) -> Self {
         room.timeline.clear();
-        Self { room, shelf: Listing::default(), recent: VecDeque::new(), next: 0, said: Said::default() }
+        Self { room, shelf: Listing::default(), recent: VecDeque::new(), next: 0, said: Said::default(), shadow: false }
+    }
+
+    /// Tells what rules in shadow find, too.
+    #[must_use]
+    pub fn with_shadow(self) -> Self {
+        Self { shadow: true, ..self }
     }
 
     /// The room's facts, without a timeline.
@@ -71,19 +81,17 @@ impl RoomMatcher {
         let (numbers, mut timeline): (Vec<u64>, Vec<TimelineEntry>) = tail.into_iter().unzip();
         timeline.push(TimelineEntry { goods: None, ..entry.clone() });
         let scene = Listing { timeline, ..self.facts(&entry) };
-        let mut found = matcher.check(&scene, on);
+        let (mut found, mut shadow) = self.check(matcher, &scene, on);
         let now = scene.timeline.len() - 1;
-        let here = |finding: &Finding| touches(finding, now);
-        found.findings.retain(here);
-        found.suppressed.retain(here);
+        self.keep_new(&mut [&mut found.findings, &mut found.suppressed, &mut shadow], matcher, (&scene, now), on);
         let (at_ms, spoken) = (entry.at_ms, entry.kind == "caption");
         self.remember(entry);
         // Most of what comes is written by viewers and says nothing.
-        if !spoken && found.findings.is_empty() && found.suppressed.is_empty() {
+        if !spoken && found.findings.is_empty() && found.suppressed.is_empty() && shadow.is_empty() {
             return Heard::default();
         }
         let moment = self.shelf.moment(at_ms);
-        for finding in found.findings.iter_mut().chain(&mut found.suppressed) {
+        for finding in found.findings.iter_mut().chain(&mut found.suppressed).chain(&mut shadow) {
             moment::tell(finding, moment.clone());
         }
         let pinned_ms = at_ms.saturating_sub(self.pinned_since(&moment));
@@ -93,13 +101,40 @@ impl RoomMatcher {
             let weak = finding.suppressed.is_some() || finding.score < matcher.queue_from();
             if weak { found.suppressed.push(finding) } else { found.findings.push(finding) }
         }
-        if found.findings.is_empty() && found.suppressed.is_empty() {
+        if found.findings.is_empty() && found.suppressed.is_empty() && shadow.is_empty() {
             return Heard::default();
         }
-        let mut heard = Heard { findings: found.findings, suppressed: found.suppressed, excerpt: self.room.clone() };
+        let (findings, suppressed) = (found.findings, found.suppressed);
+        let mut heard = Heard { findings, suppressed, shadow, excerpt: self.room.clone() };
         self.excerpt(&numbers, &mut heard);
         heard.findings.sort_by(|a, b| b.score.total_cmp(&a.score));
         heard
+    }
+
+    fn check(&self, matcher: &Matcher, scene: &Listing, on: Date) -> (Findings, Vec<Finding>) {
+        if self.shadow { matcher.check_with_shadow(scene, on) } else { (matcher.check(scene, on), Vec::new()) }
+    }
+
+    /// Leaves what stands in the newest moment of `scene`, or what its words make of an earlier one's: that was not found
+    /// before they came.
+    fn keep_new(&self, parts: &mut [&mut Vec<Finding>], matcher: &Matcher, (scene, now): (&Listing, usize), on: Date) {
+        let earlier = |finding: &Finding| apart::is_of_several(finding) && !touches(finding, now);
+        let mut before: Option<Vec<Finding>> = None;
+        if parts.iter().any(|part| part.iter().any(earlier)) {
+            let mut scene = scene.clone();
+            scene.timeline.truncate(now);
+            let (found, shadow) = self.check(matcher, &scene, on);
+            before = Some(found.findings.into_iter().chain(found.suppressed).chain(shadow).collect());
+        }
+        let known = |finding: &Finding| {
+            let same = |other: &Finding| {
+                (&other.reference, &other.surface, other.start) == (&finding.reference, &finding.surface, finding.start)
+            };
+            before.iter().flatten().any(same)
+        };
+        for part in parts {
+            part.retain(|finding| touches(finding, now) || earlier(finding) && !known(finding));
+        }
     }
 
     /// What was said just before `entry` by the same speaker, or written by the same viewer.
@@ -199,7 +234,8 @@ impl RoomMatcher {
                 *path = format!("timeline[{}].text", place(index));
             }
         };
-        for finding in heard.findings.iter_mut().chain(&mut heard.suppressed) {
+        let all = heard.findings.iter_mut().chain(&mut heard.suppressed).chain(&mut heard.shadow);
+        for finding in all {
             renamed(&mut finding.surface);
             finding.continues.iter_mut().for_each(|span| renamed(&mut span.surface));
         }
@@ -226,7 +262,7 @@ mod tests {
     use crate::{
         marks::{Register, import_csv},
         matcher::Settings,
-        rules::RuleSet,
+        rules::{RuleSet, RuleSource},
     };
 
     fn matcher() -> Matcher {
@@ -272,6 +308,59 @@ mod tests {
         assert!(finding.explanation[0].zh.contains("00:01:03") && finding.explanation[0].zh.contains("¥199.00"));
         // Said once, found once.
         assert!(hear(&mut room, &matcher, entry(65_000, "caption", "今天很舒服")).findings.is_empty());
+    }
+
+    /// A rule for what is said, with these clauses.
+    fn with_rule(condition: &str, clauses: &str, status: &str) -> Matcher {
+        let text = include_str!("../../fixtures/diagnostics/sound.toml")
+            .replace("status = \"active\"", &format!("status = \"{status}\""))
+            .replace("fields = [\"title\"]", "fields = [\"title\", \"spoken\"]")
+            .replace("condition = \"praise\"", &format!("condition = \"{condition}\""))
+            .replace("[clause.praise]\nwords = [\"绝妙无比\"]\n", clauses);
+        let source = RuleSource { path: "sound.toml".into(), text };
+        let rules = RuleSet::parse(vec![source]).unwrap_or_else(|problems| panic!("{}", problems[0]));
+        Matcher::new(Arc::new(Register::new(Vec::new())), Some(Arc::new(rules)), Settings::default())
+    }
+
+    #[test]
+    fn two_words_near_each_other_are_found_across_the_border_of_two_captions() {
+        let clauses = "[clause.both]\nnear = { a = [\"加微信\"], b = [\"返现\"], within = 12 }\n";
+        let matcher = with_rule("both", clauses, "active");
+        let mut room = RoomMatcher::new(Listing::default());
+        assert!(hear(&mut room, &matcher, entry(1000, "caption", "大家下单以后加微信")).findings.is_empty());
+        let heard = hear(&mut room, &matcher, entry(3000, "caption", "马上返现给你"));
+        let finding = heard.findings.first().expect("found");
+        assert_eq!((finding.text.as_str(), finding.continues[0].text.as_str()), ("加微信", "马上返现"));
+        assert!(hear(&mut room, &matcher, entry(5000, "caption", "今天很舒服")).findings.is_empty());
+    }
+
+    #[test]
+    fn two_words_that_a_rule_asks_for_together_are_found_in_two_captions_and_once() {
+        let clauses = "[clause.asks]\nwords = [\"加微信\"]\n[clause.gives]\nwords = [\"返现\"]\nreport = false\n";
+        let matcher = with_rule("asks and gives", clauses, "active");
+        let mut room = RoomMatcher::new(Listing::default());
+        assert!(hear(&mut room, &matcher, entry(1000, "caption", "大家下单以后加微信")).findings.is_empty());
+        let heard = hear(&mut room, &matcher, entry(3000, "caption", "马上返现给你"));
+        let finding = heard.findings.first().expect("found");
+        assert_eq!(heard.excerpt.surface_text(&finding.surface), Some("大家下单以后加微信"));
+        assert_eq!(finding.text, "加微信");
+        assert!(finding.explanation.iter().any(|step| step.code == "text.continued"), "{:#?}", finding.explanation);
+        assert!(hear(&mut room, &matcher, entry(5000, "caption", "今天很舒服")).findings.is_empty(), "told once");
+        // In one caption it is found as ever, and once too.
+        let heard = hear(&mut room, &matcher, entry(60_000, "caption", "加微信返现"));
+        assert_eq!(heard.findings.len(), 1);
+        assert!(hear(&mut room, &matcher, entry(61_000, "caption", "好")).findings.is_empty());
+    }
+
+    #[test]
+    fn what_a_rule_in_shadow_finds_is_told_where_it_is_asked_for() {
+        let matcher = with_rule("asks", "[clause.asks]\nwords = [\"加微信\"]\n", "shadow");
+        let said = || entry(1000, "caption", "大家加微信");
+        assert_eq!(hear(&mut RoomMatcher::new(Listing::default()), &matcher, said()), Heard::default());
+        let heard = hear(&mut RoomMatcher::new(Listing::default()).with_shadow(), &matcher, said());
+        assert!(heard.findings.is_empty() && heard.suppressed.is_empty());
+        assert_eq!((heard.shadow.len(), heard.shadow[0].text.as_str()), (1, "加微信"));
+        assert_eq!(heard.excerpt.surface_text(&heard.shadow[0].surface), Some("大家加微信"));
     }
 
     #[test]

@@ -67,10 +67,11 @@ impl Monitor {
     pub fn watch(self: &Arc<Self>, room: &Room, show: Option<Show>) -> Result<WatchedRoom, StoreError> {
         let listing = room_listing(room, self.clock.now());
         let id = ListingId::new(&listing.id).map_err(|error| StoreError::Refused(error.to_string()))?;
+        let matcher = RoomMatcher::new(listing);
         Ok(WatchedRoom {
             monitor: Arc::clone(self),
             id,
-            matcher: RoomMatcher::new(listing),
+            matcher: if self.shadow.is_some() { matcher.with_shadow() } else { matcher },
             waiting: Vec::new(),
             notes: Vec::new(),
             told: HashSet::new(),
@@ -98,6 +99,7 @@ impl WatchedRoom {
         let on = now.to_zoned(TimeZone::UTC).date();
         let matcher = self.monitor.matcher();
         let mut heard = self.matcher.hear(&matcher, entry, on);
+        self.monitor.count_shadow(&matcher, &heard.excerpt, &heard.shadow, now);
         if heard.findings.is_empty() {
             return false;
         }
@@ -113,7 +115,7 @@ impl WatchedRoom {
             show(&heard);
         }
         let learnt = self.monitor.learnt();
-        let Heard { findings, suppressed, excerpt } = heard;
+        let Heard { findings, suppressed, excerpt, .. } = heard;
         let mut findings = crate::model::Findings { id: excerpt.id.clone(), findings, suppressed, risk: 0.0 };
         self.notes.extend(self.monitor.hold_to_quota(&matcher, &excerpt, &mut findings, now));
         let new = hits(&self.id, &excerpt, &findings, (matcher.version(), &learnt), now);

@@ -5,7 +5,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{Hit, Listing};
+use crate::model::{Fingerprint, Hit, Listing};
 
 /// Bits in which near-identical listings of one seller may differ.
 const SAME_SELLER_BITS: u32 = 12;
@@ -24,7 +24,7 @@ pub struct Likeness {
     /// What was found, for whom.
     pub found: u64,
     /// How the listing reads: alike texts differ in few bits.
-    pub reads: u64,
+    pub reads: Fingerprint,
     /// Seller, content to the letter, what was found where, and by which version: a dismissal is good for the same again.
     pub same: u64,
 }
@@ -58,21 +58,21 @@ impl Likeness {
             seller,
             listing: listing_key(listing),
             found: key([what.family.as_str()].into_iter().chain(words.iter().map(String::as_str))),
-            reads: simhash(listing),
+            reads: reads(listing),
             same: key(same.iter().map(String::as_str)),
         }
     }
 
     /// Whether one decision is good for both.
     pub fn is_near(&self, other: &Self) -> bool {
-        let bits = (self.reads ^ other.reads).count_ones();
+        let bits = self.distance(other);
         let seller = self.seller != 0 && self.seller == other.seller;
         self.found == other.found && bits <= if seller { SAME_SELLER_BITS } else { OTHER_SELLER_BITS }
     }
 
     /// In how many of 64 bits the listings read otherwise.
     pub fn distance(&self, other: &Self) -> u32 {
-        (self.reads ^ other.reads).count_ones()
+        self.reads.distance(other.reads)
     }
 }
 
@@ -99,48 +99,11 @@ fn key<'a>(parts: impl IntoIterator<Item = &'a str>) -> u64 {
     hasher.finalize().first_chunk().map_or(1, |bytes| u64::from_le_bytes(*bytes)).max(1)
 }
 
-/// One bit for each of 64 sums over pairs of characters; digits, spaces and signs do not count.
-fn simhash(listing: &Listing) -> u64 {
+/// Of the letters of title and description; digits, spaces and signs do not count.
+fn reads(listing: &Listing) -> Fingerprint {
     let description = listing.description.as_deref().unwrap_or("");
-    let letters: Vec<char> = listing
-        .title
-        .chars()
-        .chain(description.chars().take(DESCRIPTION_CHARS))
-        .filter(|c| c.is_alphabetic())
-        .flat_map(char::to_lowercase)
-        .collect();
-    let mut sums = Sums::default();
-    for pair in letters.windows(2) {
-        let mixed = pair.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &c| {
-            let hash = (hash ^ u64::from(u32::from(c))).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            hash ^ (hash >> 29)
-        });
-        sums.add(mixed);
-    }
-    sums.more_than(letters.len().saturating_sub(1) / 2)
-}
-
-/// How often each of 64 bits was set, counted for all of them at once: the n-th number holds the n-th digit of every count.
-#[derive(Debug, Default)]
-struct Sums([u64; 24]);
-
-impl Sums {
-    fn add(&mut self, bits: u64) {
-        let mut carry = bits;
-        for digit in &mut self.0 {
-            if carry == 0 {
-                return;
-            }
-            (*digit, carry) = (*digit ^ carry, *digit & carry);
-        }
-    }
-
-    /// The bits that were set more than so often.
-    fn more_than(&self, times: usize) -> u64 {
-        let count =
-            |bit: usize| self.0.iter().enumerate().map(|(n, digit)| ((digit >> bit & 1) as usize) << n).sum::<usize>();
-        (0..64).filter(|&bit| count(bit) > times).fold(0, |bits, bit| bits | 1 << bit)
-    }
+    let characters = listing.title.chars().chain(description.chars().take(DESCRIPTION_CHARS));
+    Fingerprint::of(characters.filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase))
 }
 
 #[cfg(test)]

@@ -80,15 +80,23 @@ impl Assembled {
     /// Where the characters `start..end` stand, one span for each surface, in order; empty when they stand together in
     /// one surface and are found there.
     pub fn places(&self, start: usize, end: usize, surfaces: &[Surface<'_>]) -> Vec<Span> {
+        let spans = self.spans(start, end, surfaces);
+        if self.how == How::Continued && spans.len() < 2 { Vec::new() } else { spans }
+    }
+
+    /// Where the characters `start..end` stand in one surface; none when they stand in several.
+    pub fn place(&self, start: usize, end: usize, surfaces: &[Surface<'_>]) -> Option<Span> {
+        let mut spans = self.spans(start, end, surfaces);
+        if spans.len() == 1 { spans.pop() } else { None }
+    }
+
+    fn spans(&self, start: usize, end: usize, surfaces: &[Surface<'_>]) -> Vec<Span> {
         let mut spans: Vec<(u32, u32, u32)> = Vec::new();
         for (surface, place) in self.places.get(start..end).into_iter().flatten().flatten() {
             match spans.last_mut() {
                 Some((same, _, last)) if same == surface => *last = (*last).max(*place),
                 _ => spans.push((*surface, *place, *place)),
             }
-        }
-        if self.how == How::Continued && spans.len() < 2 {
-            return Vec::new();
         }
         let span = |(surface, first, last): (u32, u32, u32)| {
             let surface = surfaces.get(surface as usize)?;

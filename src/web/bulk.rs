@@ -250,14 +250,14 @@ fn picked(entries: &[Entry]) -> (Vec<HitId>, Vec<HitId>) {
     let mut bits = [0_usize; 64];
     for entry in entries {
         *sellers.entry(entry.like.seller).or_default() += 1;
-        bits.iter_mut().enumerate().for_each(|(bit, sum)| *sum += usize::from(entry.like.reads >> bit & 1 == 1));
+        bits.iter_mut().enumerate().for_each(|(bit, sum)| *sum += usize::from(entry.like.reads.0 >> bit & 1 == 1));
     }
     let middle =
         bits.iter().enumerate().fold(0_u64, |all, (bit, &sum)| all | u64::from(sum * 2 > entries.len()) << bit);
     // Of a seller that is rare here, and reads otherwise than most.
     let odd = |entry: &Entry| {
         let rare = sellers.get(&entry.like.seller).map_or(0, |&count| 32 * (entries.len() - count) / entries.len());
-        let reads = (entry.like.reads ^ middle).count_ones() as usize;
+        let reads = (entry.like.reads.0 ^ middle).count_ones() as usize;
         std::cmp::Reverse((rare + reads + usize::from(entry.severity == Severity::Critical) * 8, entry.id))
     };
     let mut outliers: Vec<&Entry> = entries.iter().filter(|entry| !random.contains(&entry.id)).collect();

@@ -13,7 +13,8 @@ use super::{
     Desk, WebError,
     api::{set, today},
     card::{time_words, visible},
-    chart::{Day, days},
+    chart::Chart,
+    days,
     frame::Frame,
     quality::share_words,
     trials::Tried,
@@ -70,8 +71,7 @@ struct RulePage {
     tried: String,
     lines: Vec<String>,
     hits: Option<bool>,
-    days: Vec<Day>,
-    tallest: usize,
+    chart: Chart,
     /// Whether there is an archive to try it on.
     keeps: bool,
     /// How far a backtest is that runs, and of how much; the second is 0 while the archive is brought up.
@@ -237,12 +237,12 @@ async fn show(desk: &Desk, visit: &Visit, id: String, text: Option<String>) -> R
     if let Some(monitor) = &desk.inner.monitor {
         monitor.follow_rules().await?;
     }
-    let (days, tallest) = days(desk, &desk.inner.board.about(&Subject::Reference(rule.id.clone())));
+    let entries = desk.inner.board.about(&Subject::Reference(rule.id.clone()));
+    let chart = days::chart(desk, &super::card::reference_href(&rule.id), &entries, visit.words);
     let job = desk.inner.trials.find(&rule.id);
     let ended = job.as_ref().and_then(|job| job.ended());
     let page = RulePage {
-        days,
-        tallest,
+        chart,
         keeps: desk.inner.archive.is_some(),
         running: job.as_ref().filter(|job| job.ended().is_none()).map(|job| job.progress()),
         broke_off: ended.and_then(|ended| ended.as_ref().err()).map(|why| visible(why)),

@@ -16,6 +16,7 @@ use super::{
     Desk, WebError,
     alarms::{self, AlarmView},
     card::{time_words, visible},
+    chart::{Chart, Point, Shows},
     frame::Frame,
     visit::Visit,
     words::Words,
@@ -35,8 +36,6 @@ const DAYS: i64 = 30;
 const RUNS: usize = 30;
 /// Longest pause that is asked for in hours.
 const MAX_HOURS: u32 = 24 * 366;
-/// How wide and high charts are drawn.
-const HEIGHT: f64 = 60.0;
 
 /// The page of a source.
 pub(super) fn href(profile: &str) -> String {
@@ -59,22 +58,6 @@ struct SourcePage {
     shares: Vec<Shares>,
     rooms: Vec<RoomView>,
     cut: bool,
-}
-
-/// Bars over time; each leads to what it counts.
-struct Chart {
-    title: String,
-    bars: Vec<Bar>,
-    width: usize,
-    most: u64,
-}
-
-struct Bar {
-    x: usize,
-    y: f64,
-    height: f64,
-    title: String,
-    href: String,
 }
 
 /// Shares of a whole, each with its words.
@@ -144,8 +127,8 @@ pub(super) async fn page(
             .collect(),
         charts: vec![
             runs_chart(&runs, &path, &desk, words),
-            days_chart(words.say("source-seen"), &told.seen, now, (&desk, &path, "seen")),
-            days_chart(words.say("source-changed"), &told.changed, now, (&desk, &path, "changed")),
+            days_chart(words.say("source-seen"), &told.seen, now, (&desk, &path, "seen"), words),
+            days_chart(words.say("source-changed"), &told.changed, now, (&desk, &path, "changed"), words),
         ],
         shares: vec![outcomes(&told, &path, words), fill(&runs, &path, words)],
         rooms: rooms(works, &profile, now, words),
@@ -217,36 +200,42 @@ fn tell(coverage: &Coverage, profile: &str, zone: &jiff::tz::TimeZone) -> Result
     Ok(told)
 }
 
-fn bars(values: impl Iterator<Item = (u64, String, String)>) -> (Vec<Bar>, u64) {
-    let values: Vec<_> = values.collect();
-    let most = values.iter().map(|(number, ..)| *number).max().unwrap_or(0);
-    let bar = |(place, (number, title, href)): (usize, (u64, String, String))| {
-        let height = (HEIGHT * number as f64 / most.max(1) as f64).max(1.0);
-        Bar { x: place * 14, y: HEIGHT + 2.0 - height, height, title, href }
-    };
-    (values.into_iter().enumerate().map(bar).collect(), most)
-}
-
 fn runs_chart(runs: &[Ended], path: &str, desk: &Desk, words: Words) -> Chart {
-    let value = |run: &Ended| {
-        let listings = run.report.listings + run.report.unchanged;
-        let title = format!("{} · {listings}", time_words(run.at, &desk.inner.zone));
-        (listings, title, format!("{path}/addresses?run={}", run.run))
+    let point = |run: &Ended| Point {
+        label: format!("{} · {}", run.run, time_words(run.at, &desk.inner.zone)),
+        short: run.run.to_string(),
+        value: run.report.listings + run.report.unchanged,
+        part: 0,
+        href: format!("{path}/addresses?run={}", run.run),
     };
-    let (bars, most) = bars(runs.iter().map(value));
-    Chart { title: words.say("source-runs"), bars, width: RUNS * 14, most }
+    let shows = Shows {
+        title: words.say("source-runs"),
+        counts: words.say("chart-listings"),
+        over: words.say("chart-run-number"),
+        part: None,
+    };
+    Chart::of(shows, runs.iter().map(point).collect(), words)
 }
 
-fn days_chart(title: String, days: &BTreeMap<Date, u64>, now: Timestamp, of: (&Desk, &str, &str)) -> Chart {
+fn days_chart(
+    title: String,
+    days: &BTreeMap<Date, u64>,
+    now: Timestamp,
+    of: (&Desk, &str, &str),
+    words: Words,
+) -> Chart {
     let (desk, path, what) = of;
     let today = now.to_zoned(desk.inner.zone.clone()).date();
     let shown = (0..DAYS).rev().filter_map(|back| today.checked_sub(jiff::Span::new().days(back)).ok());
-    let value = |day: Date| {
-        let number = days.get(&day).copied().unwrap_or(0);
-        (number, format!("{day} · {number}"), format!("{path}/addresses?{what}={day}"))
+    let point = |day: Date| Point {
+        label: day.to_string(),
+        short: day.strftime("%m-%d").to_string(),
+        value: days.get(&day).copied().unwrap_or(0),
+        part: 0,
+        href: format!("{path}/addresses?{what}={day}"),
     };
-    let (bars, most) = bars(shown.map(value));
-    Chart { title, bars, width: usize::try_from(DAYS).unwrap_or(0) * 14, most }
+    let (counts, over) = (words.say("chart-listings"), words.say("chart-day"));
+    Chart::of(Shows { title, counts, over, part: None }, shown.map(point).collect(), words)
 }
 
 fn share_row(name: String, number: u64, of: u64, href: String) -> Row {

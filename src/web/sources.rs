@@ -11,6 +11,7 @@ use super::{
     Desk, WebError,
     audit::{self, Wanted},
     card::{time_words, visible},
+    chart::{Chart, Point, Shows},
     frame::Frame,
     visit::Visit,
 };
@@ -90,8 +91,7 @@ struct Figure {
 struct SourceView {
     name: String,
     runs: Vec<RunView>,
-    bars: Vec<Bar>,
-    width: usize,
+    chart: Chart,
     next: String,
     href: String,
     page: String,
@@ -105,13 +105,6 @@ struct RunView {
     listings: u64,
     denied: u64,
     interrupted: bool,
-}
-
-struct Bar {
-    x: usize,
-    y: u64,
-    height: u64,
-    title: String,
 }
 
 /// The page: what runs here, and what the journal noted of others.
@@ -137,24 +130,32 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit) -> Result<Html<
     let (now, here) =
         (desk.inner.clock.now(), |name: &str| works.is_some_and(|works| works.profiles().contains_key(name)));
     let view = |source: Source| {
-        let most = source.runs.iter().map(|run| run.listings).max().unwrap_or(0).max(1);
-        let bars = source.runs.iter().rev().enumerate().map(|(number, run)| {
-            let height = (run.listings * 40 / most).max(1);
-            let title = format!("{} · {}", time_words(run.at, zone), run.listings);
-            Bar { x: number * 14, y: 42 - height, height, title }
-        });
         let asked: String = url::form_urlencoded::byte_serialize(source.profile.as_bytes()).collect();
+        let page = if here(&source.profile) { super::source::href(&source.profile) } else { String::new() };
+        let noted = format!("/audit?act=crawl&object={asked}");
+        let point = |run: &Run| Point {
+            label: time_words(run.at, zone),
+            short: run.at.to_zoned(zone.clone()).strftime("%m-%d").to_string(),
+            value: run.listings,
+            part: 0,
+            href: if page.is_empty() { noted.clone() } else { page.clone() },
+        };
+        let shows = Shows {
+            title: format!("{} {}", words.say("sources-chart"), visible(&source.profile)),
+            counts: words.say("chart-listings"),
+            over: words.say("chart-run-time"),
+            part: None,
+        };
         SourceView {
-            page: if here(&source.profile) { super::source::href(&source.profile) } else { String::new() },
+            chart: Chart::of(shows, source.runs.iter().rev().map(point).collect(), words),
+            page,
             paused: operations
                 .pause(&source.profile, now)
                 .map(|said| super::source::pause_words(said, &desk, words))
                 .unwrap_or_default(),
             cost: costs.get(&source.profile).map(|cost| super::source::cost_words(cost, words)).unwrap_or_default(),
-            href: format!("/audit?act=crawl&object={asked}"),
+            href: noted,
             name: visible(&source.profile),
-            bars: bars.collect(),
-            width: SHOWN * 14,
             next: source.next_due.map(|at| time_words(at, zone)).unwrap_or_default(),
             runs: source
                 .runs

@@ -3,22 +3,25 @@
 use askama::Template;
 use axum::{
     Form,
-    extract::{Path, State},
+    extract::{Path, RawQuery, State},
     response::{Html, IntoResponse, Redirect, Response},
 };
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::{
     Desk, WebError,
+    alike::{AlsoSeen, also_seen},
     card::{visible, visible_up_to},
-    chart::{Day, days},
+    chart::Chart,
+    days,
     frame::Frame,
     lists::{Line, lines},
     visit::Visit,
 };
 use crate::{
-    model::{Account, HitId, HitState, MarkId, Remark, Saying},
-    review::{ReviewError, Share, Subject},
+    model::{Account, HitId, HitState, ListingId, MarkId, Remark, Saying},
+    review::{Entry, ReviewError, Share, Subject},
     store::{Batch, Write},
 };
 
@@ -38,14 +41,17 @@ struct SubjectPage {
     facts: Vec<(String, String)>,
     counts: Vec<(String, usize)>,
     precision: String,
-    days: Vec<Day>,
-    tallest: usize,
+    chart: Chart,
+    /// The day whose hits are listed, and where all are; none where all are.
+    day: Option<(String, String)>,
     hits: Vec<Line>,
     more: usize,
     /// Where notes go; none where none are taken.
     notes_to: Option<String>,
     may_write: bool,
     notes: Vec<NoteView>,
+    /// Where else the same goods are offered; none where that is not looked for.
+    also: Option<AlsoSeen>,
 }
 
 /// A note as pages show it.
@@ -70,15 +76,22 @@ pub(super) async fn seller(
     State(desk): State<Desk>,
     visit: Visit,
     Path(key): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
     desk.follow(true).await?;
     let seller = desk.inner.board.seller(number).ok_or(WebError::NotFound)?;
     let facts = vec![(visit.words.say("fact-platform"), visible(&seller.platform))];
     let notes_to = Some(format!("/sellers/{key}/notes"));
-    let page =
-        Page { kind: "subject-seller", title: visible(&seller.name), facts, notes_to, notes: notes(&desk, number) };
-    page.show(&desk, &visit, &Subject::Seller(number)).await
+    let page = Page {
+        kind: "subject-seller",
+        title: visible(&seller.name),
+        facts,
+        notes_to,
+        notes: notes(&desk, number),
+        also: None,
+    };
+    page.show(&desk, &visit, (&Subject::Seller(number), format!("/sellers/{number:016x}"), day_of(query)?)).await
 }
 
 /// A listing, over all its captures.
@@ -86,6 +99,7 @@ pub(super) async fn listing(
     State(desk): State<Desk>,
     visit: Visit,
     Path(key): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     let number = u64::from_str_radix(&key, 16).map_err(|_| WebError::NotFound)?;
     desk.follow(true).await?;
@@ -97,9 +111,13 @@ pub(super) async fn listing(
     let listing = &hit.what.listing;
     let facts = [("fact-platform", listing.platform.clone()), ("fact-link", listing.url.clone())];
     let facts = facts.into_iter().filter_map(|(key, value)| Some((visit.words.say(key), visible(&value?)))).collect();
-    let page =
-        Page { kind: "subject-listing", title: visible(&listing.title), facts, notes_to: None, notes: Vec::new() };
-    page.show(&desk, &visit, &Subject::Listing(number)).await
+    let also = match ListingId::new(&listing.id) {
+        Ok(id) => also_seen(&desk, &visit, &id).await?,
+        Err(_) => None,
+    };
+    let (title, notes) = (visible(&listing.title), Vec::new());
+    let page = Page { kind: "subject-listing", title, facts, notes_to: None, notes, also };
+    page.show(&desk, &visit, (&Subject::Listing(number), format!("/listings/{number:016x}"), day_of(query)?)).await
 }
 
 /// A mark or a rule, by its id.
@@ -107,6 +125,7 @@ pub(super) async fn reference(
     State(desk): State<Desk>,
     visit: Visit,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
 ) -> Result<Html<String>, WebError> {
     desk.follow(true).await?;
     let mark = match MarkId::new(&name) {
@@ -118,8 +137,9 @@ pub(super) async fn reference(
         Some(mark) => ("kind-mark", visible(&mark.text)),
         None => ("subject-reference", visible(&name)),
     };
-    let page = Page { kind, title, facts, notes_to: None, notes: Vec::new() };
-    page.show(&desk, &visit, &Subject::Reference(name)).await
+    let page = Page { kind, title, facts, notes_to: None, notes: Vec::new(), also: None };
+    let path = super::card::reference_href(&name);
+    page.show(&desk, &visit, (&Subject::Reference(name), path, day_of(query)?)).await
 }
 
 /// What differs from subject to subject.
@@ -129,10 +149,17 @@ struct Page {
     facts: Vec<(String, String)>,
     notes_to: Option<String>,
     notes: Vec<NoteView>,
+    also: Option<AlsoSeen>,
 }
 
 impl Page {
-    async fn show(self, desk: &Desk, visit: &Visit, subject: &Subject) -> Result<Html<String>, WebError> {
+    /// The page of a subject at `path`, its hits those of `day` where one is asked for.
+    async fn show(
+        self,
+        desk: &Desk,
+        visit: &Visit,
+        (subject, path, day): (&Subject, String, Option<Date>),
+    ) -> Result<Html<String>, WebError> {
         let entries = desk.inner.board.about(subject);
         if entries.is_empty() {
             return Err(WebError::NotFound);
@@ -141,8 +168,9 @@ impl Page {
         let count = |state| entries.iter().filter(|entry| entry.state == state).count();
         let counts = HitState::ALL.map(|state| (words.say(super::card::state_key(state)), count(state)));
         let (confirmed, dismissed) = (count(HitState::Confirmed) as u64, count(HitState::Dismissed) as u64);
-        let ids: Vec<HitId> = entries.iter().take(SHOWN).map(|entry| entry.id).collect();
-        let (days, tallest) = days(desk, &entries);
+        let on = |entry: &&Entry| day.is_none_or(|day| entry.found_at.to_zoned(desk.inner.zone.clone()).date() == day);
+        let listed: Vec<HitId> = entries.iter().filter(on).map(|entry| entry.id).collect();
+        let ids = listed.get(..SHOWN).unwrap_or(&listed);
         let page = SubjectPage {
             f: Frame::new(visit, ""),
             kind: words.say(self.kind),
@@ -150,16 +178,24 @@ impl Page {
             facts: self.facts,
             counts: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
             precision: super::quality::share_words(&Share::new(confirmed, confirmed + dismissed), words),
-            days,
-            tallest,
-            hits: lines(desk, visit, &ids).await?,
-            more: entries.len().saturating_sub(SHOWN),
+            chart: days::chart(desk, &path, &entries, words),
+            day: day.map(|day| (day.to_string(), path)),
+            hits: lines(desk, visit, ids).await?,
+            more: listed.len().saturating_sub(SHOWN),
             may_write: visit.may(crate::model::Permission::DecideMany),
             notes_to: self.notes_to,
             notes: self.notes,
+            also: self.also,
         };
         Ok(Html(page.render()?))
     }
+}
+
+/// The day that `query` asks for.
+fn day_of(query: Option<String>) -> Result<Option<Date>, WebError> {
+    let query = query.unwrap_or_default();
+    let day = url::form_urlencoded::parse(query.as_bytes()).take(16).find(|(name, _)| name == "day");
+    day.map(|(_, day)| day.parse().map_err(|_| WebError::Field("day"))).transpose()
 }
 
 /// What the note form sends.

@@ -4,12 +4,16 @@
 //! log-uniform from one in 30 days to 24 a day, weights log-normal, one visit a listing and day; 25 days are measured after 15
 //! to warm up. Every policy meets the same worlds with the same changes. Freshness is the weighted share of listings' time in
 //! which what is known of them is current; delay the weighted mean time from a change to the visit that finds it.
+//!
+//! `Signed` is ours with a sitemap that is read four times a day, whose `lastmod` moves with so many of the changes and, at each
+//! reading, for so many listings that did not change; `Unsigned` the same with one that moves for everybody now and then and
+//! tells nothing.
 
 #![allow(clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use markwarden::crawl::{FINDING, Habit, Intervals, Watched};
+use markwarden::crawl::{FINDING, Habit, Intervals, Signs, Watched};
 
 const DAYS: f64 = 40.0;
 const WARM: f64 = 15.0;
@@ -20,6 +24,11 @@ const BOUNDS: Intervals = Intervals { least: 1.0 / 1440.0, most: 30.0, finding: 
 const OURS: Intervals = Intervals { finding: FINDING, ..BOUNDS };
 /// How often prices are found anew, in days.
 const PRICE_EVERY: f64 = 1.0;
+/// How often the sitemap is read, in days; the share of changes it tells, and of readings at which it tells one that was none.
+const READ_EVERY: f64 = 0.25;
+const TELLS: f64 = 0.85;
+const LIES: f64 = 0.01;
+const IDLE: f64 = 0.1;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Policy {
@@ -27,7 +36,20 @@ enum Policy {
     Proportional,
     Nutch,
     Ours,
+    Signed,
+    Unsigned,
     Oracle,
+}
+
+impl Policy {
+    /// Whether it learns rates and pays a price.
+    fn is_ours(self) -> bool {
+        matches!(self, Self::Ours | Self::Signed | Self::Unsigned)
+    }
+
+    fn is_told(self) -> bool {
+        matches!(self, Self::Signed | Self::Unsigned)
+    }
 }
 
 struct Listing {
@@ -41,6 +63,10 @@ struct Listing {
     /// Nutch's: the interval, and when it last saw a change.
     interval: f64,
     modified: f64,
+    /// The sitemap's: whether it says so, whether its next change will be told; and the key it is due by.
+    said: bool,
+    telling: bool,
+    due: u64,
 }
 
 fn exponential(chance: &mut fastrand::Rng, rate: f64) -> f64 {
@@ -69,6 +95,9 @@ fn world(listings: usize, seed: u64) -> Vec<Listing> {
                 watched: Watched::default(),
                 interval: 1.0,
                 modified: 0.0,
+                said: false,
+                telling: false,
+                due: 0,
             }
         })
         .collect();
@@ -98,15 +127,31 @@ fn run(policy: Policy, listings: usize, seed: u64) -> [f64; 3] {
             let first = match policy {
                 Policy::Oracle => BOUNDS.at(listing.habit, known),
                 Policy::Proportional => fastest / listing.habit.rate / budget,
-                Policy::Uniform | Policy::Nutch | Policy::Ours => 1.0 / BUDGET,
+                _ => 1.0 / BUDGET,
             };
             Reverse((key(chance.f64() * first), index))
         })
         .collect();
     let (mut waited, mut weighed, mut visits, mut now) = (0.0, 0.0, 0_u64, 0.0);
+    let (mut signs, mut reading, mut telling) = (Signs::default(), READ_EVERY, fastrand::Rng::with_seed(seed ^ 0x7e11));
+    for Reverse((at, index)) in &due {
+        world[*index].due = *at;
+    }
     while now < DAYS {
         now += step;
-        if policy == Policy::Ours && now >= priced {
+        if policy.is_told() && now >= reading {
+            reading = now + READ_EVERY;
+            for (index, listing) in world.iter_mut().enumerate() {
+                let lies = telling.f64() < if policy == Policy::Signed { LIES } else { IDLE };
+                let told = policy == Policy::Signed && listing.telling && listing.next_change <= now;
+                if !listing.said && (told || lies) && price > 0.0 {
+                    listing.said = true;
+                    listing.due = key(listing.last_visit + wait(policy, listing, &signs, (price, pooled)));
+                    due.push(Reverse((listing.due, index)));
+                }
+            }
+        }
+        if policy.is_ours() && now >= priced {
             priced = now + PRICE_EVERY;
             let mut section = Watched::default();
             world.iter().for_each(|listing| section.add(&listing.watched));
@@ -116,11 +161,15 @@ fn run(policy: Policy, listings: usize, seed: u64) -> [f64; 3] {
                 .map(|listing| Habit { rate: listing.watched.rate(pooled), weight: listing.habit.weight })
                 .collect();
             price = OURS.price(&learnt, budget);
-            let again = |(index, habit): (usize, &Habit)| {
-                let at = world[index].last_visit + OURS.at(*habit, price);
-                Reverse((key(at), index))
+            let again = |(index, listing): (usize, &mut Listing)| {
+                listing.due = key(listing.last_visit + wait(policy, listing, &signs, (price, pooled)));
+                Reverse((listing.due, index))
             };
-            due = learnt.iter().enumerate().map(again).collect();
+            due = world.iter_mut().enumerate().map(again).collect();
+        }
+        // What was told since stands there twice.
+        while due.peek().is_some_and(|Reverse((at, index))| *at != world[*index].due) {
+            due.pop();
         }
         let Some(&Reverse((at, index))) = due.peek() else { break };
         if policy == Policy::Nutch && at > key(now) {
@@ -140,15 +189,20 @@ fn run(policy: Policy, listings: usize, seed: u64) -> [f64; 3] {
         }
         listing.watched.visit(now - listing.last_visit, changed);
         listing.last_visit = now;
+        if policy.is_told() {
+            signs.visit(listing.said, changed);
+            (listing.said, listing.telling) = (false, telling.f64() < TELLS);
+        }
         let interval = match policy {
             Policy::Uniform => 1.0 / BUDGET,
             Policy::Proportional => fastest / listing.habit.rate / budget,
             Policy::Oracle => BOUNDS.at(listing.habit, known),
-            Policy::Ours if price == 0.0 => 1.0 / BUDGET,
-            Policy::Ours => OURS.at(Habit { rate: listing.watched.rate(pooled), weight: listing.habit.weight }, price),
             Policy::Nutch => nutch(listing, now, changed),
+            _ if price == 0.0 => 1.0 / BUDGET,
+            _ => wait(policy, listing, &signs, (price, pooled)),
         };
-        due.push(Reverse((key(now + interval), index)));
+        listing.due = key(now + interval);
+        due.push(Reverse((listing.due, index)));
     }
     let mut stale = 0.0;
     for listing in &mut world {
@@ -158,6 +212,17 @@ fn run(policy: Policy, listings: usize, seed: u64) -> [f64; 3] {
         stale += listing.habit.weight * listing.stale / (DAYS - WARM);
     }
     [1.0 - stale, 24.0 * waited / weighed, visits as f64 / (listings as f64 * DAYS)]
+}
+
+/// Days from a listing's last visit to the next.
+fn wait(policy: Policy, listing: &Listing, signs: &Signs, (price, pooled): (f64, f64)) -> f64 {
+    let habit = Habit { rate: listing.watched.rate(pooled), weight: listing.habit.weight };
+    let interval = OURS.at(habit, price);
+    if policy.is_told() {
+        signs.wait(listing.said, interval, habit.rate).clamp(OURS.least, OURS.most)
+    } else {
+        interval
+    }
 }
 
 /// Apache Nutch's AdaptiveFetchSchedule: increase .4, decrease .2, synchronization .3; most overdue first under the budget.
@@ -180,7 +245,15 @@ fn main() {
         "{:14} {:>10} {:>12} {:>10} {:>12} {:>12}",
         "policy", "freshness", "of oracle", "delay h", "of Nutch", "visits"
     );
-    let policies = [Policy::Uniform, Policy::Proportional, Policy::Nutch, Policy::Ours, Policy::Oracle];
+    let policies = [
+        Policy::Uniform,
+        Policy::Proportional,
+        Policy::Nutch,
+        Policy::Ours,
+        Policy::Signed,
+        Policy::Unsigned,
+        Policy::Oracle,
+    ];
     let means = policies.map(|policy| {
         let mut sum = [0.0; 3];
         for seed in 0..runs {
@@ -189,7 +262,7 @@ fn main() {
         }
         sum
     });
-    let (nutch, oracle) = (means[2], means[4]);
+    let (nutch, oracle) = (means[2], means[6]);
     for (policy, [fresh, delay, visits]) in policies.iter().zip(means) {
         println!(
             "{:14} {fresh:>10.3} {:>12.3} {delay:>10.1} {:>12.2} {visits:>12.2}",

@@ -35,9 +35,9 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
     assert_eq!((first.listings, first.unchanged, first.lists), (3, 0, 1));
     let desk = Desk::default();
     let second = crawler.run(&profile, &desk).await;
-    // The list is needed whole for what it names, and the third listing's host says nothing to ask by.
-    assert_eq!((second.listings, second.unchanged, second.lists), (1, 2, 1), "{second:?}");
-    assert_eq!(desk.titles(), ["item 3"]);
+    // The list is needed whole for what it names; the third listing's host says nothing to ask by, and sends the same bytes.
+    assert_eq!((second.listings, second.unchanged, second.lists), (0, 3, 1), "{second:?}");
+    assert!(desk.titles().is_empty());
     let unchanged = desk.pages.lock().unwrap().iter().filter(|page| page.status == 304).count();
     assert_eq!(unchanged, 2);
     let coverage = crawler.services.coverage.as_ref().unwrap();
@@ -46,7 +46,7 @@ async fn a_page_that_did_not_change_is_not_sent_again() {
     let estimate = estimate(coverage, "shop").unwrap().unwrap();
     assert_eq!((estimate.earlier, estimate.later, estimate.both, estimate.all), (3, 3, 3, 3.0));
     let runs = coverage.runs("shop").unwrap();
-    assert_eq!(runs.iter().map(|run| (run.run, run.report.unchanged)).collect::<Vec<_>>(), [(1, 0), (2, 2)]);
+    assert_eq!(runs.iter().map(|run| (run.run, run.report.unchanged)).collect::<Vec<_>>(), [(1, 0), (2, 3)]);
 }
 
 #[tokio::test]
@@ -61,7 +61,32 @@ async fn a_page_that_changed_is_sent_and_its_change_is_counted() {
     let coverage = crawler.services.coverage.as_ref().unwrap();
     assert_eq!(known(coverage, &before.url("/p/1")).changes, 0);
     let report = crawler.run(&before.profile("/list", "", ""), &desk).await;
-    assert_eq!((report.listings, report.unchanged), (1, 2));
+    assert_eq!((report.listings, report.unchanged), (0, 3));
+}
+
+#[tokio::test]
+async fn the_same_bytes_are_read_again_where_they_would_be_read_otherwise() {
+    let shop = Shop::open(|path, before| match path {
+        // Other bytes with the same facts, then the same bytes.
+        "/p/1" => Reply::html(format!(
+            "<script type=\"application/ld+json\">{{\"@type\":\"Product\",\"name\":\"item\",\"offers\":{{\"price\":\"9.90\",\"priceCurrency\":\"CNY\"}}}}</script><!-- {} -->",
+            before.min(1)
+        )),
+        _ => Reply::status(404),
+    })
+    .await;
+    let crawler = Crawler::new(Settings::default()).keeping_coverage();
+    let mut told = Vec::new();
+    for more in ["", "", "", "[listing.select]\nsubtitle = \"p.sub\"\n"] {
+        // The profile's last table is that of listings.
+        let text = shop.profile_file("/p/1", "", "") + more;
+        let profile = markwarden::crawl::Profile::parse("shop.toml", &text).unwrap();
+        let report = crawler.run(&profile, &Desk::default()).await;
+        told.push((report.listings, report.unchanged));
+    }
+    assert_eq!(told, [(1, 0), (1, 0), (0, 1), (1, 0)]);
+    let one = known(crawler.services.coverage.as_ref().unwrap(), &shop.url("/p/1"));
+    assert_eq!((one.visits, one.changes), (4, 0));
 }
 
 #[tokio::test]
@@ -144,7 +169,31 @@ async fn a_person_can_ask_what_became_of_an_address_what_runs_when_and_what_runs
     assert!(status.contains("about 3 in all") && status.contains("unchanged"), "{status}");
     let (json, _) = markwarden(place, &["--format", "json", "crawl", "status", "shop"]).await;
     let status: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&status["runs"][1]["report"]["unchanged"], &status["addresses"]["robots"]), (&2.into(), &1.into()));
+    assert_eq!((&status["runs"][1]["report"]["unchanged"], &status["addresses"]["robots"]), (&3.into(), &1.into()));
     let (unknown, code) = markwarden(place, &["crawl", "status", "nobody"]).await;
     assert!(unknown.contains("no run of nobody is known") && code == Some(2), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_goods_under_two_addresses_are_told() {
+    let shop = Shop::open(|path, _| match path {
+        "/list" => Reply::list(["/p/1", "/p/2", "/p/3"].map(str::to_owned), None),
+        "/p/1" => Reply::listing("云雀 气垫跑鞋 男女同款 透气网面 缓震回弹 42码"),
+        "/p/2" => Reply::listing("【云雀】气垫跑鞋·男女同款·透气網面·緩震回彈 42码"),
+        "/p/3" => Reply::listing("云雀 气垫跑鞋 男女同款 透气网面 缓震回弹 43码"),
+        _ => Reply::status(404),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path();
+    std::fs::create_dir(place.join("sites")).unwrap();
+    std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", "")).unwrap();
+    let (report, code) = markwarden(place, &["crawl", "shop"]).await;
+    assert_eq!(code, Some(0), "{report}");
+    let (told, _) = markwarden(place, &["crawl", "versions", &shop.url("/p/1")]).await;
+    assert!(told.contains("also seen as") && told.contains("shop:2") && told.contains("100 % alike"), "{told}");
+    assert!(!told.contains("shop:3"), "another size is another article: {told}");
+    let (json, _) = markwarden(place, &["--format", "json", "crawl", "versions", "shop:2"]).await;
+    let history: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(history["also_seen_as"][0]["listing"], "shop:1", "{history}");
 }

@@ -35,8 +35,9 @@ async fn market() -> Shop {
         Some(number) => {
             let changed = before > 0 && again.fetch_add(1, Ordering::Relaxed) >= CHANGES_AFTER;
             let class = if changed { "slogan" } else { "sub" };
+            // No page comes twice to the byte: one that does is not read again.
             Reply::html(format!(
-                "<html><head><title>item {number}</title></head><body><h1>item {number}</h1>\
+                "<html><head><title>item {number}</title></head><body><!-- {before} --><h1>item {number}</h1>\
                  <p class=\"{class}\">made for you {number} times</p><p class=\"foot\">all rights reserved</p></body></html>"
             ))
         }

@@ -14,10 +14,10 @@ use tokio::{
 
 use crate::shop::{Crawler, Desk, Reply, Shop};
 
-type Seen = Arc<Mutex<Vec<String>>>;
+pub type Seen = Arc<Mutex<Vec<String>>>;
 
 /// A SOCKS5 server that asks for `login` and notes where it was asked to go.
-async fn socks(login: Option<(&'static str, &'static str)>) -> (SocketAddr, Seen) {
+pub async fn socks(login: Option<(&'static str, &'static str)>) -> (SocketAddr, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, seen) = (listener.local_addr().unwrap(), Seen::default());
     let noted = Arc::clone(&seen);

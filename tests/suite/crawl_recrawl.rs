@@ -7,7 +7,7 @@ use std::{
 
 use jiff::SignedDuration;
 use markwarden::{
-    crawl::{Coverage, Known, Plan, Profile, Settings, look_again, plan},
+    crawl::{Coverage, Known, Plan, Profile, Settings, host_of, look_again, plan},
     model::Timestamp,
 };
 use url::Url;
@@ -94,6 +94,44 @@ async fn what_changes_or_matters_comes_sooner_within_the_budget() {
     assert!(plan.next[0].why().contains("weight 30.0") && plan.per_day < 1.1, "{plan:?}");
 }
 
+#[tokio::test]
+async fn a_sitemaps_lastmod_counts_as_much_as_it_proved_to() {
+    // The first listing changes whenever it is asked for, and its lastmod moves with the sitemap; the others stay as they are.
+    let shop = Shop::open(|path, before| match path {
+        "/sitemap.xml" => {
+            let item = |n: u32, day: usize| {
+                format!("<url><loc>/p/{n}</loc><lastmod>2026-10-{:02}T00:00:00Z</lastmod></url>", day + 1)
+            };
+            Reply::html(format!("<urlset>{}{}<url><loc>/p/3</loc></url></urlset>", item(1, before), item(2, 0)))
+        }
+        "/p/1" => Reply::listing(&format!("item 1, {before}")),
+        "/p/2" | "/p/3" => Reply::listing("item"),
+        "/list" => Reply::list([], None),
+        _ => Reply::status(404),
+    })
+    .await;
+    let crawler = Crawler::new(Settings::default()).keeping_coverage();
+    let profile = shop.profile("/list", "", &format!("sitemaps = [{:?}]\n{RECRAWL}", shop.url("/sitemap.xml")));
+    let again: Vec<Url> = (1..=3).map(|n| Url::parse(&shop.url(&format!("/p/{n}"))).unwrap()).collect();
+    for _ in 0..20 {
+        crawler.run(&profile, &Desk::default()).await;
+        look_again(&profile, again.clone(), &crawler.services, &Desk::default()).await.unwrap();
+    }
+    let coverage = crawler.services.coverage.as_ref().unwrap();
+    let signs = coverage.signs(&host_of(&again[0])).unwrap();
+    // Nothing was said before the first visits, and the third is never named with a time.
+    assert!(signs.said_changed > 17.0 && signs.silent_same > 17.0, "{signs:?}");
+    assert!(signs.said_same < 1.1 && signs.silent_changed < 1.1, "{signs:?}");
+    crawler.run(&profile, &Desk::default()).await;
+    let plan = planned(coverage, &profile, SignedDuration::from_hours(40 * 24), &|_| 1.0);
+    let sign = |n: usize| plan.next.iter().find(|visit| visit.url == again[n - 1].as_str()).unwrap();
+    let (one, two) = (sign(1).sign.unwrap(), sign(2).sign.unwrap());
+    assert!(one.said && one.odds > 3.0 && !two.said && two.odds < 0.4, "{one:?} {two:?}");
+    assert!(sign(1).why().contains("sooner: named as changed since"), "{}", sign(1).why());
+    assert!(sign(2).why().contains("named as unchanged since"), "{}", sign(2).why());
+    assert_eq!(sign(3).sign, None);
+}
+
 #[test]
 fn a_budget_of_nothing_and_times_out_of_order_are_refused() {
     let text = |recrawl: &str| {
@@ -174,7 +212,7 @@ async fn a_person_can_ask_about_crawls_while_the_server_runs() {
     // Without [recrawl] a listing is had whenever a list names it.
     std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", "")).unwrap();
     let report = said(place, &["crawl", "shop"]).await;
-    assert!(report.contains("3 listings, 1 unchanged"), "{report}");
+    assert!(report.contains("2 listings, 2 unchanged"), "{report}");
     std::fs::write(place.join("sites/shop.toml"), shop.profile_file("/list", "", RECRAWL)).unwrap();
     let own = said(place, &["crawl", "plan"]).await;
     let server =

@@ -21,16 +21,16 @@ use tokio::sync::watch;
 use crate::shop::{Reply, Shop};
 
 /// A listener's office: a store with the market's marks and listings, and what is needed to listen.
-struct Office {
-    folder: tempfile::TempDir,
-    store: Arc<dyn Store>,
+pub struct Office {
+    pub folder: tempfile::TempDir,
+    pub store: Arc<dyn Store>,
     monitor: Arc<Monitor>,
     services: live::Services,
     stop: watch::Sender<bool>,
 }
 
 impl Office {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(SystemClock);
         let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone()));
@@ -62,7 +62,7 @@ impl Office {
     }
 
     /// Listens to the end; what was found, and what the room says of itself.
-    async fn listen(&self, room: &Room) -> (Vec<Finding>, Result<live::RoomReport, LiveError>) {
+    pub async fn listen(&self, room: &Room) -> (Vec<Finding>, Result<live::RoomReport, LiveError>) {
         let found: Arc<Mutex<Vec<Finding>>> = Arc::default();
         let into = Arc::clone(&found);
         let show = move |heard: &Heard| into.lock().unwrap().extend(heard.findings.iter().cloned());
@@ -72,17 +72,17 @@ impl Office {
         (found, report)
     }
 
-    async fn hits(&self) -> Vec<markwarden::model::Hit> {
+    pub async fn hits(&self) -> Vec<markwarden::model::Hit> {
         let page = self.store.page(&Filter::default(), None, 200).await.unwrap();
         page.rows.into_iter().map(|row| row.hit).collect()
     }
 }
 
-fn room(sources: Vec<Source>) -> Room {
+pub fn room(sources: Vec<Source>) -> Room {
     Room { id: "r1".into(), platform: "xinghe".into(), allow_loopback: true, delay_ms: 0, sources, ..Room::default() }
 }
 
-fn source(kind: SourceKind, url: String) -> Source {
+pub fn source(kind: SourceKind, url: String) -> Source {
     Source { kind, url, every_seconds: 30, ..Source::default() }
 }
 

@@ -1,6 +1,7 @@
 //! Every test that sees the program from outside, in one binary: it links once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod alike;
 mod archive;
 mod bundle_mutations;
 mod campaign;
@@ -40,6 +41,7 @@ mod floors;
 mod intake;
 mod ledger;
 mod live;
+mod live_sources;
 mod market;
 mod market_facts;
 mod matcher;

@@ -10,7 +10,7 @@ use markwarden::{
     crawl::{self, Profile, Services, Settings},
     demo::Market,
     marks::import_csv,
-    model::{AccountName, Clock, Decision, HitState, ManualClock, Reason, Role, Verdict},
+    model::{AccountName, Clock, Decision, HitState, Listing, ListingId, ManualClock, Reason, Role, Seller, Verdict},
     monitor::{Halting, Monitor, Operating, Works},
     review,
     rules::RuleSet,
@@ -297,4 +297,41 @@ async fn a_run_that_a_pause_ends_goes_on_where_it_was() {
     for n in 0..40 {
         assert_eq!(shop.times(&format!("/p/{n}")), 1, "each listing is asked for once");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listings_page_names_the_same_goods_elsewhere_and_each_day_leads_to_its_hits() {
+    let place = Place::open().await;
+    place.crawl(0).await;
+    let store = &place.office.store;
+    let hits = store.page(&Filter::default(), None, 200).await.unwrap().rows;
+    let listing = hits.into_iter().map(|row| row.hit.what.listing).max_by_key(|listing| {
+        listing.title.chars().count() + listing.description.as_deref().unwrap_or_default().chars().count()
+    });
+    let listing = listing.unwrap();
+    let page = format!("/listings/{:016x}", review::listing_key(&listing));
+    let root = Visitor::signed_in(&place.office, "root", Role::Admin).await;
+    let before = root.page_in(&page, "en").await;
+    assert!(before.contains("No other listing of the same goods is known."), "{before}");
+    let elsewhere = Listing {
+        id: "elsewhere:1".into(),
+        platform: Some("elsewhere".into()),
+        url: Some("https://elsewhere.example/p/1".into()),
+        seller: Some(Seller { name: Some("另一家店<b>".into()), ..Seller::default() }),
+        ..listing.clone()
+    };
+    let write = Write::Listing { id: ListingId::new(&elsewhere.id).unwrap(), listing: elsewhere, capture: None };
+    store.apply(Batch { actor: "test".into(), writes: vec![write] }).await.unwrap();
+    let after = root.page_in(&page, "en").await;
+    for words in ["Also seen as", "https://elsewhere.example/p/1", "另一家店&#60;b&#62;", "another seller", "100%"]
+    {
+        assert!(after.contains(words), "{words}: {after}");
+    }
+    // The chart has numbers on its axis, the same as a table, and leads to the day.
+    let day = format!("{page}?day=2026-11-20");
+    assert!(after.contains("axis-text") && after.contains("As a table") && after.contains(&day), "{after}");
+    assert!(root.page_in(&day, "en").await.contains("/hits/"));
+    assert!(!root.page_in(&format!("{page}?day=2020-01-01"), "en").await.contains("href=\"/hits/"));
+    assert_eq!(root.get(&format!("{page}?day=today")).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    place.market.stop().await;
 }

@@ -1,6 +1,9 @@
-//! `markwarden crawl versions`: what changed in a listing, and when.
+//! `markwarden crawl versions`: what changed in a listing, and when; and where else the same goods stand.
 
-use std::path::{Path, PathBuf};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,7 @@ use crate::{
     cli::notes::Notes,
     crawl::{CompiledProfile, Coverage, Profile, Version},
     model::{ListingId, Timestamp},
+    monitor::SeenAs,
     store::StoredListing,
 };
 
@@ -18,7 +22,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Each time a crawl finds other facts than those that are stored, what is other is noted in the journal with\n\
-    the new ones. Long values are cut.\n\n\
+    the new ones. Long values are cut.\n\
+    Below stands where else the same goods are offered: listings that read almost alike (three of 64 bits of a\n\
+    fingerprint of the folded text at most) and whose brands and numbers agree, under other addresses or by others.\n\n\
     Examples:\n  \
     markwarden crawl versions xinghe:7\n  \
     markwarden crawl versions https://xinghe.example/p/7"
@@ -40,6 +46,12 @@ pub(super) struct History {
     first_seen: Timestamp,
     last_seen: Timestamp,
     versions: Vec<Version>,
+    /// Other listings of the same goods, those that read most alike first.
+    #[serde(default)]
+    also_seen_as: Vec<SeenAs>,
+    /// Whether more read alike than were looked at.
+    #[serde(default)]
+    more_alike: bool,
 }
 
 /// The store's word on a listing, once the coverage has followed its journal.
@@ -52,8 +64,14 @@ pub(in crate::cli) type Seen<'a> = &'a dyn Fn(&Coverage, &ListingId) -> Result<O
 pub fn run(args: Args, context: &Context) -> Result<Done> {
     let settings = context.settings()?;
     let question = Question::Versions { listing: args.listing.clone() };
+    // Opened when it is asked first, and once: every listing that reads alike is asked for.
+    let opened = RefCell::new(None);
     let seen = |coverage: &Coverage, id: &ListingId| {
-        let notes = Notes::open(&settings, args.data.clone())?;
+        let mut opened = opened.borrow_mut();
+        let notes = match &mut *opened {
+            Some(notes) => notes,
+            none => none.insert(Notes::open(&settings, args.data.clone())?),
+        };
         let Some(store) = notes.store() else { bail!("{} is in use", notes.data().display()) };
         notes.wait(coverage.follow(&**store))?;
         Ok(notes.wait(crate::store::Store::listing(&**store, id))?)
@@ -66,7 +84,7 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
         context.data(&serde_json::to_string(&history)?)?;
         return Ok(Done::Fine);
     }
-    let History { listing, title, first_seen, last_seen, versions } = history;
+    let History { listing, title, first_seen, last_seen, versions, also_seen_as, more_alike } = history;
     context.data(&format!("{}  {}", visible(listing.as_str()), visible(&title)))?;
     context.data(&format!("first seen {first_seen}, last {last_seen}; other facts {} times since", versions.len()))?;
     for version in versions {
@@ -81,6 +99,23 @@ pub fn run(args: Args, context: &Context) -> Result<Done> {
             ))?;
         }
     }
+    if !also_seen_as.is_empty() {
+        context.data("also seen as")?;
+    }
+    for other in also_seen_as {
+        let seller = other.seller.as_deref().map_or_else(|| "no seller named".to_owned(), visible);
+        let whose = match other.same_seller {
+            Some(true) => " (the same seller)",
+            Some(false) => " (another seller)",
+            None => "",
+        };
+        let place = visible(other.url.as_deref().unwrap_or_default());
+        context.data(&format!("  {:<24} {}", visible(other.listing.as_str()), visible(&other.title)))?;
+        context.data(&format!("  {:<24} {:.0} % alike, {seller}{whose}  {place}", "", 100.0 * other.share))?;
+    }
+    if more_alike {
+        context.data("more listings read alike than were looked at")?;
+    }
     Ok(Done::Fine)
 }
 
@@ -94,7 +129,15 @@ pub(super) fn gather(listing: &str, sites: &Path, coverage: Option<&Coverage>, s
     let stored = seen(coverage, &id)?.with_context(|| format!("there is no listing {id}"))?;
     let versions = coverage.versions(&id)?;
     let StoredListing { listing, first_seen, last_seen, .. } = stored;
-    Ok(History { listing: id, title: listing.title, first_seen, last_seen, versions })
+    let near = coverage.near_copies(&id)?;
+    let mut also_seen_as = Vec::new();
+    for alike in near.listings {
+        let other = seen(coverage, &alike.listing)?;
+        also_seen_as.extend(other.and_then(|other| SeenAs::of(&listing, &alike.listing, &other)));
+    }
+    also_seen_as.sort_by(|one, other| other.share.total_cmp(&one.share));
+    let (title, more_alike) = (listing.title, near.more);
+    Ok(History { listing: id, title, first_seen, last_seen, versions, also_seen_as, more_alike })
 }
 
 /// The listing that was read at `url`.

@@ -140,6 +140,7 @@ mod tests {
             seen: 1,
             weight: 1.0,
             interval: 1.0,
+            sign: None,
         };
         let plan = |left_today| Plan { listings: 500, per_day: 240.0, left_today, next: (0..500).map(visit).collect() };
         let many = |left, time| due(&profile, &plan(left), at(time)).len();

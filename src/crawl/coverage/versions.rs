@@ -1,14 +1,15 @@
-//! The versions of a listing: what changed, and when.
+//! What follows from the journal: the versions of a listing, what changed and when, and how it reads.
 //!
 //! The journal says it, in the act that wrote the new facts; here it stands by listing, so that nobody reads the whole journal
 //! for one. What the table lacks is read from the journal again, as far as that reaches back.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Coverage, CoverageError, HASH_BYTES, read};
 use crate::{
-    model::{CaptureId, Difference, ListingId, Timestamp},
+    model::{CaptureId, Difference, Listing, ListingId, Timestamp},
     store::{Change, Store, StoreError},
 };
 
@@ -20,7 +21,8 @@ const MAX_VERSIONS: usize = 200;
 const CHANGES: usize = 1000;
 
 const VERSIONS: u8 = b'v';
-const FOLLOWED: [u8; 1] = [b's'];
+/// How far the journal was followed; the number is that of what is kept of it, so that another form is read anew.
+const FOLLOWED: [u8; 2] = [b's', 2];
 
 /// Why versions cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -54,29 +56,40 @@ impl Coverage {
     /// # Errors
     /// When the journal or the table cannot be used; what was taken in stays.
     pub async fn follow(&self, store: &dyn Store) -> Result<(), VersionsError> {
+        while !self.follow_some(store, CHANGES).await? {}
+        Ok(())
+    }
+
+    /// Takes in at most so many changes of the journal; says whether that was all there are.
+    ///
+    /// # Errors
+    /// As [`follow`](Self::follow).
+    pub async fn follow_some(&self, store: &dyn Store, most: usize) -> Result<bool, VersionsError> {
+        let _alone = self.following.lock().await;
         let mut seq = self.followed()?;
         // Another history than the one that was followed: a store that was restored.
         if store.counts().await?.seq < seq {
             seq = 0;
         }
-        loop {
-            let changes = match store.changes_since(seq, CHANGES).await {
-                Err(StoreError::Away { seq: left, .. }) => {
-                    seq = left;
-                    store.changes_since(seq, CHANGES).await?
-                }
-                changes => changes?,
-            };
-            let Some(last) = changes.last() else { return Ok(()) };
-            seq = last.seq;
-            for change in &changes {
-                for version in versions(change) {
-                    self.put_version(change.seq, &version)?;
-                }
+        let changes = match store.changes_since(seq, most).await {
+            Err(StoreError::Away { seq: left, .. }) => {
+                seq = left;
+                store.changes_since(seq, most).await?
             }
-            let put = self.table.insert(FOLLOWED, seq.to_be_bytes().as_slice());
-            put.map_err(|error| self.failed(error))?;
+            changes => changes?,
+        };
+        for change in &changes {
+            for version in versions(change) {
+                self.put_version(change.seq, &version)?;
+            }
+            for (id, listing) in listings(change) {
+                self.reads(&id, &listing)?;
+            }
         }
+        let Some(last) = changes.last() else { return Ok(true) };
+        let put = self.table.insert(FOLLOWED, last.seq.to_be_bytes().as_slice());
+        put.map_err(|error| self.failed(error))?;
+        Ok(changes.len() < most)
     }
 
     /// The versions of a listing after its first, the oldest first.
@@ -124,6 +137,15 @@ fn versions(change: &Change) -> impl Iterator<Item = Version> {
     noted.filter_map(|(_, details)| {
         let version = Version::deserialize(details).ok()?;
         Some(Version { at: change.at, ..version })
+    })
+}
+
+/// The facts of listings that a change wrote down.
+fn listings(change: &Change) -> impl Iterator<Item = (ListingId, Listing)> {
+    let written = change.writes().filter(|write| write.get("write").and_then(Value::as_str) == Some("listing"));
+    written.filter_map(|write| {
+        let id = ListingId::new(write.get("id")?.as_str()?).ok()?;
+        Some((id, Listing::deserialize(write.get("listing")?).ok()?))
     })
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     crawl::{
         Exchange, Item, Known, Validators,
-        coverage::{Facts, facts_of},
+        coverage::{Facts, facts_of, short_hash},
         frontier::Purpose,
     },
     model::Listing,
@@ -25,23 +25,38 @@ impl Run<'_> {
         })
     }
 
-    /// What `url`'s host can be asked with: nothing where the page is needed whole. A list is, for what it names; and a
-    /// listing when it would be looked at otherwise than the last time.
+    /// What `url`'s host can be asked with: nothing where the page is needed whole.
     pub(super) fn validators(&self, url: &Url, known: Option<&Known>) -> Validators {
-        let listing = || {
-            self.canary_at(url).is_none()
-                // The document a browser begins with says nothing about what its scripts will write.
-                && self.renders(url, &Purpose::Page).is_none()
-                && kind_of(&self.compiled, url) == Kind::Listing
-                && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
-        };
-        known
-            .filter(|known| {
-                let as_now = known.looked_with == self.looks_with && known.read_with == self.reads_with;
-                known.facts.is_some() && known.last.kind != "no_facts" && as_now && listing()
-            })
-            .map(|known| known.validators.clone())
-            .unwrap_or_default()
+        let known = known.filter(|known| self.would_be_read_as_then(url, known));
+        known.map(|known| known.validators.clone()).unwrap_or_default()
+    }
+
+    /// Whether `page`, asked for at `url`, is what its facts were read from, to the byte, and would yield the same again.
+    pub(super) fn is_same_page(&self, url: &Url, known: &Known, page: &Exchange) -> bool {
+        known.page.is_some() && self.would_be_read_as_then(url, known) && known.page == Some(short_hash(&page.body))
+    }
+
+    /// Whether the same page would yield what it did: not a list, which is needed for what it names; and no listing that would
+    /// be read or looked at otherwise than the last time.
+    fn would_be_read_as_then(&self, url: &Url, known: &Known) -> bool {
+        let as_then = known.looked_with == self.looks_with && known.read_with == self.reads_with;
+        known.facts.is_some()
+            && known.last.kind != "no_facts"
+            && as_then
+            && self.canary_at(url).is_none()
+            // The document a browser begins with says nothing about what its scripts will write.
+            && self.renders(url, &Purpose::Page).is_none()
+            && kind_of(&self.compiled, url) == Kind::Listing
+            && !self.profile.lists.iter().any(|list| list.pattern.matches(url))
+    }
+
+    /// Notes that the same page was had again.
+    pub(super) fn had_again(&self, mut known: Known, page: &Exchange) {
+        if page.status.is_success() {
+            known.validators = validators_of(page);
+        }
+        self.tally().unchanged();
+        self.had(known, page, "unchanged", None);
     }
 
     /// Notes that a page was had: what it is, and its facts where it is a listing.
@@ -52,6 +67,7 @@ impl Run<'_> {
         let Some(facts) = facts else {
             if kind == "unchanged" {
                 self.meter.listing("unchanged");
+                self.hold_to_signs(&mut known, Some(false));
                 known.watch(page.finished, false);
             }
             self.cover(&known);
@@ -69,6 +85,7 @@ impl Run<'_> {
             (false, true) => "changed",
             (false, false) => "unchanged",
         });
+        self.hold_to_signs(&mut known, (!first).then_some(changed));
         if first {
             known.had_at = Some(page.finished);
         } else {
@@ -77,13 +94,21 @@ impl Run<'_> {
         known.stands = facts.stands;
         // What another address sent is no answer to whether this one has changed.
         let own = page.url.as_str() == known.url;
-        known.validators = if own {
-            Validators::new(page.header("etag"), page.header("last-modified"))
-        } else {
-            Validators::default()
-        };
+        known.validators = if own { validators_of(page) } else { Validators::default() };
+        known.page = own.then(|| short_hash(&page.body));
         known.looked_with.clone_from(&self.looks_with);
         self.cover(&known);
+    }
+
+    /// Holds what was said of a listing's changes, where it was, against what a visit found.
+    fn hold_to_signs(&self, known: &mut Known, changed: Option<bool>) {
+        let said = known.is_said_to_have_changed();
+        known.said_then = known.said;
+        if let (Some(coverage), Some(said), Some(changed)) = (&self.crawl.coverage, said, changed)
+            && let Err(error) = coverage.proved(&known.host(), said, changed)
+        {
+            tracing::warn!(%error, "what a sign of change came to cannot be noted");
+        }
     }
 
     /// Whether an address that is named must be asked for: not when it says that it did not change since it was had, the
@@ -155,15 +180,23 @@ impl Run<'_> {
         }
     }
 
-    /// Whether `url` is a known listing of a profile that says when each is looked at again: then a list that names it is no
-    /// reason to visit it. It counts as met in this run.
-    pub(super) fn is_left_to_recrawl(&self, url: &Url) -> bool {
+    /// Whether `item` is a known listing of a profile that says when each is looked at again: then a list that names it is no
+    /// reason to visit it. It counts as met in this run, and what is said of its changes is kept.
+    pub(super) fn is_left_to_recrawl(&self, item: &Item) -> bool {
+        let url = &item.url;
         if self.profile.recrawl.is_none() || kind_of(&self.compiled, url) != Kind::Listing {
             return false;
         }
         let Some(mut known) = self.known(url).filter(|known| known.facts.is_some()) else { return false };
-        if self.number > 0 && !known.was_had_in(self.number) {
+        let said = item.updated.filter(|updated| known.said != Some(*updated));
+        let met = self.number > 0 && !known.was_had_in(self.number);
+        if met {
             known.named_in(self.number);
+        }
+        if said.is_some() {
+            known.said = said;
+        }
+        if met || said.is_some() {
             self.cover(&known);
         }
         true
@@ -177,4 +210,8 @@ impl Run<'_> {
             tracing::warn!(%error, "what became of an address cannot be noted");
         }
     }
+}
+
+fn validators_of(page: &Exchange) -> Validators {
+    Validators::new(page.header("etag"), page.header("last-modified"))
 }

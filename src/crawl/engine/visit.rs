@@ -166,13 +166,13 @@ impl Run<'_> {
             self.frontier().done(entry.id);
             return Ok(false);
         }
-        if page.status == StatusCode::NOT_MODIFIED
-            && answer.hops.is_empty()
-            && let Some(known) = known.clone()
-        {
+        let direct = known.as_ref().filter(|_| answer.hops.is_empty() && entry.purpose == Purpose::Page);
+        let same = |known: &&Known| {
+            page.status == StatusCode::NOT_MODIFIED || page.status.is_success() && self.is_same_page(asked, known, page)
+        };
+        if let Some(known) = direct.filter(same) {
             self.hand_over(page, Vec::new(), written).await?;
-            self.tally().unchanged();
-            self.had(known, page, "unchanged", None);
+            self.had_again(known.clone(), page);
             self.frontier().done(entry.id);
             return Ok(false);
         }
@@ -286,7 +286,7 @@ impl Run<'_> {
                 self.dropped("depth", url, depth);
             } else if kind_of(&self.compiled, url) == Kind::Unmatched {
                 self.dropped("unmatched", url, depth);
-            } else if self.is_left_to_recrawl(url) {
+            } else if self.is_left_to_recrawl(item) {
                 self.tally().left_to_recrawl(url);
             } else if self.is_news(item) {
                 added |= self.add(url, depth, Purpose::Page);

@@ -30,29 +30,6 @@ pub(super) enum Record {
 }
 
 impl Record {
-    fn payload(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Added { depth, purpose, url } => {
-                out.push(match purpose {
-                    Purpose::Page => 1,
-                    Purpose::Sitemap => 2,
-                    Purpose::Query(_) => 4,
-                });
-                out.extend_from_slice(&depth.to_le_bytes());
-                out.extend_from_slice(url.as_bytes());
-                if let Purpose::Query(ask) = purpose {
-                    // No address holds a line's end.
-                    out.push(b'\n');
-                    out.extend_from_slice(ask.as_bytes());
-                }
-            }
-            Self::Done { id } => {
-                out.push(3);
-                out.extend_from_slice(&id.to_le_bytes());
-            }
-        }
-    }
-
     fn parse(payload: &[u8]) -> Option<Self> {
         let (&kind, rest) = payload.split_first()?;
         match kind {
@@ -152,11 +129,37 @@ impl Log {
         MAGIC.len() as u64
     }
 
+    /// Buffers that an address was added; returns where that will stand.
+    pub(super) fn append_added(&mut self, depth: u16, purpose: &Purpose, url: &str) -> u64 {
+        self.append(|out| {
+            out.push(match purpose {
+                Purpose::Page => 1,
+                Purpose::Sitemap => 2,
+                Purpose::Query(_) => 4,
+            });
+            out.extend_from_slice(&depth.to_le_bytes());
+            out.extend_from_slice(url.as_bytes());
+            if let Purpose::Query(ask) = purpose {
+                // No address holds a line's end.
+                out.push(b'\n');
+                out.extend_from_slice(ask.as_bytes());
+            }
+        })
+    }
+
+    /// Buffers that an address is done.
+    pub(super) fn append_done(&mut self, id: u64) {
+        self.append(|out| {
+            out.push(3);
+            out.extend_from_slice(&id.to_le_bytes());
+        });
+    }
+
     /// Buffers a record; returns where it will stand.
-    pub(super) fn append(&mut self, record: &Record) -> u64 {
+    fn append(&mut self, payload: impl FnOnce(&mut Vec<u8>)) -> u64 {
         let begin = self.buffer.len();
         self.buffer.extend_from_slice(&[0; HEAD]);
-        record.payload(&mut self.buffer);
+        payload(&mut self.buffer);
         let payload = self.buffer.get(begin + HEAD..).unwrap_or_default();
         let length = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes();
         let sum = crc32c::crc32c(payload).to_le_bytes();

@@ -1,9 +1,9 @@
 //! What a profile sends with every request: headers, cookies, secrets, and the proxy it goes by.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::crawl::{Secret, SecretError, fetch::Via};
@@ -26,6 +26,9 @@ const OURS: [&str; 14] = [
     "user-agent",
 ];
 
+/// Characters of an address that an error repeats.
+const MAX_SHOWN: usize = 80;
+
 /// What goes with every request of a profile, except those for robots.txt.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -43,14 +46,40 @@ pub struct RequestParts {
 }
 
 /// A proxy.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proxy {
     /// `http://host:port` (CONNECT for https) or `socks5://host:port`.
     pub url: String,
     /// `name:password`, where it asks for one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
+}
+
+impl Proxy {
+    /// Whether its address is one that a proxy can have, without a login in it.
+    pub fn is_proxy(&self) -> bool {
+        Url::parse(&self.url).is_ok_and(|parsed| {
+            matches!(parsed.scheme(), "http" | "https" | "socks5")
+                && parsed.host_str().is_some_and(|host| !host.is_empty())
+                && parsed.username().is_empty()
+                && parsed.password().is_none()
+        })
+    }
+
+    /// Reads its secret, and makes it ready to be gone by.
+    ///
+    /// # Errors
+    /// When its address or its secret is none.
+    pub(crate) fn ready(&self) -> Result<Arc<Via>, PartsError> {
+        if !self.is_proxy() {
+            return Err(PartsError::Proxy { url: self.url.chars().take(MAX_SHOWN).collect() });
+        }
+        let login = self.secret.as_ref().map(Secret::read).transpose()?;
+        let login = login.map(|login| login.split_once(':').map(|(name, word)| (name.to_owned(), word.to_owned())));
+        let login = login.map(|login| login.ok_or(PartsError::Login)).transpose()?;
+        Ok(Arc::new(Via { url: self.url.clone(), login }))
+    }
 }
 
 /// The same, ready to be sent.
@@ -58,7 +87,7 @@ pub struct Proxy {
 pub(in crate::crawl) struct Ready {
     pub(in crate::crawl) headers: HeaderMap,
     pub(in crate::crawl) secret: HeaderMap,
-    pub(in crate::crawl) via: Option<std::sync::Arc<Via>>,
+    pub(in crate::crawl) via: Option<Arc<Via>>,
 }
 
 /// Why a request cannot be made as the profile says.
@@ -76,6 +105,12 @@ pub enum PartsError {
     /// A login that is none.
     #[error("the proxy's secret must be `name:password`")]
     Login,
+    /// An address that no proxy has.
+    #[error("`{url}` is no proxy: http://host:port or socks5://host:port, its login under `secret`")]
+    Proxy {
+        /// The address, its beginning.
+        url: String,
+    },
 }
 
 impl RequestParts {
@@ -103,19 +138,9 @@ impl RequestParts {
         if let Some((name, _)) = self.cookies.iter().find(|(_, value)| value.contains([';', '\r', '\n'])) {
             return Some((name.clone(), format!("the value of the cookie `{name}` ends it early")));
         }
-        let url = self.proxy.as_ref().map(|proxy| &proxy.url)?;
-        let parsed = Url::parse(url).ok().filter(|parsed| {
-            matches!(parsed.scheme(), "http" | "https" | "socks5")
-                && parsed.host_str().is_some_and(|host| !host.is_empty())
-                && parsed.username().is_empty()
-                && parsed.password().is_none()
-        });
-        parsed.is_none().then(|| {
-            (
-                url.clone(),
-                format!("`{url:.80}` is no proxy: http://host:port or socks5://host:port, its login under `secret`"),
-            )
-        })
+        let proxy = self.proxy.as_ref().filter(|proxy| !proxy.is_proxy())?;
+        let url = proxy.url.chars().take(MAX_SHOWN).collect();
+        Some((proxy.url.clone(), PartsError::Proxy { url }.to_string()))
     }
 
     /// Reads the secrets and makes everything ready to be sent.
@@ -147,12 +172,7 @@ impl RequestParts {
             let all = value("cookie", &cookies.join("; "), secret)?;
             if secret { &mut ready.secret } else { &mut ready.headers }.insert(header::COOKIE, all);
         }
-        if let Some(proxy) = &self.proxy {
-            let login = proxy.secret.as_ref().map(Secret::read).transpose()?;
-            let login = login.map(|login| login.split_once(':').map(|(name, word)| (name.to_owned(), word.to_owned())));
-            let login = login.map(|login| login.ok_or(PartsError::Login)).transpose()?;
-            ready.via = Some(std::sync::Arc::new(Via { url: proxy.url.clone(), login }));
-        }
+        ready.via = self.proxy.as_ref().map(Proxy::ready).transpose()?;
         Ok(ready)
     }
 }

@@ -7,17 +7,17 @@ use url::Url;
 
 use super::{Again, address, extra, rest};
 use crate::{
-    crawl::{Exchange, Extra, FetchError},
+    crawl::{Exchange, Extra, FetchError, Pace},
     live::{
-        CueClock, LiveError, SegmentClock,
+        CueClock, LiveError, SegmentClock, cipher,
         contract::{Told, When},
         event::What,
-        hls::{Media, Playlist, Segment},
+        hls::{Key, Media, Playlist, Segment},
         room::{Heard, Hearing},
         transcribe::transcribe,
         webvtt::Captions,
     },
-    model::Capture,
+    model::{Capture, Timestamp},
 };
 
 /// Segments before the newest one at which listening to a live room begins.
@@ -28,6 +28,9 @@ const LOOK: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)
 const MAX_SILENT_LOOKS: u32 = 40;
 /// Cues that are remembered, to tell one that goes on from one that is new.
 const REMEMBERED: usize = 64;
+/// Keys of segments that are remembered; and the longest answer for one, which has 16 bytes.
+const MAX_KEYS: usize = 8;
+const MAX_KEY_BYTES: u64 = 1024;
 /// How far two tellings of one cue may be apart, in milliseconds.
 const SAME_CUE_MS: i64 = 500;
 
@@ -42,8 +45,15 @@ pub(in crate::live) async fn hls(hearing: &Hearing<'_>) -> Result<(), LiveError>
             Err(error) => again.wait(hearing, error).await?,
         }
     };
-    let mut track =
-        Track { hearing, extra, playlist, clock: SegmentClock::default(), cues: Cues::default(), next: None };
+    let mut track = Track {
+        hearing,
+        extra,
+        playlist,
+        clock: SegmentClock::default(),
+        cues: Cues::default(),
+        keys: Keys::default(),
+        next: None,
+    };
     let mut silent = 0;
     loop {
         let look = match track.look().await {
@@ -103,6 +113,7 @@ struct Track<'a> {
     playlist: Url,
     clock: SegmentClock,
     cues: Cues,
+    keys: Keys,
     /// Number of the next segment.
     next: Option<u64>,
 }
@@ -130,16 +141,30 @@ impl Track<'_> {
         // Segments before those that are read tell when these begin.
         let behind: u64 = media.segments.iter().map(|segment| segment.duration_ms).sum();
         let mut edge = edge_ms - i64::try_from(behind).unwrap_or(0);
+        let (mut refused, mut readable) = (None, false);
         for segment in &media.segments {
             edge += i64::try_from(segment.duration_ms).unwrap_or(0);
             if !fresh.contains(&segment.sequence) {
                 continue;
             }
             let times = self.clock.place(segment, edge);
-            if !segment.encrypted && !segment.gap {
-                self.read(&answer.url, segment, times).await?;
+            let closed = segment.key.as_deref().filter(|key| !key.is_plain());
+            match closed {
+                Some(key) => refused = Some(key.method.clone()),
+                None if segment.gap => {}
+                None => {
+                    readable = true;
+                    self.read(&answer.url, segment, times).await?;
+                }
             }
             self.next = Some(segment.sequence.saturating_add(1));
+        }
+        if let Some(method) = refused {
+            let url = self.playlist.to_string();
+            if !readable {
+                return Err(LiveError::Encrypted { url, method });
+            }
+            tracing::info!(url, method, "segments that are encrypted otherwise than with AES-128 are passed over");
         }
         Ok(Look { new: !fresh.is_empty(), ended: media.ended, target_ms: media.target_ms })
     }
@@ -171,7 +196,14 @@ impl Track<'_> {
             }
         }
         // A segment that is gone costs itself only.
-        let (answer, capture) = match fetch(self.hearing, &url, &extra).await {
+        let fetched = async {
+            let key = match &segment.key {
+                Some(key) => Some(self.keys.get(self.hearing, &self.extra, base, key).await?),
+                None => None,
+            };
+            fetch(self.hearing, &url, &extra).await.map(|(answer, capture)| (answer, capture, key))
+        };
+        let (answer, capture, key) = match fetched.await {
             Ok(fetched) => fetched,
             Err(LiveError::Fetch(error @ FetchError::Status { .. })) => {
                 tracing::debug!(%error, "a segment of a room is not read");
@@ -179,8 +211,20 @@ impl Track<'_> {
             }
             Err(error) => return Err(error),
         };
+        let (body, capture) = match key.zip(segment.key.as_deref()) {
+            None => (answer.body, capture),
+            Some((key, about)) => {
+                let iv = about.iv.unwrap_or_else(|| cipher::vector_of(segment.sequence));
+                let Some(plain) = cipher::decrypted(&key, &iv, &answer.body) else {
+                    tracing::warn!(%url, "a segment of a room does not open with its key");
+                    return Ok(());
+                };
+                let made = self.made(capture, &plain, answer.finished).await?;
+                (plain.into(), made)
+            }
+        };
         let told = if let Some(transcriber) = &self.hearing.source.transcribe {
-            let spoken = transcribe(transcriber, &segment.uri, &answer.body).await;
+            let spoken = transcribe(transcriber, &segment.uri, &body).await;
             match spoken {
                 Ok(captions) => self.cues.told(&captions, times.0),
                 Err(error) => {
@@ -189,7 +233,7 @@ impl Track<'_> {
                 }
             }
         } else {
-            let text = String::from_utf8_lossy(&answer.body);
+            let text = String::from_utf8_lossy(&body);
             let captions = Captions::parse_webvtt(&text).or_else(|| Captions::parse_srt(&text)).unwrap_or_default();
             let offset = self.cues.clock.offset(segment, times, &captions);
             self.cues.told(&captions, offset)
@@ -197,6 +241,62 @@ impl Track<'_> {
         let arrived_ms = self.hearing.now_ms();
         let begins_ms = Some(times.0);
         self.hearing.tell(Heard { told, arrived_ms, capture, begins_ms, ..Heard::default() }).await
+    }
+}
+
+impl Track<'_> {
+    /// Writes down what an encrypted segment holds, as made of the answer that `of` cites; that one is kept too.
+    async fn made(&self, of: Option<Capture>, plain: &[u8], at: Timestamp) -> Result<Option<Capture>, LiveError> {
+        let Some((warc, of)) = self.hearing.gate.services.warc.as_ref().zip(of) else { return Ok(None) };
+        let kind = if self.hearing.source.transcribe.is_some() { "application/octet-stream" } else { "text/vtt" };
+        let made = warc.write_conversion(&of, kind, plain, at).await?.capture;
+        let arrived_ms = self.hearing.now_ms();
+        self.hearing.tell(Heard { arrived_ms, capture: Some(of), ..Heard::default() }).await?;
+        Ok(Some(made))
+    }
+}
+
+/// Keys that were fetched lately, by their address.
+#[derive(Debug, Default)]
+struct Keys {
+    lately: VecDeque<(Url, cipher::KeyBytes)>,
+}
+
+impl Keys {
+    /// The key that `key` names, fetched like everything else.
+    async fn get(
+        &mut self,
+        hearing: &Hearing<'_>,
+        extra: &Extra,
+        base: &Url,
+        key: &Key,
+    ) -> Result<cipher::KeyBytes, LiveError> {
+        let wrong = |what: String| LiveError::Content { url: base.to_string(), what };
+        let url = base.join(&key.uri).map_err(|error| wrong(error.to_string()))?;
+        if let Some((_, known)) = self.lately.iter().find(|(at, _)| *at == url) {
+            return Ok(*known);
+        }
+        let fetched = fetch_at_most(hearing, &url, extra, MAX_KEY_BYTES).await;
+        let (answer, capture) = fetched.map_err(|error| match error {
+            LiveError::Fetch(FetchError::TooLarge { .. }) => {
+                let method = format!("a key of more than {MAX_KEY_BYTES} bytes");
+                LiveError::Encrypted { url: url.to_string(), method }
+            }
+            error => error,
+        })?;
+        let Ok(bytes) = cipher::KeyBytes::try_from(&*answer.body) else {
+            let method = format!("a key of {} bytes", answer.body.len());
+            return Err(LiveError::Encrypted { url: url.to_string(), method });
+        };
+        if let Some(capture) = capture {
+            let arrived_ms = hearing.now_ms();
+            hearing.tell(Heard { arrived_ms, capture: Some(capture), ..Heard::default() }).await?;
+        }
+        if self.lately.len() >= MAX_KEYS {
+            self.lately.pop_front();
+        }
+        self.lately.push_back((url, bytes));
+        Ok(bytes)
     }
 }
 
@@ -230,11 +330,23 @@ impl Cues {
 
 /// Fetches and writes down; anything but success is an error.
 async fn fetch(hearing: &Hearing<'_>, url: &Url, extra: &Extra) -> Result<(Exchange, Option<Capture>), LiveError> {
+    fetch_at_most(hearing, url, extra, hearing.gate.limits().max_body_bytes).await
+}
+
+/// The same, of at most `most` bytes.
+async fn fetch_at_most(
+    hearing: &Hearing<'_>,
+    url: &Url,
+    extra: &Extra,
+    most: u64,
+) -> Result<(Exchange, Option<Capture>), LiveError> {
     let gate = hearing.gate;
+    let limits = Pace { max_body_bytes: most, ..gate.limits() };
     // A playlist may name any host; what is secret is for the configured one.
     let own = Url::parse(&hearing.source.url).is_ok_and(|own| own.origin() == url.origin());
-    let extra = if own { extra.clone() } else { Extra { headers: extra.headers.clone(), ..Extra::default() } };
-    let answer = gate.services.fetcher.fetch_with(url, &extra, &gate.limits(), gate.guard(), gate).await?;
+    let others = || Extra { headers: extra.headers.clone(), via: extra.via.clone(), ..Extra::default() };
+    let extra = if own { extra.clone() } else { others() };
+    let answer = gate.services.fetcher.fetch_with(url, &extra, &limits, gate.guard(), gate).await?;
     let capture = match &gate.services.warc {
         Some(warc) => Some(crate::crawl::write_down(warc, &answer.last).await?.capture),
         None => None,

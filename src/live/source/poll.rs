@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Again, address, extra, rest};
+use super::{Again, address, extra, rest, told};
 use crate::{
     crawl::FetchError,
     live::{
@@ -33,15 +33,10 @@ pub(in crate::live) async fn poll(hearing: &Hearing<'_>) -> Result<(), LiveError
         match answer.map_err(LiveError::from) {
             Ok(answer) if answer.last.status.is_success() => {
                 again.heard();
-                let read: Vec<Told> = match hearing.source.framing.messages(&answer.last.body) {
-                    Ok(messages) => {
-                        messages.iter().flat_map(|one| hearing.source.fields.read(one, &gate.room.id)).collect()
-                    }
-                    Err(error) => {
-                        tracing::debug!(%url, %error, "a document of a room is not read");
-                        Vec::new()
-                    }
-                };
+                let read: Vec<Told> = told(hearing, &answer.last.body).unwrap_or_else(|what| {
+                    tracing::debug!(%url, what, "a document of a room is not read");
+                    Vec::new()
+                });
                 let told = known.new_ones(read);
                 if !told.is_empty() {
                     let capture = match &gate.services.warc {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{symbols::Symbols, texts};
 use crate::{
-    model::{Handling, Hit, HitId, HitState, Severity, Timestamp},
+    model::{Fingerprint, Handling, Hit, HitId, HitState, Severity, Timestamp},
     review::{similar::Likeness, weight::Queued},
 };
 
@@ -116,7 +116,7 @@ pub(super) struct Before {
 
 impl Rest {
     pub const NONE: Self = Self {
-        like: Likeness { seller: 0, listing: 0, found: 0, reads: 0, same: 0 },
+        like: Likeness { seller: 0, listing: 0, found: 0, reads: Fingerprint(0), same: 0 },
         decided: None,
         act: None,
         precedent: 0,

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{register::set, shape::Problem};
 use crate::{
     review::Subject,
-    web::{Desk, WebError, chart, jobs::Job, trials::Tried, visit::Visit},
+    web::{Desk, WebError, days, jobs::Job, trials::Tried, visit::Visit},
 };
 
 /// Where the backtest of a rule stands.
@@ -70,10 +70,10 @@ pub(super) struct BacktestNoted {
 #[derive(Serialize, ToSchema)]
 pub(super) struct DayLine {
     day: String,
-    hits: usize,
+    hits: u64,
     /// Of them, decided since.
-    confirmed: usize,
-    dismissed: usize,
+    confirmed: u64,
+    dismissed: u64,
 }
 
 impl From<&Tried> for BacktestResult {
@@ -160,8 +160,8 @@ pub(super) async fn stop(State(desk): State<Desk>, Path(id): Path<String>) -> Re
 pub(super) async fn days(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json<Vec<DayLine>>, WebError> {
     set(&desk).rule(&id).ok_or(WebError::NotFound)?;
     desk.follow(true).await?;
-    let counts = chart::counts(&desk, &desk.inner.board.about(&Subject::Reference(id)));
-    let line = |count: chart::Count| DayLine {
+    let counts = days::counts(&desk, &desk.inner.board.about(&Subject::Reference(id)));
+    let line = |count: days::Count| DayLine {
         day: count.day.to_string(),
         hits: count.hits,
         confirmed: count.confirmed,
