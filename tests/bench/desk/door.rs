@@ -92,6 +92,8 @@ pub async fn questions(store: Arc<SledStore>, folder: &Path) {
         alerts: None,
         monitor: None,
         works: None,
+        archive: None,
+        oidc: None,
     })
     .unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
