@@ -116,8 +116,13 @@ impl Browser {
         self.driver.execute_async(&script, Vec::new()).await.is_ok_and(|answer| answer.json() == &Value::Bool(true))
     }
 
+    /// Presses keys. Where they lead to another page the driver may wait for the old one until it gives up; whoever presses
+    /// waits for what the keys do, so that a lost key is noticed there.
     pub async fn press(&self, keys: &str) {
-        self.driver.action_chain().send_keys(keys).perform().await.unwrap();
+        match self.driver.action_chain().send_keys(keys).perform().await {
+            Err(error) if error.to_string().contains("timeout") => eprintln!("the driver waited for `{keys}` too long"),
+            pressed => pressed.unwrap(),
+        }
     }
 
     /// Presses keys and waits for the card of `hit`.
