@@ -248,8 +248,12 @@ function choose(number) {
   const group = $(armed ? '.dismiss' : '.confirm', card());
   const button = group?.querySelectorAll('button')[number - 1];
   if (!button) return;
-  // The key is over before the page goes.
-  deckBox ? decide(button.value) : setTimeout(() => button.click());
+  if (deckBox) return decide(button.value);
+  // The key is let go of before the page goes: the next page must not hear it too.
+  let gone = false;
+  const go = () => { if (!gone) { gone = true; button.click(); } };
+  addEventListener('keyup', go, { once: true });
+  setTimeout(go, 400);
 }
 
 function moveRow(step) {
