@@ -102,17 +102,7 @@ pub fn undo(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, ReviewE
     if newest.by != who.name && newest.precedent.is_none() && !who.roles.has(Role::Admin) {
         return Err(ReviewError::NotYours { hit: hit.id.0, by: newest.by.to_string() });
     }
-    Ok(Decision {
-        verdict: Verdict::Reopen,
-        reason: Reason::Undo,
-        by: who.name.clone(),
-        at,
-        note: String::new(),
-        looked_ms: 0,
-        second: false,
-        act: None,
-        precedent: None,
-    })
+    Ok(reopened(who, at, Reason::Undo))
 }
 
 /// The decision by which a third person takes the newest one on `hit` back, so that their own can take its place.
@@ -129,9 +119,14 @@ pub fn overrule(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, Rev
     if hit.state == HitState::Open {
         return Err(ReviewError::NothingToUndo(hit.id.0));
     }
-    Ok(Decision {
+    Ok(reopened(who, at, Reason::Overruled))
+}
+
+/// The decision that opens a hit again.
+fn reopened(who: &Account, at: Timestamp, reason: Reason) -> Decision {
+    Decision {
         verdict: Verdict::Reopen,
-        reason: Reason::Overruled,
+        reason,
         by: who.name.clone(),
         at,
         note: String::new(),
@@ -139,7 +134,7 @@ pub fn overrule(who: &Account, at: Timestamp, hit: &Hit) -> Result<Decision, Rev
         second: false,
         act: None,
         precedent: None,
-    })
+    }
 }
 
 /// The reason `code` names, if `verdict` may carry it.
