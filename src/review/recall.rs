@@ -167,7 +167,9 @@ impl Recall {
         if weight <= 0.0 {
             return None;
         }
-        let rate: f64 = seen().map(|one| one.listings as f64 / weight * one.missed as f64 / one.looked as f64).sum();
+        // Weighed before it is divided, so that no rounding brings it above 1: no part is more than its stratum.
+        let missing: f64 = seen().map(|one| one.listings as f64 * one.missed as f64 / one.looked as f64).sum();
+        let rate = missing / weight;
         let squares: f64 = seen().map(|one| (one.listings as f64).powi(2) / one.looked as f64).sum();
         let (low, high) = interval(rate, weight * weight / squares);
         let listings: u64 = strata.iter().map(|stratum| stratum.listings).sum();
@@ -242,6 +244,8 @@ mod tests {
         assert!((uneven.rate[0] - 0.05).abs() < 1e-9, "{:?}", uneven.rate);
         let plain = interval(0.05, 20.0);
         assert!(uneven.rate[2] > plain.1, "unequal weights tell less");
+        let all = Recall::of(&[looked(1057, 1, 1), looked(5211, 3, 3)], 0.0).unwrap();
+        assert_eq!(all.rate[0].to_bits(), 1.0_f64.to_bits(), "never more than all");
     }
 
     proptest! {
