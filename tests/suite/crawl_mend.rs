@@ -2,13 +2,11 @@
 //! on with the mended profile.
 
 use std::{
+    collections::HashMap,
     fs,
     path::Path,
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -28,12 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const LISTINGS: usize = 60;
 const CHANGES_AFTER: usize = 30;
 
-/// Listings with a line under the title, whose place changes amid the second time they are asked for.
+/// Listings with a line under the title, whose place changes amid the second time they are asked for. A page stays as it was
+/// then, however many runs the schedule brings until somebody mends the profile.
 async fn market() -> Shop {
-    let again = Arc::new(AtomicUsize::new(0));
+    let again: Mutex<HashMap<String, usize>> = Mutex::default();
     Shop::open(move |path, before| match path.strip_prefix("/p/") {
         Some(number) => {
-            let changed = before > 0 && again.fetch_add(1, Ordering::Relaxed) >= CHANGES_AFTER;
+            let mut again = again.lock().unwrap();
+            let asked = again.len();
+            let changed = before > 0 && *again.entry(number.to_owned()).or_insert(asked) >= CHANGES_AFTER;
             let class = if changed { "slogan" } else { "sub" };
             // No page comes twice to the byte: one that does is not read again.
             Reply::html(format!(
