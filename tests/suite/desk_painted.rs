@@ -21,6 +21,8 @@ use crate::{
 /// Half of it each way.
 const ROUND_TRIP: Duration = Duration::from_millis(80);
 const HITS: u32 = 240;
+/// Longest that the queue is worked at; crossing it is a failure, not a measurement.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// From each digit key's event to the frame after the one that shows another card.
 const WATCH: &str = r"
@@ -122,6 +124,7 @@ async fn run(name: &str, test: &str, run: Run) -> bool {
     let begun = Instant::now();
     let idle = "Boolean(document.querySelector('[data-screen=idle]'))";
     loop {
+        assert!(begun.elapsed() < PATIENCE, "{name}: the queue does not end");
         match run {
             Run::Typed { .. } => browser.press("1").await,
             Run::Scripted => drop(browser.said(PRESS).await),

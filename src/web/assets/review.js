@@ -7,7 +7,7 @@ let deck = [], at = 0, made = [], armed = false, prefix = '', last = '', shownAt
 const gone = new Set();
 // What is on its way to the server, by the hits that it is about.
 const lines = new Map();
-let filling = null, leaving = false, toastTimer = 0;
+let filling = null, leaving = false, toastTimer = 0, addressing = 0;
 
 // An account's own keys over the usual ones.
 const usual = {
@@ -64,7 +64,8 @@ async function post(path, fields = {}) {
 function signIn() {
   if (leaving) return;
   leaving = true;
-  location.href = `/sign-in?back=${encodeURIComponent(location.pathname + location.search)}`;
+  const here = current() ? address(`/hits/${current().id}`) : location.pathname + location.search;
+  location.href = `/sign-in?back=${encodeURIComponent(here)}`;
 }
 
 // Acts on a hit reach the server one after the other, so that an undo follows its decision; those on others go beside.
@@ -78,13 +79,19 @@ function queue(ids, act) {
 
 const address = path => filter ? `${path}?${filter}` : path;
 
+// Browsers take only so many new addresses in a while, and refuse to go to the next page after that.
+function addressSoon(path) {
+  clearTimeout(addressing);
+  addressing = setTimeout(() => leaving || history.replaceState(null, '', address(path)), 100);
+}
+
 function show(focus = true) {
   const item = current();
   arm(false);
   deckBox.innerHTML = item.html;
   const shown = card();
   document.title = `${shown.dataset.title} · ${document.title.split(' · ').pop()}`;
-  history.replaceState(null, '', address(`/hits/${item.id}`));
+  addressSoon(`/hits/${item.id}`);
   shownAt = performance.now();
   scrollTo(0, 0);
   if (focus) $('#listing-title').focus({ preventScroll: true });
