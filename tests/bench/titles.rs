@@ -1,6 +1,6 @@
 //! Marks in real shop titles: precision and recall against what people marked.
 //!
-//! `cargo bench --bench titles` · the data is found by `MARKWARDEN_REAL`, or `../shared/real` beside the checkout.
+//! `cargo bench --bench titles` (what it printed last is in `titles.txt`) · the data is found by `MARKWARDEN_REAL`, or `../shared/real` beside the checkout.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, missing_docs)]
 
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc};

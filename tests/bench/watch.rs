@@ -64,7 +64,8 @@ fn memory() -> f64 {
 fn main() {
     let asked = asked();
     let (language, evasions) = (Language::new(), Evasions::new());
-    let mut report = String::new();
+    let given = std::env::args().skip(1).filter(|word| word != "--bench").collect::<Vec<_>>().join(" ");
+    let mut report = format!("{}, two cores: cargo bench --bench watch -- {given}\n\n", jiff::Zoned::now().date());
     let texts = mark_texts(&language, &evasions, asked.marks);
     let marks = marks(&texts);
     let before = memory();

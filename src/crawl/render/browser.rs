@@ -125,7 +125,8 @@ pub(super) struct Browser {
     waiting: Arc<Waiting>,
     next: AtomicU64,
     shown: AtomicU32,
-    // Dropped in this order: the process ends, then its folder goes.
+    // Dropped in this order: the processes end, then their folder goes.
+    _helpers: Option<Group>,
     _process: Child,
     _folder: Folder,
 }
@@ -165,6 +166,24 @@ struct Problem {
     message: String,
 }
 
+/// A browser's process and those it started, which end together: one that outlives it writes into its folder a while longer.
+struct Group(rustix::process::Pid);
+
+impl Group {
+    /// The group that `leader`, which runs, was started to lead.
+    fn of(leader: &Child) -> Option<Self> {
+        let id = i32::try_from(leader.id()?).ok()?;
+        rustix::process::Pid::from_raw(id).map(Self)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // The leader is not waited for before this, so the number is still its own. None left is as good as ended.
+        let _ended = rustix::process::kill_process_group(self.0, rustix::process::Signal::KILL);
+    }
+}
+
 /// A folder that goes with its browser.
 struct Folder(PathBuf);
 
@@ -196,9 +215,11 @@ impl Browser {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            .process_group(0)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
+        let helpers = Group::of(&process);
         let (Some(stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
             return Err(failed("it has no pipes".into()));
         };
@@ -211,6 +232,7 @@ impl Browser {
             waiting,
             next: AtomicU64::new(1),
             shown: AtomicU32::new(0),
+            _helpers: helpers,
             _process: process,
             _folder: kept,
         };
