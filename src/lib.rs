@@ -21,6 +21,7 @@ pub mod marks;
 pub mod matcher;
 pub mod model;
 pub mod monitor;
+mod parts;
 pub mod review;
 pub mod rules;
 pub mod store;

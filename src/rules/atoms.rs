@@ -5,35 +5,41 @@
 //! characters. Built in a tenth of an automaton's time, which is what a change of the rules under a running server asks for.
 //! Words that call nobody are looked up by `words` where a rule asks.
 
+use std::ops::Range;
+
 use crate::text::{
     Folded,
-    ahead::{put, room},
+    ahead::{put, room, touch},
 };
 
 use super::words::Stock;
 
 /// Places of words looked at on one surface; a text that brings more is hostile, and long since found.
 const MAX_PLACES: usize = 65_536;
-/// Atoms behind one hash that are compared one by one.
-const FEW: u32 = 8;
+/// Most numbers of the atoms behind one hash that are compared one by one: some eight atoms.
+const FEW: usize = 64;
+/// Numbers before the characters of an atom: how many these are, and the atom's own.
+const BEFORE: usize = 2;
 /// Characters that an atom is looked up by; shorter ones have zeros behind them.
 const HEAD: usize = 4;
 
 /// Different words, each found wherever it stands.
 #[derive(Debug, Default)]
 pub(super) struct Atoms {
-    /// The folded characters of all atoms, one behind the other.
-    codes: Vec<u32>,
-    /// Where each atom begins in `codes`, and where the last one ends.
+    /// The folded characters of all atoms by their heads' hashes, each with [`BEFORE`] before them: what is compared is one wait
+    /// for memory.
+    records: Vec<u32>,
+    /// Where each atom begins in `records`.
     starts: Vec<u32>,
-    /// Up to which atom each hash of a head reaches.
+    /// Where in `records` the atoms of each hash of a head end.
     slots: Vec<u32>,
-    /// The first two characters of atoms of two and three, and single characters.
+    /// The first two characters of atoms of two and three.
     begun: Filter,
     /// The heads of atoms of one, two, three, and of four characters and more.
     heads: [Filter; HEAD],
-    /// Whether there are atoms of fewer than four characters.
+    /// Whether there are atoms of two or three characters, and of one.
     short: bool,
+    single: bool,
 }
 
 /// What a look over a text needs; kept from one to the next, since making it would cost as much as the look.
@@ -43,7 +49,15 @@ pub(super) struct Room {
     /// The characters, each mixed by itself.
     mixed: Vec<u64>,
     places: Vec<u32>,
+    probes: Vec<Probe>,
     found: Vec<u32>,
+}
+
+/// A place where an atom of one length could begin, and the hash of its head.
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    start: u32,
+    slot: u32,
 }
 
 impl Atoms {
@@ -54,11 +68,11 @@ impl Atoms {
         let short = [of_length(1), of_length(2), of_length(3)];
         let long = words.len() - short.iter().sum::<usize>();
         let mut atoms = Self {
-            starts: vec![0],
             slots: vec![0; (1 << bits) + 1],
-            begun: Filter::new(16 * short.iter().sum::<usize>()),
+            begun: Filter::new(16 * (short[1] + short[2])),
             heads: [short[0], short[1], short[2], long].map(|count| Filter::new(16 * count)),
-            short: long < words.len(),
+            short: short[1] + short[2] > 0,
+            single: short[0] > 0,
             ..Self::default()
         };
         let slot_of = |codes: &[u32]| slot(head(codes), bits);
@@ -69,13 +83,13 @@ impl Atoms {
         let mut of_words = vec![0; words.len()];
         for (slot, index) in sorted {
             let codes = codes(index);
-            if atoms.starts.len() == 1 || atoms.codes(atoms.starts.len() as u32 - 2) != codes {
+            if atoms.starts.last().is_none_or(|last| atoms.codes(*last as usize) != codes) {
                 atoms.add(codes);
             }
-            let count = atoms.starts.len() as u32 - 1;
-            if let (Some(end), Some(atom)) = (atoms.slots.get_mut(slot as usize + 1), of_words.get_mut(index as usize))
+            let end = atoms.records.len() as u32;
+            if let (Some(slot), Some(atom)) = (atoms.slots.get_mut(slot as usize + 1), of_words.get_mut(index as usize))
             {
-                (*end, *atom) = (count, count - 1);
+                (*slot, *atom) = (end, atoms.starts.len() as u32 - 1);
             }
         }
         let mut reached = 0;
@@ -87,9 +101,11 @@ impl Atoms {
     }
 
     fn add(&mut self, codes: &[u32]) {
-        self.codes.extend(codes);
-        self.starts.push(self.codes.len() as u32);
-        if codes.len() < HEAD {
+        let start = self.records.len() as u32;
+        self.records.extend([codes.len() as u32, self.starts.len() as u32]);
+        self.records.extend(codes);
+        self.starts.push(start);
+        if matches!(codes.len(), 2 | 3) {
             self.begun.add(head(codes.get(..2).unwrap_or(codes)));
         }
         if let Some(heads) = self.heads.get_mut(codes.len().clamp(1, HEAD) - 1) {
@@ -99,32 +115,27 @@ impl Atoms {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.starts.len().saturating_sub(1)
+        self.starts.len()
     }
 
     /// The atoms that stand in `text`, each once, by number.
     pub fn found<'r>(&self, text: &Folded, space: &'r mut Room) -> &'r [u32] {
         space.found.clear();
         if self.len() > 0 {
-            let Room { codes, mixed, places, found } = space;
+            let Room { codes, mixed, places, probes, found } = space;
             codes.clear();
             codes.extend(text.codes());
             codes.extend([0; HEAD - 1]);
             mixed.clear();
             mixed.extend(codes.iter().map(|code| mix(*code)));
             let places = room(places, text.len());
-            let count = if self.short { self.begin::<true>(mixed, places) } else { self.begin::<false>(mixed, places) };
-            for &start in places.iter().take(count.min(MAX_PLACES)) {
-                let rest = (codes.get(start as usize..), mixed.get(start as usize..));
-                let (Some(here), Some(&[first, second, third, fourth, ..])) = rest else { continue };
-                let [one, two, three, four] = heads(first, second, third, fourth);
-                self.look(HEAD, four, here, found);
-                if self.short {
-                    self.look(3, three, here, found);
-                    self.look(2, two, here, found);
-                    self.look(1, one, here, found);
-                }
-            }
+            let count = match (self.short, self.single) {
+                (false, false) => self.begin::<false, false>(mixed, places),
+                (true, false) => self.begin::<true, false>(mixed, places),
+                (_, true) => self.begin::<true, true>(mixed, places),
+            };
+            self.narrow(mixed, places.get(..count.min(MAX_PLACES)).unwrap_or_default(), probes);
+            self.look(codes, probes, found);
             found.sort_unstable();
             found.dedup();
         }
@@ -132,39 +143,80 @@ impl Atoms {
     }
 
     /// Puts the places where an atom could begin into `places`; gives how many there are.
-    fn begin<const SHORT: bool>(&self, mixed: &[u64], places: &mut [u32]) -> usize {
-        let [.., long] = &self.heads;
+    fn begin<const SHORT: bool, const SINGLE: bool>(&self, mixed: &[u64], places: &mut [u32]) -> usize {
+        let [single, .., long] = &self.heads;
         let mut count = 0;
         for (start, window) in (0..).zip(mixed.array_windows::<HEAD>()) {
             let &[first, second, third, fourth] = window;
             let [one, two, _, four] = heads(first, second, third, fourth);
             let mut any = long.has(four);
             if SHORT {
-                any |= self.begun.has(two) | self.begun.has(one);
+                any |= self.begun.has(two);
+            }
+            if SINGLE {
+                any |= single.has(one);
             }
             put(places, &mut count, start, any);
         }
         count
     }
 
-    /// Adds the atoms of `length` characters (of four: and more) whose head may be `key` and with which `here` begins.
-    fn look(&self, length: usize, key: u64, here: &[u32], found: &mut Vec<u32>) {
-        if !self.heads.get(length - 1).is_some_and(|heads| heads.has(key)) {
-            return;
-        }
-        let slot = slot(key, (self.slots.len() - 1).trailing_zeros()) as usize;
-        let (Some(&low), Some(&high)) = (self.slots.get(slot), self.slots.get(slot + 1)) else { return };
-        if high - low > FEW {
-            self.narrow(low, high, here, found);
-        } else {
-            found.extend((low..high).filter(|&atom| begins(here, self.codes(atom))));
+    /// Of `places` the lengths of the atoms that could begin there.
+    fn narrow(&self, mixed: &[u64], places: &[u32], probes: &mut Vec<Probe>) {
+        let bits = (self.slots.len() - 1).trailing_zeros();
+        probes.clear();
+        for &start in places {
+            let Some(&[first, second, third, fourth, ..]) = mixed.get(start as usize..) else { continue };
+            let [single, two, three, long] = &self.heads;
+            let keys = heads(first, second, third, fourth);
+            let mut add = |heads: &Filter, key: u64| {
+                if heads.has(key) {
+                    probes.push(Probe { start, slot: slot(key, bits) });
+                }
+            };
+            add(long, keys[3]);
+            if self.short {
+                add(three, keys[2]);
+                add(two, keys[1]);
+            }
+            if self.single {
+                add(single, keys[0]);
+            }
         }
     }
 
-    /// Adds those of the atoms `low..high`, which are sorted, with which `here` begins.
-    fn narrow(&self, mut low: u32, mut high: u32, here: &[u32], found: &mut Vec<u32>) {
+    /// Adds the atoms with which a text begins where it is probed.
+    fn look(&self, codes: &[u32], probes: &[Probe], found: &mut Vec<u32>) {
+        let bounds = |probe: &Probe| {
+            let at = |slot: usize| self.slots.get(slot).copied().unwrap_or(0) as usize;
+            at(probe.slot as usize)..at(probe.slot as usize + 1)
+        };
+        // Asks for all of them first, so that the waits for memory overlap.
+        touch(probes.iter().map(|probe| bounds(probe).start as u32));
+        touch(probes.iter().map(|probe| self.records.get(bounds(probe).start).copied().unwrap_or(0)));
+        for probe in probes {
+            let mut records = bounds(probe);
+            let here = codes.get(probe.start as usize..).unwrap_or_default();
+            if records.len() > FEW {
+                self.look_among(records, here, found);
+                continue;
+            }
+            while records.start < records.end {
+                let word = self.codes(records.start);
+                if begins(here, word) {
+                    found.extend(self.records.get(records.start + 1));
+                }
+                records.start += BEFORE + word.len();
+            }
+        }
+    }
+
+    /// Adds those of many atoms, which are sorted, with which `here` begins.
+    fn look_among(&self, records: Range<usize>, here: &[u32], found: &mut Vec<u32>) {
+        let Some(&first) = self.records.get(records.start + 1) else { return };
+        let (mut low, mut high) = (first, first_from(first, self.len() as u32, |atom| self.start(atom) >= records.end));
         for (depth, &code) in here.iter().enumerate() {
-            if low < high && self.codes(low).len() == depth {
+            if low < high && self.codes(self.start(low)).len() == depth {
                 found.push(low);
                 low += 1;
             }
@@ -177,17 +229,21 @@ impl Atoms {
 
     /// Those of the atoms `low..high`, which are longer than `depth` and sorted there, that have `code` at `depth`.
     fn agreeing(&self, low: u32, high: u32, depth: usize, code: u32) -> (u32, u32) {
-        let at = |atom: u32| self.codes(atom).get(depth).copied().unwrap_or(0);
+        let at = |atom: u32| self.codes(self.start(atom)).get(depth).copied().unwrap_or(0);
         let after = first_from(low, high, |atom| at(atom) > code);
         (first_from(low, after, |atom| at(atom) >= code), after)
     }
 
-    fn codes(&self, atom: u32) -> &[u32] {
-        let atom = atom as usize;
-        match (self.starts.get(atom), self.starts.get(atom + 1)) {
-            (Some(&start), Some(&end)) => self.codes.get(start as usize..end as usize).unwrap_or_default(),
-            _ => &[],
-        }
+    /// Where an atom begins in `records`.
+    fn start(&self, atom: u32) -> usize {
+        self.starts.get(atom as usize).map_or(self.records.len(), |start| *start as usize)
+    }
+
+    /// The characters of the atom at `start` of `records`.
+    fn codes(&self, start: usize) -> &[u32] {
+        let record = self.records.get(start..).unwrap_or_default();
+        let length = record.first().map_or(0, |length| *length as usize);
+        record.get(BEFORE..BEFORE + length).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    panic::resume_unwind,
     sync::Arc,
 };
 
@@ -86,13 +87,14 @@ impl RuleSet {
         let (law, mistakes) = Statutes::read(&laws);
         problems.extend(mistakes);
         let same = lists == before.lists && laws == before.laws;
-        let known: HashMap<&RuleSource, &Arc<Rule>> =
-            before.sources.iter().zip(&before.written).filter(|_| same).collect();
+        let written = before.sources.iter().zip(&before.written).filter(|_| same);
+        let known: HashMap<&str, (&RuleSource, &Arc<Rule>)> =
+            written.map(|(source, rule)| (source.path.as_str(), (source, rule))).collect();
         let shared = if same { before.shared.clone() } else { HashMap::new() };
         let mut compiler = Compiler { lists: &words, statutes: &law, sectors: &sectors, shared, problems };
         let (mut compiled, mut changed): (Vec<Arc<Rule>>, _) = (Vec::new(), Vec::new());
         for source in &rules {
-            if let Some(&rule) = known.get(source) {
+            if let Some((_, rule)) = known.get(source.path.as_str()).filter(|(known, _)| *known == source) {
                 compiled.push(Arc::clone(rule));
             } else {
                 compiled.extend(compiler.rule(source).map(Arc::new));
@@ -118,14 +120,19 @@ impl RuleSet {
             problems.sort_by(|a, b| (&a.file, a.span.start).cmp(&(&b.file, b.span.start)));
             return Err(problems);
         }
-        let hash = hash(&[&lists, &rules, &laws]);
         let mut by_id: Vec<u32> = (0..compiled.len() as u32).collect();
         by_id.sort_by_key(|&number| compiled.get(number as usize).map(|rule| &rule.id));
         let yielding = yielding(&compiled);
-        let plans = Plans::new(&compiled);
+        // Neither waits for the other, and a server waits for both.
+        let (hash, plans, deep) = std::thread::scope(|scope| {
+            let hash = scope.spawn(|| hash(&[&lists, &rules, &laws]));
+            let plans = Plans::new(&compiled);
+            let deep = Deep::new(&compiled, &plans);
+            (hash.join().unwrap_or_else(|wrong| resume_unwind(wrong)), plans, deep)
+        });
         Ok(Self {
             yielding,
-            deep: Deep::new(&compiled, &plans),
+            deep,
             plans,
             written: compiled.clone(),
             rules: compiled,

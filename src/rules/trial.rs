@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     model::{Diagnostic, Finding, Fix},
+    parts::in_parts,
     text::fold_surfaces,
 };
 
@@ -16,6 +17,9 @@ use super::{
     rule::{Rule, Test},
     set::RuleSet,
 };
+
+/// From how many rules on their tests are shared out among threads.
+const MANY: usize = 100;
 
 /// One test of one rule, run.
 #[derive(Debug, Clone, Serialize)]
@@ -49,7 +53,10 @@ impl Trial {
 impl RuleSet {
     /// Runs every test of every rule, whatever its status, as on `day` where a test names none.
     pub fn trials(&self, day: Date) -> Vec<Trial> {
-        self.rules().iter().flat_map(|rule| rule.tests.iter().map(|test| self.trial(rule, test, day))).collect()
+        in_parts(self.rules().len(), MANY, |part| {
+            let rules = self.rules().get(part).unwrap_or_default();
+            rules.iter().flat_map(|rule| self.trials_of(rule, day)).collect()
+        })
     }
 
     /// Runs every test of one rule.

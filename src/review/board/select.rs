@@ -11,14 +11,13 @@ use super::{
 };
 use crate::{
     model::{AccountName, HitId, HitState, Scope, Severity, Timestamp},
+    parts::in_parts,
     review::{Deadlines, Due, Field, Search, Term, Weight, waited, weight::Queued},
 };
 
 /// From how many hits or stretches of text on a walk is shared out among threads.
 const MANY_HITS: usize = 100_000;
 const MANY_STRETCHES: usize = 8;
-/// Most threads for one walk.
-const MAX_THREADS: usize = 8;
 
 /// In which order hits come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -333,30 +332,4 @@ fn by_weight(placed: &[(u64, u32)]) -> Vec<HitId> {
         *at += 1;
     }
     ids
-}
-
-/// Makes a list of `0..length` in parts, one a thread where there are `many`, and joins them in their order.
-fn in_parts<T: Send>(length: usize, many: usize, make: impl Fn(Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    if length < many || threads < 2 {
-        return make(0..length);
-    }
-    let part = length.div_ceil(threads);
-    let range = |n: usize| (n * part).min(length)..((n + 1) * part).min(length);
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads)
-            .map(|n| {
-                scope.spawn({
-                    let make = &make;
-                    move || make(range(n))
-                })
-            })
-            .collect();
-        let mut all = make(range(0));
-        for (n, other) in (1..).zip(others) {
-            // A part whose thread did not end well is made here.
-            all.extend(other.join().unwrap_or_else(|_| make(range(n))));
-        }
-        all
-    })
 }
