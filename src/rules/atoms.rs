@@ -46,8 +46,6 @@ pub(super) struct Atoms {
 #[derive(Debug, Default)]
 pub(super) struct Room {
     codes: Vec<u32>,
-    /// The characters, each mixed by itself.
-    mixed: Vec<u64>,
     places: Vec<u32>,
     probes: Vec<Probe>,
     found: Vec<u32>,
@@ -122,19 +120,17 @@ impl Atoms {
     pub fn found<'r>(&self, text: &Folded, space: &'r mut Room) -> &'r [u32] {
         space.found.clear();
         if self.len() > 0 {
-            let Room { codes, mixed, places, probes, found } = space;
+            let Room { codes, places, probes, found } = space;
             codes.clear();
             codes.extend(text.codes());
             codes.extend([0; HEAD - 1]);
-            mixed.clear();
-            mixed.extend(codes.iter().map(|code| mix(*code)));
             let places = room(places, text.len());
             let count = match (self.short, self.single) {
-                (false, false) => self.begin::<false, false>(mixed, places),
-                (true, false) => self.begin::<true, false>(mixed, places),
-                (_, true) => self.begin::<true, true>(mixed, places),
+                (false, false) => self.begin::<false, false>(codes, places),
+                (true, false) => self.begin::<true, false>(codes, places),
+                (_, true) => self.begin::<true, true>(codes, places),
             };
-            self.narrow(mixed, places.get(..count.min(MAX_PLACES)).unwrap_or_default(), probes);
+            self.narrow(codes, places.get(..count.min(MAX_PLACES)).unwrap_or_default(), probes);
             self.look(codes, probes, found);
             found.sort_unstable();
             found.dedup();
@@ -143,12 +139,14 @@ impl Atoms {
     }
 
     /// Puts the places where an atom could begin into `places`; gives how many there are.
-    fn begin<const SHORT: bool, const SINGLE: bool>(&self, mixed: &[u64], places: &mut [u32]) -> usize {
+    fn begin<const SHORT: bool, const SINGLE: bool>(&self, codes: &[u32], places: &mut [u32]) -> usize {
         let [single, .., long] = &self.heads;
-        let mut count = 0;
-        for (start, window) in (0..).zip(mixed.array_windows::<HEAD>()) {
-            let &[first, second, third, fourth] = window;
+        let Some((&[first, second, third], rest)) = codes.split_first_chunk() else { return 0 };
+        let (mut first, mut second, mut third, mut count) = (mix(first), mix(second), mix(third), 0);
+        for (start, fourth) in (0..).zip(rest) {
+            let fourth = mix(*fourth);
             let [one, two, _, four] = heads(first, second, third, fourth);
+            (first, second, third) = (second, third, fourth);
             let mut any = long.has(four);
             if SHORT {
                 any |= self.begun.has(two);
@@ -162,12 +160,15 @@ impl Atoms {
     }
 
     /// Of `places` the lengths of the atoms that could begin there.
-    fn narrow(&self, mixed: &[u64], places: &[u32], probes: &mut Vec<Probe>) {
+    fn narrow(&self, codes: &[u32], places: &[u32], probes: &mut Vec<Probe>) {
         let bits = (self.slots.len() - 1).trailing_zeros();
         probes.clear();
         for &start in places {
-            let Some(&[first, second, third, fourth, ..]) = mixed.get(start as usize..) else { continue };
+            let Some(window) = codes.get(start as usize..).and_then(|codes| codes.first_chunk::<HEAD>()) else {
+                continue;
+            };
             let [single, two, three, long] = &self.heads;
+            let [first, second, third, fourth] = window.map(mix);
             let keys = heads(first, second, third, fourth);
             let mut add = |heads: &Filter, key: u64| {
                 if heads.has(key) {
