@@ -40,6 +40,14 @@ pub struct Preview {
     pub warning: Option<String>,
 }
 
+impl Preview {
+    /// Whether a listing of `platform` is kept as a sample, where so many are.
+    fn wants(&self, platform: &str, samples: usize) -> bool {
+        let new = || !self.samples.iter().any(|sample| sample.platform == platform);
+        self.samples.len() < samples || (self.samples.len() < 2 * samples && new())
+    }
+}
+
 /// A listing in which a mark would be queued.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sample {
@@ -107,8 +115,7 @@ impl Previewer {
             }
             ways.into_iter().for_each(|way| *preview.by_channel.entry(way).or_default() += 1);
             let platform = listing.platform.clone().unwrap_or_default();
-            let new = !preview.samples.iter().any(|sample| sample.platform == platform);
-            if preview.samples.len() < self.samples || (new && preview.samples.len() < 2 * self.samples) {
+            if preview.wants(&platform, self.samples) {
                 let (id, title) = (listing.id.clone(), listing.title.clone());
                 preview.samples.push(Sample { id, title, platform, finding: (*finding).clone() });
             }
@@ -119,6 +126,24 @@ impl Previewer {
         for reference in aside.into_iter().filter(|reference| !queued.contains_key(reference)) {
             if let Some(preview) = self.previews.get_mut(reference) {
                 preview.set_aside += 1;
+            }
+        }
+    }
+
+    /// Takes in what another, for the same marks, saw.
+    pub fn merge(&mut self, other: Self) {
+        self.listings += other.listings;
+        for (reference, seen) in other.previews {
+            let Some(preview) = self.previews.get_mut(&reference) else { continue };
+            preview.queued += seen.queued;
+            preview.set_aside += seen.set_aside;
+            for (way, many) in seen.by_channel {
+                *preview.by_channel.entry(way).or_default() += many;
+            }
+            for sample in seen.samples {
+                if preview.wants(&sample.platform, self.samples) {
+                    preview.samples.push(sample);
+                }
             }
         }
     }
@@ -165,12 +190,15 @@ mod tests {
     #[test]
     fn a_preview_counts_listings_keeps_samples_and_warns_of_everyday_words() {
         let marks = import_csv("marks.csv", "id,text,nice_classes\na,云雀记,25\nb,苹果,29\nc,从未见,9\n").unwrap();
-        let mut previewer = Previewer::new(marks, 1);
         let on = "2026-11-26".parse().unwrap();
-        for title in ["正品 云雀记 女鞋", "云·雀·记 云雀记", "适用于云雀记跑鞋的鞋带", "新鲜苹果 水果"]
-        {
-            previewer.see(&Listing { title: title.to_owned(), ..Listing::default() }, on);
+        // Two that look at a half each, as threads do.
+        let mut halves = [Previewer::new(marks.clone(), 1), Previewer::new(marks, 1)];
+        let titles = ["正品 云雀记 女鞋", "云·雀·记 云雀记", "适用于云雀记跑鞋的鞋带", "新鲜苹果 水果"];
+        for (number, title) in titles.into_iter().enumerate() {
+            halves[number % 2].see(&Listing { title: title.to_owned(), ..Listing::default() }, on);
         }
+        let [mut previewer, other] = halves;
+        previewer.merge(other);
         let [lark, fresh, never] = previewer.finish().try_into().unwrap();
         assert_eq!((lark.listings, lark.queued, lark.set_aside, lark.samples.len()), (4, 2, 1, 1));
         assert_eq!(lark.warning, None);

@@ -56,14 +56,15 @@ pub trait Follower: Default + Serialize + DeserializeOwned + Send {
         files::replace(path, &serde_json::to_vec(self).map_err(io::Error::other)?)
     }
 
-    /// Takes in what was noted since the last time; true when that changed anything.
+    /// Takes in what was noted since the last time; true when that is worth remembering: it changed something, or what was read
+    /// need not be read again after a restart.
     ///
     /// # Errors
     /// When the store cannot be read; what was taken in before stays.
     fn follow(&mut self, store: &dyn Store) -> impl Future<Output = Result<bool, StoreError>> + Send {
         async move {
             let newest = store.counts().await?.seq;
-            let mut changed = false;
+            let mut changed = *self.seq() / CHANGES as u64 != newest / CHANGES as u64;
             if newest < *self.seq() {
                 // Another store's file, or a store brought back from an older backup.
                 *self = Self::default();

@@ -235,6 +235,9 @@ impl Desk {
             if let Err(error) = self.follow(true).await {
                 tracing::warn!(%error, "cannot follow the store");
             }
+            if let Err(error) = super::marks::keep_up(&self).await {
+                tracing::warn!(%error, "cannot follow what is noted of marks");
+            }
             tokio::time::sleep(Duration::from_secs(2)).await;
         }
     }

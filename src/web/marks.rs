@@ -2,17 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use jiff::{civil::Date, tz::TimeZone};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{Desk, WebError, api::today, tenant, visit::Visit};
 use crate::{
+    archive::{ArchiveError, Keeper, Scan},
     marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
-    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission},
+    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission, Timestamp},
     monitor::{Act, Entry, Follower, Portfolio, a_month_before},
     review::Subject,
     store::{Batch, StoredListing, Write},
@@ -24,6 +29,8 @@ pub(super) const MAX_MARKS_BYTES: usize = 8 << 20;
 const BATCH: usize = 500;
 /// How long a trial may look at listings: the page must come before requests are given up.
 const TRIAL: Duration = Duration::from_secs(20);
+/// How long it may wait until the archive is up to the store.
+const BUILDING: Duration = Duration::from_secs(5);
 /// Newest hits of a mark that are counted by way of writing.
 const LOOKED_AT: usize = 2000;
 /// Listings that are shown of a trial.
@@ -63,6 +70,16 @@ pub(super) async fn one(desk: &Desk, account: &Account, id: &str) -> Result<Entr
 }
 
 async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
+    let standing = caught_up(desk).await?;
+    Ok((*standing).clone().unwrap_or_default())
+}
+
+/// Reads on in the journal, so that no page waits for it.
+pub(super) async fn keep_up(desk: &Desk) -> Result<(), WebError> {
+    caught_up(desk).await.map(drop)
+}
+
+async fn caught_up(desk: &Desk) -> Result<MutexGuard<'_, Option<Portfolio>>, WebError> {
     let path = desk.inner.accounts.beside("portfolio.json");
     let mut standing = desk.inner.standing.0.lock().await;
     let mut portfolio = match standing.take() {
@@ -75,10 +92,9 @@ async fn follow(desk: &Desk) -> Result<Portfolio, WebError> {
     {
         tracing::warn!(%error, "cannot write where marks stand; the journal says it again");
     }
-    let known = portfolio.clone();
     *standing = Some(portfolio);
     caught_up?;
-    Ok(known)
+    Ok(standing)
 }
 
 /// Reads a file of marks, CSV or the XML of an office, for `account`. The id of a mark that names none is its office and number, so that the same mark
@@ -292,31 +308,81 @@ pub(super) struct Trial {
 
 /// Tries marks on the listings of the last 30 days that `account`'s platforms have; nothing is written.
 pub(super) async fn try_out(desk: &Desk, account: &Account, marks: Vec<Mark>) -> Result<Trial, WebError> {
-    let reader = desk.inner.listings.clone().ok_or(WebError::NotFound)?;
     let (day, sees) = (today(desk), account.sees());
     let since = a_month_before(day);
     desk.inner.sellers.follow(&*desk.inner.store).await?;
     let lists = desk.inner.sellers.lists();
+    let make = move || Previewer::new(marks.clone(), SAMPLES).with_sellers(Arc::clone(&lists));
+    let wanted = move |platform: Option<&str>, seen_on: Date| {
+        seen_on >= since && sees.platforms.as_ref().is_none_or(|all| platform.is_some_and(|one| all.contains(one)))
+    };
+    let (archive, reader) = (desk.inner.archive.clone(), desk.inner.listings.clone());
     let looked = tokio::task::spawn_blocking(move || {
         let begun = Instant::now();
-        let mut previewer = Previewer::new(marks, SAMPLES).with_sellers(lists);
-        let mut whole = true;
-        let of_day = |at: crate::model::Timestamp| -> Date { at.to_zoned(TimeZone::UTC).date() };
-        reader.each(&mut |stored| {
-            let platform = stored.listing.platform.as_deref();
-            let seen = sees.platforms.as_ref().is_none_or(|all| platform.is_some_and(|one| all.contains(one)));
-            let seen_on = of_day(stored.last_seen);
-            if seen && seen_on >= since {
-                previewer.see(&stored.listing, stored.listing.captured_at.map_or(seen_on, of_day));
+        let archived = archive.map(|keeper| of_archive(&keeper, begun, &make, &wanted, day));
+        match (archived, reader) {
+            (Some(Ok(looked)), _) => Ok(looked),
+            // It has not been built yet, or must be anew.
+            (Some(Err(ArchiveError::Stopped)) | None, Some(reader)) => {
+                of_store(&*reader, begun, make(), wanted).map_err(WebError::Check)
             }
-            whole = begun.elapsed() < TRIAL;
-            whole
-        })?;
-        Ok::<_, String>((previewer.finish(), whole))
+            (Some(Err(error)), _) => Err(WebError::Check(error.to_string())),
+            (None, None) => Err(WebError::NotFound),
+        }
     });
-    let (previews, whole) =
-        looked.await.map_err(|error| WebError::Check(error.to_string()))?.map_err(WebError::Check)?;
+    let (previews, whole) = looked.await.map_err(|error| WebError::Check(error.to_string()))??;
     let queued: u64 = previews.iter().map(|preview| preview.queued as u64).sum();
     let hours = (queued * SECONDS_A_HIT) as f64 / 3600.0;
     Ok(Trial { since: since.to_string(), whole, hours, previews })
+}
+
+/// On all cores, as the store stood when the archive was brought up to it; a listing was seen when it was captured.
+fn of_archive(
+    keeper: &Keeper,
+    begun: Instant,
+    make: impl Fn() -> Previewer + Sync,
+    wanted: impl Fn(Option<&str>, Date) -> bool + Sync,
+    day: Date,
+) -> Result<(Vec<Preview>, bool), ArchiveError> {
+    let stop = AtomicBool::new(false);
+    let end_after = |limit: Duration| {
+        if begun.elapsed() >= limit {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let archive = keeper.fresh(0, &stop, &|_| end_after(BUILDING))?;
+    let watch = |_| end_after(TRIAL);
+    let scan = Scan { needles: None, reaches: None, stop: &stop, progress: &watch, threads: 0 };
+    let (looks, covered) = archive.scan(scan, &make, |look, listing| {
+        let seen_on = listing.captured_at.map_or(day, day_of);
+        if wanted(listing.platform.as_deref(), seen_on) {
+            look.see(listing, seen_on);
+        }
+    })?;
+    let mut all = make();
+    looks.into_iter().for_each(|look| all.merge(look));
+    Ok((all.finish(), !covered.partial))
+}
+
+/// One after the other, where there is no archive.
+fn of_store(
+    reader: &dyn ListingReader,
+    begun: Instant,
+    mut look: Previewer,
+    wanted: impl Fn(Option<&str>, Date) -> bool,
+) -> Result<(Vec<Preview>, bool), String> {
+    let mut whole = true;
+    reader.each(&mut |stored| {
+        let seen_on = day_of(stored.last_seen);
+        if wanted(stored.listing.platform.as_deref(), seen_on) {
+            look.see(&stored.listing, stored.listing.captured_at.map_or(seen_on, day_of));
+        }
+        whole = begun.elapsed() < TRIAL;
+        whole
+    })?;
+    Ok((look.finish(), whole))
+}
+
+fn day_of(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
 }

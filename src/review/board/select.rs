@@ -1,6 +1,6 @@
 //! Which hits a list or a run means, and in which order.
 
-use std::{collections::HashSet, ops::Range};
+use std::collections::HashSet;
 
 use memchr::memmem::Finder;
 
