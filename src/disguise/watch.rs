@@ -64,6 +64,52 @@ pub(crate) struct Watch {
     of_three: Gate<OF_THREE>,
     /// By place of a spelling: the ASCII characters that stand there as they are. No other may stand for anything.
     ascii: [u128; 4],
+    /// What any key has, where there are few spellings: where a text has not two of it in four places, none is asked for.
+    few: Option<Box<Parts>>,
+}
+
+/// The characters and sounds that keys are made of, a bit each.
+#[derive(Debug)]
+struct Parts {
+    /// By the lower 16 bits of a character.
+    codes: [u64; 1024],
+    sounds: [u64; OWN as usize / 64],
+}
+
+impl Parts {
+    fn new() -> Box<Self> {
+        Box::new(Self { codes: [0; 1024], sounds: [0; OWN as usize / 64] })
+    }
+
+    fn add(&mut self, shape: Shape, [a, b, c]: [u32; 3]) {
+        let (mut heard, mut written) = ([0; 3], [0; 2]);
+        match shape {
+            Shape::SoundThenCharacter => (heard[0], written[0]) = (a, b),
+            Shape::CharacterThenSound => (written[0], heard[0]) = (a, b),
+            Shape::TwoCharacters | Shape::FirstTwo | Shape::LastTwo | Shape::OuterTwo => written = [a, b],
+            Shape::TwoSounds => heard = [a, b, 0],
+            Shape::ThreeSounds | Shape::AllButThird | Shape::AllButSecond | Shape::AllButFirst => heard = [a, b, c],
+        }
+        for sound in heard {
+            match self.sounds.get_mut(sound as usize >> 6) {
+                Some(word) => *word |= 1 << (sound & 63),
+                None => self.codes[(sound - OWN) as usize >> 6 & 1023] |= 1 << (sound & 63),
+            }
+        }
+        for code in written {
+            self.codes[code as usize >> 6 & 1023] |= 1 << (code & 63);
+        }
+    }
+
+    /// Whether a key may have what is heard.
+    #[inline]
+    fn have(&self, heard: &Heard) -> bool {
+        let has = |sound: u32| self.sounds.get(sound as usize >> 6).map_or(0, |word| word >> (sound & 63));
+        let code = self.codes[heard.code as usize >> 6 & 1023] >> (heard.code & 63);
+        // No sound is 0, and 0 stands for none in keys as well.
+        let sound = has(heard.sounds[0]) | if heard.sounds[1] == 0 { 0 } else { has(heard.sounds[1]) };
+        (code | sound) & 1 == 1
+    }
 }
 
 /// Which places of a key are filled, and with what.
@@ -107,9 +153,12 @@ fn key(shape: Shape, [a, b, c]: [u32; 3]) -> u64 {
     spread((u64::from(a) | u64::from(b) << BITS | u64::from(c) << (2 * BITS)) ^ (shape as u64) << 60)
 }
 
+/// Where sounds end.
+const OWN: u32 = 512;
+
 /// What a character without a sound is heard as: itself, behind all sounds.
 fn own_sound(code: u32) -> u32 {
-    code + 512
+    code + OWN
 }
 
 /// What a character of a spelling sounds like, in every reading.
@@ -167,16 +216,20 @@ impl Watch {
         let (mut of_two, mut of_three) =
             ([(); OF_TWO].map(|()| Gate::new(watch.rows.len())), Gate::new(watch.rows.len()));
         let mut pairs = Vec::new();
+        let mut few = (watch.rows.len() <= FEW).then(Parts::new);
         for (own, row) in (0..).zip(&watch.rows) {
             watch.pattern(*row).keys(&mut |shape, parts| {
                 pairs.push((key(shape, parts), own));
+                if let Some(few) = &mut few {
+                    few.add(shape, parts);
+                }
                 match (shape as usize).checked_sub(OF_TWO) {
                     Some(number) => of_three.open(number, parts),
                     None => of_two[shape as usize % OF_TWO].open(0, gated(shape, parts)),
                 }
             });
         }
-        (watch.of_two, watch.of_three, watch.keys) = (of_two, of_three, Keys::new(&pairs));
+        (watch.of_two, watch.of_three, watch.keys, watch.few) = (of_two, of_three, Keys::new(&pairs), few);
         watch
     }
 
@@ -216,6 +269,9 @@ impl Watch {
             ask.start = start as u32;
             match heard.get(start..start + 4) {
                 Some(four) if in_a_row(start) >= 4 => {
+                    if self.few.as_ref().is_some_and(|few| four.iter().filter(|heard| few.have(heard)).count() < 2) {
+                        continue;
+                    }
                     let fitting = four.iter().enumerate().take_while(|(place, heard)| ask.fits(*place, heard.code));
                     rows.push((ask.start, fitting.count() as u32));
                 }
@@ -488,4 +544,38 @@ fn each_three(
 
 pub(crate) fn is_han(code: u32) -> bool {
     matches!(code, 0x3400..=0x9FFF | 0x3007 | 0x20000..=0x3FFFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{disguise::Least, model::Listing, text::fold_surfaces};
+
+    const MARKS: [&str; 5] = ["云雀记", "老山泉", "奈克", "金凤凰城", "小白d"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        #[test]
+        fn what_few_spellings_spare_asking_for_is_nothing_that_stands_there(
+            text in "([云芸雀鹊记纪老山泉佬珊全奈耐克金今凤凰城诚小白笑百dDa3 ·的是好买]|yun|que|nai|ke|木又|口阿){0,30}"
+        ) {
+            let mut watch = Watch::new(MARKS.iter().zip(0..).map(|(mark, number)| (*mark, number, 0)));
+            prop_assert!(watch.few.is_some());
+            let listing = Listing { title: text, ..Listing::default() };
+            let surfaces = fold_surfaces(&listing);
+            let found = |watch: &Watch| {
+                let mut all = Vec::new();
+                for surface in &surfaces {
+                    let everyday = Everyday::new(surface, 30.0, Least { two: 0.01, more: 0.01 });
+                    watch.scan(surface.lattice(), &everyday, 0, |pattern, tokens, _| all.push((pattern.number, tokens)));
+                }
+                all
+            };
+            let sparing = found(&watch);
+            watch.few = None;
+            prop_assert_eq!(sparing, found(&watch));
+        }
+    }
 }
