@@ -14,7 +14,9 @@ mod export;
 mod hits;
 mod many;
 mod once;
+mod own;
 mod pace;
+mod people;
 mod portal;
 mod register;
 mod samples;
@@ -79,6 +81,8 @@ pub(super) const ROUTES: &[Route] = &[
     acts("/api/v1/hits/{id}/skip", May(P::Decide), || post(hits::skip)),
     acts("/api/v1/hits/{id}/decide", May(P::Decide), || post(hits::decide)),
     acts("/api/v1/hits/{id}/undo", May(P::Decide), || post(hits::undo)),
+    of(Method::PUT, "/api/v1/hits/{id}/gold", May(P::DecideMany), MAX_BODY_BYTES, || put(hits::gold)),
+    of(Method::DELETE, "/api/v1/hits/{id}/gold", May(P::DecideMany), MAX_BODY_BYTES, || delete(hits::no_gold)),
     reads("/api/v1/hits/{id}/notes", May(P::ReadRecords), || get(many::notes)),
     acts("/api/v1/hits/{id}/notes", May(P::DecideMany), || post(many::note)),
     acts("/api/v1/bulk", May(P::DecideMany), || post(many::freeze)),
@@ -135,7 +139,18 @@ pub(super) const ROUTES: &[Route] = &[
     reads("/api/v1/alarms", May(P::ReadSources), || get(alarms::list)),
     acts("/api/v1/alarms/acknowledge", May(P::RunSources), || post(alarms::acknowledged_by_program)),
     reads("/api/v1/audit", May(P::ReadAudit), || get(audit::list)),
-    reads("/api/v1/accounts", May(P::ManageAccounts), || get(register::accounts)),
+    acts("/api/v1/audit/verify", May(P::ReadAudit), || post(audit::verify)),
+    reads("/api/v1/accounts", May(P::ManageAccounts), || get(people::list)),
+    acts("/api/v1/accounts", May(P::ManageAccounts), || post(people::add)),
+    of(Method::PUT, "/api/v1/accounts/{name}", May(P::ManageAccounts), MAX_BODY_BYTES, || put(people::change)),
+    acts("/api/v1/accounts/{name}/password", May(P::ManageAccounts), || post(people::new_password)),
+    acts("/api/v1/accounts/{name}/sign-out", May(P::ManageAccounts), || post(people::sign_out)),
+    of(Method::DELETE, "/api/v1/accounts/{name}", May(P::ManageAccounts), MAX_BODY_BYTES, || delete(people::remove)),
+    reads("/api/v1/filters", May(P::ReadHits), || get(own::filters)),
+    acts("/api/v1/filters", May(P::ReadHits), || post(own::save)),
+    of(Method::DELETE, "/api/v1/filters/{key}", May(P::ReadHits), MAX_BODY_BYTES, || delete(own::forget)),
+    reads("/api/v1/keys", SignedIn, || get(own::keys)),
+    of(Method::PUT, "/api/v1/keys", SignedIn, MAX_BODY_BYTES, || put(own::set_keys)),
     reads("/api/v1/tokens", SignedIn, || get(tokens::list)),
     acts("/api/v1/tokens", SignedIn, || post(tokens::make)),
     of(Method::DELETE, "/api/v1/tokens/{id}", SignedIn, MAX_BODY_BYTES, || delete(tokens::revoke)),
@@ -165,6 +180,8 @@ pub(super) const ROUTES: &[Route] = &[
         hits::skip,
         hits::decide,
         hits::undo,
+        hits::gold,
+        hits::no_gold,
         many::notes,
         many::note,
         many::freeze,
@@ -219,7 +236,18 @@ pub(super) const ROUTES: &[Route] = &[
         alarms::list,
         alarms::acknowledged_by_program,
         audit::list,
-        register::accounts,
+        audit::verify,
+        people::list,
+        people::add,
+        people::change,
+        people::new_password,
+        people::sign_out,
+        people::remove,
+        own::filters,
+        own::save,
+        own::forget,
+        own::keys,
+        own::set_keys,
         tokens::list,
         tokens::make,
         tokens::revoke,

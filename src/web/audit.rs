@@ -201,10 +201,15 @@ pub(super) async fn page(
 
 /// Verifies the whole journal, and shows the page with what came of it.
 pub(super) async fn verify(State(desk): State<Desk>, visit: Visit) -> Result<Html<String>, WebError> {
+    let found = verified(&desk).await?;
+    show(&desk, &visit, &Wanted::default(), Some(verdict(found, &visit))).await
+}
+
+/// What the whole journal is worth, or what of it does not fit.
+pub(super) async fn verified(desk: &Desk) -> Result<Result<JournalVerdict, String>, WebError> {
     let journal = desk.inner.journal.clone().ok_or(WebError::NotFound)?;
     let found = tokio::task::spawn_blocking(move || journal.verify()).await;
-    let found = found.map_err(|error| WebError::Check(error.to_string()))?;
-    show(&desk, &visit, &Wanted::default(), Some(verdict(found, &visit))).await
+    found.map_err(|error| WebError::Check(error.to_string()))
 }
 
 fn verdict(found: Result<JournalVerdict, String>, visit: &Visit) -> Verdict {

@@ -14,7 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::{Desk, WebError, visit::Visit};
+use super::{Desk, WebError, tenant, visit::Visit};
 use crate::{
     model::{Account, AccountName, Check, Decision, Hit, HitId, HitState, Remark, Saying, Verdict},
     review::ReviewError,
@@ -154,22 +154,25 @@ pub(super) async fn gold(
     Path(id): Path<u64>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<Response, WebError> {
-    let account = visit.account()?;
-    if !account.decides() {
-        return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
-    }
-    let hit = desk.inner.store.hit(HitId(id)).await?.ok_or(WebError::NotFound)?;
-    let verdict = match hit.state {
-        HitState::Confirmed => Verdict::Confirm,
-        HitState::Dismissed => Verdict::Dismiss,
-        _ => return Err(WebError::Taken),
-    };
-    let says = if form.get("gold").is_some_and(|gold| gold == "off") {
-        Saying::Gone
-    } else {
-        Saying::Gold { hit: hit.id, verdict }
-    };
-    let by = account.name.clone();
-    desk.remark(Remark { key: format!("gold:{id}"), by, at: desk.inner.clock.now(), says }).await?;
+    let known = form.get("gold").is_none_or(|gold| gold != "off");
+    desk.set_gold(visit.account()?, HitId(id), known).await?;
     Ok(Redirect::to(&format!("/hits/{id}")).into_response())
+}
+
+impl Desk {
+    /// Makes a decided hit one whose answer is `known`, or no longer.
+    pub(super) async fn set_gold(&self, account: &Account, id: HitId, known: bool) -> Result<(), WebError> {
+        if !account.decides() {
+            return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
+        }
+        let hit = self.inner.store.hit(id).await?.filter(|hit| tenant::sees(account, hit));
+        let verdict = match hit.ok_or(WebError::NotFound)?.state {
+            HitState::Confirmed => Verdict::Confirm,
+            HitState::Dismissed => Verdict::Dismiss,
+            _ => return Err(WebError::Taken),
+        };
+        let says = if known { Saying::Gold { hit: id, verdict } } else { Saying::Gone };
+        let (by, at) = (account.name.clone(), self.inner.clock.now());
+        self.remark(Remark { key: format!("gold:{id}"), by, at, says }).await
+    }
 }

@@ -1,5 +1,7 @@
 //! Accounts, for who manages them: add, change roles and tenants, new password, sign out everywhere, remove.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     Form,
@@ -65,9 +67,7 @@ fn show(desk: &Desk, visit: &Visit, made: Option<(String, String)>) -> Result<Re
     let own = &visit.account()?.name;
     let mut people = Vec::new();
     for account in desk.inner.accounts.list()? {
-        let joined = |list: &Option<std::collections::BTreeSet<String>>| {
-            list.iter().flatten().cloned().collect::<Vec<_>>().join("; ")
-        };
+        let joined = |list: &Option<BTreeSet<String>>| list.iter().flatten().cloned().collect::<Vec<_>>().join("; ");
         people.push(Person {
             name: account.name.to_string(),
             path: url::form_urlencoded::byte_serialize(account.name.as_str().as_bytes())
@@ -105,15 +105,26 @@ fn choices(visit: &Visit, chosen: impl Fn(Role) -> bool) -> Vec<RoleChoice> {
 
 /// Adds an account with a password that is shown once.
 pub(super) async fn add(State(desk): State<Desk>, visit: Visit, Form(sent): Form<Sent>) -> Result<Response, WebError> {
-    let name = one(&sent, "name");
-    let name = AccountName::new(name).map_err(|_| WebError::Field("name"))?;
     let (roles, scope) = (roles(&sent)?, scope(&sent)?);
+    let (name, password) = added(&desk, &visit, one(&sent, "name"), roles, scope).await?;
+    show(&desk, &visit, Some((name.to_string(), password)))
+}
+
+/// Adds an account; its name, and the password that was made for it.
+pub(super) async fn added(
+    desk: &Desk,
+    visit: &Visit,
+    name: &str,
+    roles: Roles,
+    scope: Scope,
+) -> Result<(AccountName, String), WebError> {
+    let name = AccountName::new(name).map_err(|_| WebError::Field("name"))?;
     let account = Account { name: name.clone(), roles: roles.clone(), scope: scope.clone() };
     let password = generate_password()?;
     let (accounts, first) = (desk.inner.accounts.clone(), password.clone());
-    door::checked(&desk, move || accounts.add(&account, &first)).await?;
-    tell(&desk, &visit, "account.added", &name, Some((&roles, &scope))).await?;
-    show(&desk, &visit, Some((name.to_string(), password)))
+    door::checked(desk, move || accounts.add(&account, &first)).await?;
+    tell(desk, visit, "account.added", &name, Some((&roles, &scope))).await?;
+    Ok((name, password))
 }
 
 /// Gives an account other roles and tenants.
@@ -123,11 +134,21 @@ pub(super) async fn set_roles(
     Path(name): Path<String>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, WebError> {
-    let name = known(&desk, &name)?;
-    let (roles, scope) = (roles(&sent)?, scope(&sent)?);
-    desk.inner.accounts.set_roles(&name, roles.clone(), scope.clone())?;
-    tell(&desk, &visit, "account.roles", &name, Some((&roles, &scope))).await?;
+    changed(&desk, &visit, &name, roles(&sent)?, scope(&sent)?).await?;
     Ok(Redirect::to("/accounts").into_response())
+}
+
+/// Gives the account `name` other roles and tenants.
+pub(super) async fn changed(
+    desk: &Desk,
+    visit: &Visit,
+    name: &str,
+    roles: Roles,
+    scope: Scope,
+) -> Result<(), WebError> {
+    let name = known(desk, name)?;
+    desk.inner.accounts.set_roles(&name, roles.clone(), scope.clone())?;
+    tell(desk, visit, "account.roles", &name, Some((&roles, &scope))).await
 }
 
 /// Gives an account a new password that is shown once; its second factor and sessions end.
@@ -136,18 +157,24 @@ pub(super) async fn new_password(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, WebError> {
-    let name = known(&desk, &name)?;
-    let password = generate_password()?;
-    let (accounts, of, new) = (desk.inner.accounts.clone(), name.clone(), password.clone());
-    door::checked(&desk, move || accounts.set_password(&of, &new)).await?;
-    desk.inner.accounts.remove_second(&name)?;
-    desk.inner.access.revoke_all(&name)?;
-    desk.inner.sessions.end_of(&name, |_| true);
-    tell(&desk, &visit, "account.new-password", &name, None).await?;
+    let (name, password) = renewed(&desk, &visit, &name).await?;
     if visit.account()?.name == name {
         return Ok(Redirect::to("/sign-in").into_response());
     }
     show(&desk, &visit, Some((name.to_string(), password)))
+}
+
+/// Makes a new password for the account `name`; its second factor, tokens and sessions end.
+pub(super) async fn renewed(desk: &Desk, visit: &Visit, name: &str) -> Result<(AccountName, String), WebError> {
+    let name = known(desk, name)?;
+    let password = generate_password()?;
+    let (accounts, of, new) = (desk.inner.accounts.clone(), name.clone(), password.clone());
+    door::checked(desk, move || accounts.set_password(&of, &new)).await?;
+    desk.inner.accounts.remove_second(&name)?;
+    desk.inner.access.revoke_all(&name)?;
+    desk.inner.sessions.end_of(&name, |_| true);
+    tell(desk, visit, "account.new-password", &name, None).await?;
+    Ok((name, password))
 }
 
 /// Ends all sessions of an account.
@@ -156,10 +183,15 @@ pub(super) async fn sign_out(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, WebError> {
-    let name = known(&desk, &name)?;
-    desk.inner.sessions.end_of(&name, |_| true);
-    tell(&desk, &visit, "account.signed-out", &name, None).await?;
+    signed_out(&desk, &visit, &name).await?;
     Ok(Redirect::to("/accounts").into_response())
+}
+
+/// Ends all sessions of the account `name`.
+pub(super) async fn signed_out(desk: &Desk, visit: &Visit, name: &str) -> Result<(), WebError> {
+    let name = known(desk, name)?;
+    desk.inner.sessions.end_of(&name, |_| true);
+    tell(desk, visit, "account.signed-out", &name, None).await
 }
 
 /// Removes an account, unless nobody would be left to manage accounts.
@@ -168,12 +200,17 @@ pub(super) async fn remove(
     visit: Visit,
     Path(name): Path<String>,
 ) -> Result<Response, WebError> {
-    let name = known(&desk, &name)?;
+    removed(&desk, &visit, &name).await?;
+    Ok(Redirect::to("/accounts").into_response())
+}
+
+/// Removes the account `name`, unless nobody would be left to manage accounts.
+pub(super) async fn removed(desk: &Desk, visit: &Visit, name: &str) -> Result<(), WebError> {
+    let name = known(desk, name)?;
     desk.inner.accounts.remove_but_last(&name)?;
     desk.inner.access.revoke_all(&name)?;
     desk.inner.sessions.end_of(&name, |_| true);
-    tell(&desk, &visit, "account.removed", &name, None).await?;
-    Ok(Redirect::to("/accounts").into_response())
+    tell(desk, visit, "account.removed", &name, None).await
 }
 
 async fn tell(
@@ -207,12 +244,15 @@ fn roles(sent: &Sent) -> Result<Roles, WebError> {
 
 fn scope(sent: &Sent) -> Result<Scope, WebError> {
     let list = |name: &'static str| {
-        let text = one(sent, name);
-        let names: std::collections::BTreeSet<String> =
-            text.split([';', '；', '\n']).map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        let fits = names.len() <= MAX_TENANTS
-            && names.iter().all(|one| one.chars().count() <= MAX_TENANT_CHARS && !one.chars().any(char::is_control));
-        if fits { Ok((!names.is_empty()).then_some(names)) } else { Err(WebError::Field(name)) }
+        let names = one(sent, name).split([';', '；', '\n']).map(str::trim).filter(|name| !name.is_empty());
+        tenants(name, names.map(str::to_owned).collect())
     };
     Ok(Scope { holders: list("holders")?, platforms: list("platforms")? })
+}
+
+/// The tenants an account is bound to, none where it sees all.
+pub(super) fn tenants(field: &'static str, names: BTreeSet<String>) -> Result<Option<BTreeSet<String>>, WebError> {
+    let fits = names.len() <= MAX_TENANTS
+        && names.iter().all(|one| one.chars().count() <= MAX_TENANT_CHARS && !one.chars().any(char::is_control));
+    if fits { Ok((!names.is_empty()).then_some(names)) } else { Err(WebError::Field(field)) }
 }

@@ -17,7 +17,7 @@ use super::{
     queue::join,
     visit::Visit,
 };
-use crate::model::{Remark, Role, Saying};
+use crate::model::{Account, Remark, Role, Saying};
 
 /// Longest name of a filter, in characters.
 const MAX_NAME_CHARS: usize = 60;
@@ -41,28 +41,71 @@ pub(super) async fn filters(
     Form(form): Form<Sent>,
 ) -> Result<Response, WebError> {
     let account = visit.account()?;
-    let (by, at) = (account.name.clone(), desk.inner.clock.now());
     if !form.key.is_empty() {
-        desk.follow(true).await?;
-        let known =
-            desk.inner.board.remark(&form.key).filter(|remark| matches!(remark.says, Saying::SavedFilter { .. }));
-        let known = known.ok_or(WebError::NotFound)?;
-        if known.by != by && !account.roles.has(Role::Admin) {
-            return Err(WebError::Field("key"));
-        }
-        desk.remark(Remark { key: form.key, by, at, says: Saying::Gone }).await?;
+        desk.forget_filter(account, form.key).await?;
         return Ok(Redirect::to("/queue").into_response());
     }
-    let query = Query::parse(&form.query);
-    query.ask()?;
-    let to = join("/queue", &[format!("state={}", query.state), query.kept()]);
-    let name: String = form.name.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
-    if !name.is_empty() && desk.inner.board.saved(&by).len() < MAX_SAVED {
-        let (key, shared) = (format!("filter:{}", super::acts::act_name("")?), form.shared == "on");
-        let query = to.strip_prefix("/queue?").unwrap_or_default().to_owned();
-        desk.remark(Remark { key, by, at, says: Saying::SavedFilter { name, query, shared } }).await?;
-    }
+    let (to, _) = desk.save_filter(account, &form.name, &form.query, form.shared == "on").await?;
     Ok(Redirect::to(&to).into_response())
+}
+
+impl Desk {
+    /// Saves a filter: where it leads, and its key; none where it has no name or there are as many as one account sees.
+    pub(super) async fn save_filter(
+        &self,
+        account: &Account,
+        name: &str,
+        query: &str,
+        shared: bool,
+    ) -> Result<(String, Option<String>), WebError> {
+        let query = Query::parse(query);
+        query.ask()?;
+        let to = join("/queue", &[format!("state={}", query.state), query.kept()]);
+        let name: String = name.trim().chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+        if name.is_empty() || self.inner.board.saved(&account.name).len() >= MAX_SAVED {
+            return Ok((to, None));
+        }
+        let key = format!("filter:{}", super::acts::act_name("")?);
+        let query = to.strip_prefix("/queue?").unwrap_or_default().to_owned();
+        let says = Saying::SavedFilter { name, query, shared };
+        self.say(account, key.clone(), says).await?;
+        Ok((to, Some(key)))
+    }
+
+    /// Forgets a filter of the account's own, or of anybody's where it manages accounts.
+    pub(super) async fn forget_filter(&self, account: &Account, key: String) -> Result<(), WebError> {
+        self.follow(true).await?;
+        let known = self.inner.board.remark(&key).filter(|remark| matches!(remark.says, Saying::SavedFilter { .. }));
+        if known.ok_or(WebError::NotFound)?.by != account.name && !account.roles.has(Role::Admin) {
+            return Err(WebError::Field("key"));
+        }
+        self.say(account, key, Saying::Gone).await
+    }
+
+    /// Keeps an account's keys, by command; the usual one where none is sent. The key that cannot be is given back.
+    pub(super) async fn keep_keys(
+        &self,
+        account: &Account,
+        sent: impl Fn(&str) -> Option<String>,
+    ) -> Result<Result<(), String>, WebError> {
+        let mut keys: BTreeMap<String, String> = BTreeMap::new();
+        for &(command, usual, _) in COMMANDS {
+            let sent = sent(command).map(|key| key.trim().to_lowercase()).filter(|key| !key.is_empty());
+            let key = sent.unwrap_or_else(|| usual.to_owned());
+            let one = key.chars().count() == 1
+                && key.chars().all(|c| c.is_ascii_graphic() && !c.is_ascii_digit() && c != '?' && c != '/');
+            if !one || keys.values().any(|known| *known == key) {
+                return Ok(Err(key));
+            }
+            keys.insert(command.to_owned(), key);
+        }
+        self.say(account, format!("keys:{}", account.name), Saying::Keys { keys }).await?;
+        Ok(Ok(()))
+    }
+
+    async fn say(&self, account: &Account, key: String, says: Saying) -> Result<(), WebError> {
+        self.remark(Remark { key, by: account.name.clone(), at: self.inner.clock.now(), says }).await
+    }
 }
 
 #[derive(Template)]
@@ -102,20 +145,11 @@ pub(super) async fn set_keys(
     visit: Visit,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> Result<Response, WebError> {
-    let mut keys: BTreeMap<String, String> = BTreeMap::new();
-    for &(command, usual, _) in COMMANDS {
-        let sent = form.get(command).map_or("", |key| key.trim()).to_lowercase();
-        let key = if sent.is_empty() || form.contains_key("reset") { usual.to_owned() } else { sent };
-        let one = key.chars().count() == 1
-            && key.chars().all(|c| c.is_ascii_graphic() && !c.is_ascii_digit() && c != '?' && c != '/');
-        if !one || keys.values().any(|known| *known == key) {
-            let words = visit.words.with("own-keys-refused", &[("key", &key.chars().take(8).collect::<String>())]);
-            return Ok(keys_page(&visit, Some(words))?.into_response());
-        }
-        keys.insert(command.to_owned(), key);
+    let reset = form.contains_key("reset");
+    let sent = |command: &str| form.get(command).filter(|_| !reset).cloned();
+    if let Err(key) = desk.keep_keys(visit.account()?, sent).await? {
+        let words = visit.words.with("own-keys-refused", &[("key", &key.chars().take(8).collect::<String>())]);
+        return Ok(keys_page(&visit, Some(words))?.into_response());
     }
-    let by = visit.account()?.name.clone();
-    let remark = Remark { key: format!("keys:{by}"), by, at: desk.inner.clock.now(), says: Saying::Keys { keys } };
-    desk.remark(remark).await?;
     Ok(Redirect::to("/keys").into_response())
 }

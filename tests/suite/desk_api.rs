@@ -23,13 +23,17 @@ struct Program<'a> {
 
 impl<'a> Program<'a> {
     async fn with(shop: &'a Shop, scope: &[&str]) -> Self {
-        let mut lin = Visitor::stranger(shop);
-        lin.sign_in("lin", PASSWORD).await;
+        Self::of("lin", shop, scope).await
+    }
+
+    async fn of(name: &str, shop: &'a Shop, scope: &[&str]) -> Self {
+        let mut visitor = Visitor::stranger(shop);
+        visitor.sign_in(name, PASSWORD).await;
         let mut form = vec![("label", "a program"), ("days", "30")];
         form.extend(scope.iter().map(|code| ("scope", *code)));
-        let page = lin.post("/account/tokens", &form).await.text().await.unwrap();
+        let page = visitor.post("/account/tokens", &form).await.text().await.unwrap();
         let token = format!("mw_{}", page.split("mw_").nth(1).unwrap().split('<').next().unwrap());
-        Self { shop, client: lin.client.clone(), token }
+        Self { shop, client: visitor.client.clone(), token }
     }
 
     fn ask(&self, method: Method, path: &str) -> RequestBuilder {
@@ -284,6 +288,72 @@ async fn alerts_of_the_account_are_made_and_removed_by_programs() {
     let removed = program.ask(Method::DELETE, &format!("alerts/{id}")).send().await.unwrap();
     assert_eq!(removed.status(), StatusCode::NO_CONTENT);
     assert_eq!(program.json("alerts").await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_keys_known_answers_and_accounts_are_kept_by_programs() {
+    let shop = Shop::open().await;
+    let program =
+        Program::with(&shop, &["read-hits", "decide", "decide-many", "read-audit", "manage-accounts", "use-alerts"])
+            .await;
+    let status = |answer: Response| answer.status();
+    let put = |path: &str, body: Value| program.ask(Method::PUT, path).json(&body).send();
+    let delete = |path: &str| program.ask(Method::DELETE, path).send();
+
+    let wanted = json!({ "name": "严重", "query": "severity=high", "shared": true });
+    let saved = value(program.post("filters", wanted).send().await.unwrap()).await;
+    assert_eq!((&saved["name"], &saved["shared"]), (&json!("严重"), &json!(true)), "{saved}");
+    assert_eq!(program.json("filters").await, json!([saved]));
+    let key = saved["key"].as_str().unwrap();
+    assert_eq!(status(delete(&format!("filters/{key}")).await.unwrap()), StatusCode::NO_CONTENT);
+    assert_eq!(status(delete(&format!("filters/{key}")).await.unwrap()), StatusCode::NOT_FOUND);
+    assert_eq!(program.json("filters").await, json!([]));
+
+    assert_eq!(program.json("keys").await["dismiss"], "x");
+    assert_eq!(status(put("keys", json!({ "dismiss": "q" })).await.unwrap()), StatusCode::NO_CONTENT);
+    assert_eq!(program.json("keys").await["dismiss"], "q");
+    for wrong in [json!({ "dismiss": "s" }), json!({ "dismiss": "12" }), json!({ "nothing": "q" })] {
+        assert_eq!(status(put("keys", wrong).await.unwrap()), StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    assert_eq!(status(put("hits/1/gold", json!({})).await.unwrap()), StatusCode::CONFLICT, "an open hit has no answer");
+    let lease = value(program.post("hits/1/claim", json!({})).send().await.unwrap()).await;
+    let decision = json!({ "verdict": "dismiss", "reason": "common-word", "fence": lease["fence"] });
+    let decided = program.post("hits/1/decide", decision).send().await.unwrap();
+    assert!(decided.status().is_success(), "{decided:?}");
+    assert_eq!(status(put("hits/1/gold", json!({})).await.unwrap()), StatusCode::NO_CONTENT);
+    assert_eq!(status(delete("hits/1/gold").await.unwrap()), StatusCode::NO_CONTENT);
+
+    assert_eq!(status(program.post("accounts", json!({})).send().await.unwrap()), StatusCode::FORBIDDEN);
+    let program = Program::of("root", &shop, &["read-audit", "manage-accounts"]).await;
+    let put = |path: &str, body: Value| program.ask(Method::PUT, path).json(&body).send();
+    let delete = |path: &str| program.ask(Method::DELETE, path).send();
+    let standing = json!({ "roles": ["reviewer"], "platforms": ["shop"] });
+    let wanted = json!({ "name": "qian", "standing": standing });
+    let made = value(program.post("accounts", wanted.clone()).send().await.unwrap()).await;
+    assert_eq!(made["name"], "qian", "{made}");
+    let first = made["password"].as_str().unwrap().to_owned();
+    assert!(first.len() > 11, "{first}");
+    assert!(status(program.post("accounts", wanted).send().await.unwrap()).is_client_error(), "the name is taken");
+    let listed = program.json("accounts").await;
+    let qian = |list: &Value| list.as_array().unwrap().iter().find(|one| one["name"] == "qian").cloned();
+    assert_eq!(qian(&listed).unwrap()["platforms"], json!(["shop"]));
+    let changed = json!({ "roles": ["auditor", "author"] });
+    assert_eq!(status(put("accounts/qian", changed).await.unwrap()), StatusCode::NO_CONTENT);
+    let changed = qian(&program.json("accounts").await).unwrap();
+    assert_eq!((&changed["roles"], &changed["platforms"]), (&json!(["auditor", "author"]), &Value::Null));
+    let wrong = json!({ "roles": ["emperor"] });
+    assert_eq!(status(put("accounts/qian", wrong).await.unwrap()), StatusCode::UNPROCESSABLE_ENTITY);
+    let renewed = value(program.post("accounts/qian/password", json!({})).send().await.unwrap()).await;
+    assert_ne!(renewed["password"], json!(first));
+    assert_eq!(status(program.post("accounts/qian/sign-out", json!({})).send().await.unwrap()), StatusCode::NO_CONTENT);
+    assert_eq!(status(delete("accounts/qian").await.unwrap()), StatusCode::NO_CONTENT);
+    assert_eq!(qian(&program.json("accounts").await), None);
+    let audit = program.json("audit?limit=100").await.to_string();
+    for act in ["account.added", "account.roles", "account.new-password", "account.signed-out", "account.removed"] {
+        assert!(audit.contains(act), "{act} is not in the journal");
+    }
+    assert!(!audit.contains(&first), "no password is in the journal");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,6 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use super::{
     cursor, hits,
     shape::{Entry, Problem},
@@ -58,4 +61,29 @@ pub(super) async fn list(State(desk): State<Desk>, uri: Uri) -> Result<Response,
         hits::put_link(&mut answer, &cursor::link(uri.path(), &pairs, &cursor::seal(&list, &next.to_string())));
     }
     Ok(answer)
+}
+
+/// What the journal is worth.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Verified {
+    /// Whether every record stands and fits.
+    sound: bool,
+    records: u64,
+    /// The hash of the newest record.
+    head: String,
+    /// Records that the newest signed checkpoint covers, where there is one.
+    checkpoint: Option<u64>,
+    /// What does not fit.
+    why: Option<String>,
+}
+
+/// Verifies the whole journal.
+#[utoipa::path(post, path = "/api/v1/audit/verify", tag = "audit", responses((status = 200, body = Verified), (status = 404, body = Problem)))]
+pub(super) async fn verify(State(desk): State<Desk>) -> Result<Json<Verified>, WebError> {
+    Ok(Json(match audit::verified(&desk).await? {
+        Ok(found) => {
+            Verified { sound: true, records: found.records, head: found.head, checkpoint: found.checkpoint, why: None }
+        }
+        Err(why) => Verified { sound: false, records: 0, head: String::new(), checkpoint: None, why: Some(why) },
+    }))
 }

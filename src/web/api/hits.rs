@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 
@@ -263,4 +263,22 @@ async fn lease(desk: &Desk, visit: &Visit, id: u64, fence: u64) -> Result<LeaseR
     let account = visit.account()?;
     tenant::hit(desk, account, HitId(id)).await?;
     Ok(LeaseRef { hit: HitId(id), worker: account.name.clone(), fence })
+}
+
+/// Makes a decided hit one whose answer is known: it comes back unmarked, to see how well decisions hold.
+#[utoipa::path(put, path = "/api/v1/hits/{id}/gold", tag = "hits", params(("id" = u64, Path)), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn gold(State(desk): State<Desk>, visit: Visit, Path(id): Path<u64>) -> Result<StatusCode, WebError> {
+    desk.set_gold(visit.account()?, HitId(id), true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// It does so no longer.
+#[utoipa::path(delete, path = "/api/v1/hits/{id}/gold", tag = "hits", params(("id" = u64, Path)), responses((status = 204), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn no_gold(
+    State(desk): State<Desk>,
+    visit: Visit,
+    Path(id): Path<u64>,
+) -> Result<StatusCode, WebError> {
+    desk.set_gold(visit.account()?, HitId(id), false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     cursor, hits,
-    shape::{AccountLine, Drafted, Mistake, Problem, RuleLine, RuleWhole, Wrong},
+    shape::{Drafted, Mistake, Problem, RuleLine, RuleWhole, Wrong},
 };
 use crate::{
     model::{Diagnostic, MarkId},
@@ -169,10 +169,4 @@ pub(super) async fn campaigns(State(desk): State<Desk>) -> Result<Json<Value>, W
 #[utoipa::path(get, path = "/api/v1/sources", tag = "operators", responses((status = 200, body = Vec<Object>)))]
 pub(super) async fn sources(State(desk): State<Desk>) -> Result<Json<Value>, WebError> {
     Ok(Json(serde_json::to_value(super::super::sources::known(&desk).await?).unwrap_or_else(|_| json!([]))))
-}
-
-/// Who may sign in.
-#[utoipa::path(get, path = "/api/v1/accounts", tag = "accounts", responses((status = 200, body = Vec<AccountLine>)))]
-pub(super) async fn accounts(State(desk): State<Desk>) -> Result<Json<Vec<AccountLine>>, WebError> {
-    Ok(Json(desk.inner.accounts.list()?.into_iter().map(AccountLine::from).collect()))
 }
