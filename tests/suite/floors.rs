@@ -7,8 +7,8 @@ use std::{
 };
 
 /// From the ground up; a room may use those before it.
-const ROOMS: [&str; 19] = [
-    "files", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
+const ROOMS: [&str; 20] = [
+    "files", "parts", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
     "live", "intake", "alert", "review", "takedown", "archive", "monitor", "web",
 ];
 /// These assemble the house and may use every room.
