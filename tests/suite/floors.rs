@@ -8,8 +8,8 @@ use std::{
 
 /// From the ground up; a room may use those before it.
 const ROOMS: [&str; 20] = [
-    "files", "parts", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence", "crawl",
-    "live", "intake", "alert", "review", "takedown", "archive", "monitor", "web",
+    "files", "parts", "model", "text", "disguise", "rules", "campaign", "marks", "matcher", "store", "evidence",
+    "crawl", "live", "intake", "alert", "review", "takedown", "archive", "monitor", "web",
 ];
 /// These assemble the house and may use every room.
 const ROOF: [&str; 5] = ["config", "app", "demo", "cli", "main"];
