@@ -10,7 +10,10 @@ use std::{
 };
 
 use jiff::{civil::Date, tz::TimeZone};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, MutexGuard},
+};
 
 use super::{Desk, WebError, api::today, tenant, visit::Visit};
 use crate::{
@@ -20,7 +23,7 @@ use crate::{
     model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission, Timestamp},
     monitor::{Act, Entry, Follower, Portfolio, a_month_before},
     review::Subject,
-    store::{Batch, StoredListing, Write},
+    store::{Batch, StoreError, StoredListing, Write},
 };
 
 /// Longest file of marks that is sent, in bytes.
@@ -79,19 +82,24 @@ pub(super) async fn keep_up(desk: &Desk) -> Result<(), WebError> {
     caught_up(desk).await.map(drop)
 }
 
+/// On a thread of its own: the first time there may be a million hits between the notes.
 async fn caught_up(desk: &Desk) -> Result<MutexGuard<'_, Option<Portfolio>>, WebError> {
-    let path = desk.inner.accounts.beside("portfolio.json");
     let mut standing = desk.inner.standing.0.lock().await;
-    let mut portfolio = match standing.take() {
-        Some(portfolio) => portfolio,
-        None => Portfolio::remembered(&path).map_err(|error| WebError::Check(error.to_string()))?,
+    let (known, store) = (standing.take(), Arc::clone(&desk.inner.store));
+    let (path, runtime) = (desk.inner.accounts.beside("portfolio.json"), Handle::current());
+    let read = move || -> Result<(Portfolio, Result<bool, StoreError>), std::io::Error> {
+        let mut portfolio = known.map_or_else(|| Portfolio::remembered(&path), Ok)?;
+        let caught_up = runtime.block_on(portfolio.follow(&*store));
+        if matches!(caught_up, Ok(true))
+            && let Err(error) = portfolio.remember(&path)
+        {
+            tracing::warn!(%error, "cannot write where marks stand; the journal says it again");
+        }
+        Ok((portfolio, caught_up))
     };
-    let caught_up = portfolio.follow(&*desk.inner.store).await;
-    if matches!(caught_up, Ok(true))
-        && let Err(error) = portfolio.remember(&path)
-    {
-        tracing::warn!(%error, "cannot write where marks stand; the journal says it again");
-    }
+    let broken = |error: &dyn std::fmt::Display| WebError::Check(error.to_string());
+    let read = tokio::task::spawn_blocking(read).await.map_err(|error| broken(&error))?;
+    let (portfolio, caught_up) = read.map_err(|error| broken(&error))?;
     *standing = Some(portfolio);
     caught_up?;
     Ok(standing)
