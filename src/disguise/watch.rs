@@ -68,7 +68,7 @@ pub(crate) struct Watch {
     few: Option<Box<Parts>>,
 }
 
-/// The characters and sounds that keys are made of, a bit each.
+/// The characters and sounds that keys are made of, a bit each; 0, which stands for none, is never there.
 #[derive(Debug)]
 struct Parts {
     /// By the lower 16 bits of a character.
@@ -90,13 +90,13 @@ impl Parts {
             Shape::TwoSounds => heard = [a, b, 0],
             Shape::ThreeSounds | Shape::AllButThird | Shape::AllButSecond | Shape::AllButFirst => heard = [a, b, c],
         }
-        for sound in heard {
+        for sound in heard.into_iter().filter(|sound| *sound != 0) {
             match self.sounds.get_mut(sound as usize >> 6) {
                 Some(word) => *word |= 1 << (sound & 63),
                 None => self.codes[(sound - OWN) as usize >> 6 & 1023] |= 1 << (sound & 63),
             }
         }
-        for code in written {
+        for code in written.into_iter().filter(|code| *code != 0) {
             self.codes[code as usize >> 6 & 1023] |= 1 << (code & 63);
         }
     }
@@ -106,9 +106,8 @@ impl Parts {
     fn have(&self, heard: &Heard) -> bool {
         let has = |sound: u32| self.sounds.get(sound as usize >> 6).map_or(0, |word| word >> (sound & 63));
         let code = self.codes[heard.code as usize >> 6 & 1023] >> (heard.code & 63);
-        // No sound is 0, and 0 stands for none in keys as well.
-        let sound = has(heard.sounds[0]) | if heard.sounds[1] == 0 { 0 } else { has(heard.sounds[1]) };
-        (code | sound) & 1 == 1
+        let [one, other] = heard.sounds;
+        (code | has(one) | has(other)) & 1 == 1
     }
 }
 
@@ -261,6 +260,11 @@ impl Watch {
         let count = lattice.tokens().len();
         let (heard, in_a_row) = only(lattice);
         let in_a_row = |start: usize| in_a_row.get(start).map_or(0, |row| usize::from(*row));
+        let had: Option<Vec<bool>> = self.few.as_ref().map(|few| heard.iter().map(|heard| few.have(heard)).collect());
+        let none_is_here = |start: usize| {
+            let four = had.as_ref().and_then(|had| had.get(start..start + 4));
+            four.is_some_and(|four| four.iter().filter(|had| **had).count() < 2)
+        };
         let mut ask = Ask { watch: self, start: 0, asked: Vec::with_capacity(count) };
         // Where all can be read in one way alone, which is nearly everywhere, one shape is asked for after the other: what
         // is asked stays near so.
@@ -269,7 +273,7 @@ impl Watch {
             ask.start = start as u32;
             match heard.get(start..start + 4) {
                 Some(four) if in_a_row(start) >= 4 => {
-                    if self.few.as_ref().is_some_and(|few| four.iter().filter(|heard| few.have(heard)).count() < 2) {
+                    if none_is_here(start) {
                         continue;
                     }
                     let fitting = four.iter().enumerate().take_while(|(place, heard)| ask.fits(*place, heard.code));

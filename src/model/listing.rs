@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::{civil::Date, tz::TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Map, Value};
 
@@ -148,6 +149,11 @@ pub struct Surface<'a> {
 }
 
 impl Listing {
+    /// The day its facts were read, in UTC.
+    pub fn captured_on(&self) -> Option<Date> {
+        self.captured_at.map(|at| at.to_zoned(TimeZone::UTC).date())
+    }
+
     /// Every text of the listing with its path, in a fixed order: title first, timeline last.
     pub fn surfaces<'a>(&'a self) -> Vec<Surface<'a>> {
         let mut out = Vec::with_capacity(8);

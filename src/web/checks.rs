@@ -165,14 +165,12 @@ impl Desk {
         if !account.decides() {
             return Err(ReviewError::MayNotDecide(account.name.to_string()).into());
         }
-        let hit = self.inner.store.hit(id).await?.filter(|hit| tenant::sees(account, hit));
-        let verdict = match hit.ok_or(WebError::NotFound)?.state {
+        let verdict = match tenant::hit(self, account, id).await?.state {
             HitState::Confirmed => Verdict::Confirm,
             HitState::Dismissed => Verdict::Dismiss,
             _ => return Err(WebError::Taken),
         };
         let says = if known { Saying::Gold { hit: id, verdict } } else { Saying::Gone };
-        let (by, at) = (account.name.clone(), self.inner.clock.now());
-        self.remark(Remark { key: format!("gold:{id}"), by, at, says }).await
+        self.say(account, format!("gold:{id}"), says).await
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     archive::{ArchiveError, Keeper, Scan},
     marks::{COLUMNS, Table, WrongRow, import_csv, import_xml, name_by_office},
     matcher::{Preview, Previewer},
-    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission, Timestamp},
+    model::{Account, Channel, Diagnostic, HitId, HitState, Mark, MarkId, Permission},
     monitor::{Act, Entry, Follower, Portfolio, a_month_before},
     review::Subject,
     store::{Batch, StoreError, StoredListing, Write},
@@ -362,7 +362,7 @@ fn of_archive(
     let watch = |_| end_after(TRIAL);
     let scan = Scan { needles: None, reaches: None, stop: &stop, progress: &watch, threads: 0 };
     let (looks, covered) = archive.scan(scan, &make, |look, listing| {
-        let seen_on = listing.captured_at.map_or(day, day_of);
+        let seen_on = listing.captured_on().unwrap_or(day);
         if wanted(listing.platform.as_deref(), seen_on) {
             look.see(listing, seen_on);
         }
@@ -381,16 +381,12 @@ fn of_store(
 ) -> Result<(Vec<Preview>, bool), String> {
     let mut whole = true;
     reader.each(&mut |stored| {
-        let seen_on = day_of(stored.last_seen);
+        let seen_on = stored.last_seen.to_zoned(TimeZone::UTC).date();
         if wanted(stored.listing.platform.as_deref(), seen_on) {
-            look.see(&stored.listing, stored.listing.captured_at.map_or(seen_on, day_of));
+            look.see(&stored.listing, stored.listing.captured_on().unwrap_or(seen_on));
         }
         whole = begun.elapsed() < TRIAL;
         whole
     })?;
     Ok((look.finish(), whole))
-}
-
-fn day_of(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
 }

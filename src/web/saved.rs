@@ -17,7 +17,7 @@ use super::{
     queue::join,
     visit::Visit,
 };
-use crate::model::{Account, Remark, Role, Saying};
+use crate::model::{Account, Role, Saying};
 
 /// Longest name of a filter, in characters.
 const MAX_NAME_CHARS: usize = 60;
@@ -101,10 +101,6 @@ impl Desk {
         }
         self.say(account, format!("keys:{}", account.name), Saying::Keys { keys }).await?;
         Ok(Ok(()))
-    }
-
-    async fn say(&self, account: &Account, key: String, says: Saying) -> Result<(), WebError> {
-        self.remark(Remark { key, by: account.name.clone(), at: self.inner.clock.now(), says }).await
     }
 }
 

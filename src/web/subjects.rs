@@ -238,6 +238,11 @@ impl Desk {
         }
         let says = Saying::SellerNote { seller: format!("{number:016x}"), text };
         let key = format!("note:{number:016x}:{}", super::acts::act_name("")?);
+        self.say(account, key, says).await
+    }
+
+    /// Keeps what `account` says now.
+    pub(super) async fn say(&self, account: &Account, key: String, says: Saying) -> Result<(), WebError> {
         self.remark(Remark { key, by: account.name.clone(), at: self.inner.clock.now(), says }).await
     }
 

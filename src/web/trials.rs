@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     response::Redirect,
 };
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 
 use super::{
     Desk, WebError,
@@ -119,7 +119,7 @@ fn look(
     let make = || Backtest::new(rules, Some(vec![id.clone()]), SAMPLES);
     let verdicts = archive.verdicts();
     let (parts, covered) = archive.scan(scan, make, |look, listing| {
-        let on = listing.captured_at.map_or(day, |at| at.to_zoned(TimeZone::UTC).date());
+        let on = listing.captured_on().unwrap_or(day);
         let surfaces = fold_surfaces(listing);
         let usual_price = finder.as_ref().and_then(|finder| finder.usual(listing, &surfaces, on));
         look.see(listing, &surfaces, Given { day: on, usual_price }, |rule| verdicts.of(listing, rule));

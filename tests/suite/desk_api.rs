@@ -293,9 +293,7 @@ async fn alerts_of_the_account_are_made_and_removed_by_programs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_keys_known_answers_and_accounts_are_kept_by_programs() {
     let shop = Shop::open().await;
-    let program =
-        Program::with(&shop, &["read-hits", "decide", "decide-many", "read-audit", "manage-accounts", "use-alerts"])
-            .await;
+    let program = Program::with(&shop, &["read-hits", "decide", "decide-many"]).await;
     let status = |answer: Response| answer.status();
     let put = |path: &str, body: Value| program.ask(Method::PUT, path).json(&body).send();
     let delete = |path: &str| program.ask(Method::DELETE, path).send();

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use clap::ValueEnum;
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -155,8 +155,7 @@ fn looked_at(campaign: &Campaign, set: &RuleSet, place: &Place, context: &Contex
         scan,
         || 0_u64,
         |count, listing| {
-            let day = listing.captured_at.map(|at| at.to_zoned(TimeZone::UTC).date());
-            let inside = day.is_some_and(|day| campaign.from <= day && day <= campaign.to);
+            let inside = listing.captured_on().is_some_and(|day| campaign.from <= day && day <= campaign.to);
             *count += u64::from(inside && campaign.reaches(set, listing));
         },
     )?;

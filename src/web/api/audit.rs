@@ -6,7 +6,6 @@ use axum::{
     http::Uri,
     response::{IntoResponse, Response},
 };
-
 use serde::Serialize;
 use utoipa::ToSchema;
 

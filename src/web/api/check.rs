@@ -6,7 +6,6 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{
@@ -40,7 +39,7 @@ pub(in super::super) async fn look(desk: &Desk, account: &Account, listing: &Lis
             Arc::new(Matcher::new(Arc::new(Register::new(marks)), None, Settings::default()))
         }
     };
-    let day = listing.captured_at.map_or_else(|| today(desk), |at| at.to_zoned(TimeZone::UTC).date());
+    let day = listing.captured_on().unwrap_or_else(|| today(desk));
     let (sees, platform) = (account.sees(), listing.platform.clone());
     let listing = listing.clone();
     let found = tokio::task::spawn_blocking(move || matcher.check(&listing, day)).await;
